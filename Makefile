@@ -1,0 +1,45 @@
+# make demo   sets up, then trains on real digits and shows pictures
+# make test   sets up, then lints and tests on all three backends
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BACKENDS ?= tensorflow jax torch
+# Pinned: a range would pull whatever is newest, with gigabytes of CUDA.
+TORCH ?= torch==2.13.0
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/digits.py
+
+test: $(VENV)/.test lint
+	@for backend in $(BACKENDS); do \
+	    echo "== $$backend"; \
+	    KERAS_BACKEND=$$backend $(BIN)/python -m pytest -m "not slow" || exit 1; \
+	done
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.cfg | $(BIN)/python
+	$(BIN)/pip install -q -e '.[tensorflow,data,plots]'
+	touch $@
+
+$(VENV)/.test: setup.cfg | $(BIN)/python
+	$(BIN)/pip install -q $(TORCH)
+	$(BIN)/pip install -q -e '.[tensorflow,jax,torch,data,plots,test]'
+	touch $@

@@ -1,0 +1,27 @@
+"""Self-attention GANs for Keras 3, on TensorFlow, JAX and PyTorch."""
+
+from keras_sagan import callbacks
+from keras_sagan import data
+from keras_sagan import layers
+from keras_sagan import losses
+from keras_sagan import metrics
+from keras_sagan import models
+from keras_sagan import visualization
+from keras_sagan.models.presets import get_preset
+from keras_sagan.models.presets import list_presets
+from keras_sagan.models.sagan import SAGAN
+from keras_sagan.version import __version__
+
+__all__ = [
+    "SAGAN",
+    "__version__",
+    "callbacks",
+    "data",
+    "get_preset",
+    "layers",
+    "list_presets",
+    "losses",
+    "metrics",
+    "models",
+    "visualization",
+]

@@ -1,0 +1,32 @@
+"""What differs between TensorFlow, JAX and PyTorch, and nothing else.
+
+The module of the chosen backend supplies
+
+- `Trainer`, mixed into `SAGAN`: `value_and_gradients(loss_fn, variables)`,
+  `sync_variables()`, and `train_step` and `test_step` in the shape that the
+  Keras trainer of that backend calls;
+- `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
+  fastest there.
+"""
+
+import keras
+
+_BACKEND = keras.backend.backend()
+
+if _BACKEND == "tensorflow":
+    from keras_sagan.backends import tensorflow as _backend
+elif _BACKEND == "jax":
+    from keras_sagan.backends import jax as _backend
+elif _BACKEND == "torch":
+    from keras_sagan.backends import torch as _backend
+else:
+    raise ImportError(
+        "keras_sagan runs on the Keras backends 'tensorflow', 'jax' and "
+        "'torch'. Set the environment variable KERAS_BACKEND to one of them. "
+        f"Received: KERAS_BACKEND={_BACKEND}"
+    )
+
+Trainer = _backend.Trainer
+conv2d = _backend.conv2d
+conv2d_downsample = _backend.conv2d_downsample
+upsample_conv2d = _backend.upsample_conv2d

@@ -1,0 +1,60 @@
+"""A 3x3 kernel and a resampling by two, folded into one 4x4 kernel.
+
+Nearest upsampling repeats each pixel, and average pooling adds neighbours, so
+that in both a 3x3 kernel acts as the sum of itself at four shifts:
+
+    F[s, t] = sum over a, b in {0, 1} of K[s - a, t - b],   s, t in 0..3.
+
+The convolution is linear in its kernel: outputs and gradients are unchanged.
+"""
+
+from keras import ops
+
+
+def fold(kernel):
+    """Sums a kernel `(3, 3, C, D)` at four shifts, into `(4, 4, C, D)`."""
+    for axis in (0, 1):
+        before, after = [[0, 0]] * 4, [[0, 0]] * 4
+        before[axis], after[axis] = [1, 0], [0, 1]
+        kernel = ops.pad(kernel, after) + ops.pad(kernel, before)
+    return kernel
+
+
+def fold_transposed(kernel):
+    """The 4x4 kernel of the transposed convolution of stride two."""
+    return fold(ops.flip(kernel, (0, 1)))
+
+
+def upsample_by_phases(x, kernel, conv2d):
+    """Upsampling and convolution as one 2x2 convolution of the small map.
+
+    The output pixels at even and at odd rows each see two input rows, with
+    the kernel rows `F[0], F[2]` and `F[1], F[3]`; columns alike. All four
+    phases are channels of one convolution, `conv2d(x, kernel)` without
+    padding, and are interleaved afterwards.
+    """
+    _, height, width, channels = x.shape
+    filters = kernel.shape[-1]
+    folded = ops.reshape(fold(kernel), (2, 2, 2, 2, channels, filters))
+    # (taps, phase, taps, phase, C, D) to (taps, taps, C, phases * D)
+    phases = ops.transpose(folded, (0, 2, 4, 1, 3, 5))
+    phases = ops.reshape(phases, (2, 2, channels, 4 * filters))
+    x = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    y = conv2d(x, phases)  # (B, H + 1, W + 1, 4 D)
+    rows = [
+        ops.stack(
+            [
+                y[
+                    :,
+                    a : a + height,
+                    b : b + width,
+                    (2 * a + b) * filters : (2 * a + b + 1) * filters,
+                ]
+                for b in (0, 1)
+            ],
+            axis=3,
+        )  # (B, H, W, 2, D)
+        for a in (0, 1)
+    ]
+    y = ops.stack(rows, axis=2)  # (B, H, 2, W, 2, D)
+    return ops.reshape(y, (-1, 2 * height, 2 * width, filters))

@@ -1,0 +1,89 @@
+"""Two optimizers in the place of one."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class OptimizerPair(keras.optimizers.Optimizer):
+    """Holds the optimizers of both networks where Keras expects one.
+
+    The trainers and checkpoints of Keras see `model.optimizer` alone: through
+    this one they carry and save the state of both. Each network is updated
+    by its own optimizer; `apply` is for neither.
+
+    Args:
+        generator_optimizer: A `keras.optimizers.Optimizer`.
+        discriminator_optimizer: Another one.
+    """
+
+    def __init__(self, generator_optimizer, discriminator_optimizer, **kwargs):
+        super().__init__(learning_rate=0.0, **kwargs)
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
+
+    def build_pair(self, generator_variables, discriminator_variables):
+        """Creates the state of both optimizers."""
+        self.generator_optimizer.build(generator_variables)
+        self.discriminator_optimizer.build(discriminator_variables)
+        self.built = True
+
+    def build(self, variables):
+        """Does nothing: `build_pair` knows whose variable is whose."""
+
+    @property
+    def variables(self):
+        return (
+            self.generator_optimizer.variables
+            + self.discriminator_optimizer.variables
+        )
+
+    @property
+    def iterations(self):
+        return self.generator_optimizer.iterations
+
+    @property
+    def learning_rate(self):
+        """The generator's learning rate: what Keras' callbacks report."""
+        return self.generator_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        raise AttributeError(
+            "SAGAN has two learning rates. Set that of "
+            "`model.generator_optimizer` or `model.discriminator_optimizer`, "
+            "or give them a `keras.optimizers.schedules` schedule. "
+            f"Received: learning_rate={learning_rate}"
+        )
+
+    def finalize_variable_values(self, variables):
+        """Does nothing: the average of SAGAN's weights is a model's."""
+
+    def save_own_variables(self, store):
+        """Does nothing: the two optimizers save their own."""
+
+    def load_own_variables(self, store):
+        """Does nothing: the two optimizers load their own."""
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "generator_optimizer": _serialize(self.generator_optimizer),
+            "discriminator_optimizer": _serialize(self.discriminator_optimizer),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        deserialize = keras.saving.deserialize_keras_object
+        config = dict(config)
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            config[name] = deserialize(config[name], custom_objects)
+        return cls(**config)
+
+
+def _serialize(optimizer):
+    config = keras.saving.serialize_keras_object(optimizer)
+    # On PyTorch, Keras 3.15.1 names its private class there, which the other
+    # backends cannot import.
+    if config["module"].startswith("keras.src."):
+        config["module"] = "keras.optimizers"
+    return config

@@ -1,0 +1,5 @@
+"""Callbacks for `SAGAN.fit`."""
+
+from keras_sagan.callbacks.sample_grid import SampleGrid
+
+__all__ = ["SampleGrid"]

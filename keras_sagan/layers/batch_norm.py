@@ -1,0 +1,119 @@
+"""Batch normalization with moments that hold in every precision."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class BatchNorm(keras.layers.Layer):
+    """Batch normalization over all axes but the last.
+
+    `y = gain * (x - mean) / sqrt(variance + epsilon) + offset`.
+
+    Training uses the moments of the batch and moves the stored ones,
+    `moving = momentum * moving + (1 - momentum) * batch`, with the biased
+    variance, as the SAGAN release does; inference uses the stored ones.
+    Moments are computed as `mean((x - mean)^2)` in at least float32: Keras'
+    `BatchNormalization` uses `E[x^2] - E[x]^2` on PyTorch, which is negative
+    for `mean 100, std 0.01`.
+
+    Args:
+        momentum: Float in [0, 1], the share that the moving moments keep.
+            The release: 0.999 in the blocks, 0.9999 in the last layer.
+        epsilon: Positive float, added to the variance.
+        **kwargs: Base layer arguments.
+
+    Call arguments:
+        inputs: Float tensor `(batch, ..., channels)`.
+        training: Whether to use, and store, the moments of this batch.
+
+    Returns:
+        A tensor of the shape of `inputs`, in the compute dtype.
+
+    Raises:
+        ValueError: If `momentum` or `epsilon` is out of range.
+
+    Example:
+    >>> images = np.random.normal(5.0, 2.0, (8, 4, 4, 3)).astype("float32")
+    >>> y = keras_sagan.layers.BatchNorm()(images, training=True)
+    >>> abs(float(np.mean(y))) < 1e-3
+    True
+
+    Reference: Ioffe and Szegedy, arXiv 1502.03167.
+    """
+
+    def __init__(self, momentum=0.999, epsilon=1e-5, **kwargs):
+        if not 0 <= momentum <= 1:
+            raise ValueError(
+                f"`momentum` must be in [0, 1]. Received: momentum={momentum}"
+            )
+        if not epsilon > 0:
+            raise ValueError(
+                f"`epsilon` must be positive. Received: epsilon={epsilon}"
+            )
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape, *_):
+        channels = input_shape[-1]
+        self._build_affine(channels)
+        self.moving_mean = self._add_statistic("moving_mean", channels, "zeros")
+        self.moving_variance = self._add_statistic(
+            "moving_variance", channels, "ones"
+        )
+
+    def call(self, inputs, training=False):
+        return self._normalize(inputs, self.gain, self.offset, training)
+
+    def _build_affine(self, channels):
+        self.gain = self.add_weight(
+            shape=(channels,), initializer="ones", name="gain", autocast=False
+        )
+        self.offset = self.add_weight(
+            shape=(channels,),
+            name="offset",
+            initializer="zeros",
+            autocast=False,
+        )
+
+    def _add_statistic(self, name, channels, initializer):
+        return self.add_weight(
+            shape=(channels,),
+            initializer=initializer,
+            trainable=False,
+            name=name,
+            autocast=False,
+        )
+
+    def _normalize(self, inputs, gain, offset, training):
+        """`gain` and `offset` broadcast: `(..., channels)`."""
+        x = ops.cast(
+            inputs, keras.backend.result_type(self.variable_dtype, "float32")
+        )
+        if training:
+            axes = tuple(range(len(x.shape) - 1))
+            mean = ops.mean(x, axis=axes)  # (channels,)
+            variance = ops.mean(ops.square(x - mean), axis=axes)
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance)
+        else:
+            mean, variance = self.moving_mean, self.moving_variance
+        scale = gain * ops.rsqrt(variance + self.epsilon)
+        return ops.cast(x * scale + (offset - mean * scale), self.compute_dtype)
+
+    def _move(self, statistic, value):
+        value = ops.stop_gradient(ops.cast(value, statistic.dtype))
+        statistic.assign(
+            self.momentum * statistic + (1 - self.momentum) * value
+        )
+
+    def compute_output_shape(self, input_shape, *_):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+        }

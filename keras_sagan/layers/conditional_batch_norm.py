@@ -1,0 +1,122 @@
+"""Class-conditional batch normalization."""
+
+import keras
+from keras import ops
+
+from keras_sagan.layers.batch_norm import BatchNorm
+from keras_sagan.layers.spectral_normalization import SpectralNormalization
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class ConditionalBatchNorm(BatchNorm):
+    """Batch normalization with one gain and one offset per class.
+
+    `y = gain[label] * (x - mean) / sqrt(variance + epsilon) + offset[label]`.
+
+    The moments are those of the whole batch, whatever its classes, and are
+    treated as in `BatchNorm`. The tables start at ones and zeros and, as in
+    the SAGAN release, have no spectral normalization. StudioGAN puts it on
+    them: with `spectral_normalization=True` the gain is `1 + table[label]`,
+    both tables are spectrally normalized embeddings, and the module is
+    theirs.
+
+    Args:
+        num_classes: Positive integer.
+        momentum: Float in [0, 1], the share that the moving moments keep.
+        epsilon: Positive float, added to the variance.
+        spectral_normalization: Whether the tables are spectrally normalized.
+        spectral_epsilon: Epsilon of that normalization.
+        **kwargs: Base layer arguments.
+
+    Call arguments:
+        inputs: Float tensor `(batch, ..., channels)`.
+        labels: Integer tensor `(batch,)`, values in `[0, num_classes)`.
+        training: Whether to use, and store, the moments of this batch.
+
+    Returns:
+        A tensor of the shape of `inputs`, in the compute dtype.
+
+    Raises:
+        ValueError: If an argument is out of range, or `labels` are not
+            integers of shape `(batch,)`.
+
+    Example:
+    >>> layer = keras_sagan.layers.ConditionalBatchNorm(num_classes=10)
+    >>> tuple(layer(np.ones((2, 8, 8, 4), "float32"), np.array([3, 7])).shape)
+    (2, 8, 8, 4)
+
+    Reference: Dumoulin et al., arXiv 1610.07629; the SAGAN release, `ops.py`.
+    """
+
+    def __init__(
+        self,
+        num_classes,
+        momentum=0.999,
+        epsilon=1e-5,
+        spectral_normalization=False,
+        spectral_epsilon=1e-12,
+        **kwargs,
+    ):
+        if not isinstance(num_classes, int) or num_classes < 1:
+            raise ValueError(
+                "`num_classes` must be a positive integer. "
+                f"Received: num_classes={num_classes}"
+            )
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+        self.num_classes = num_classes
+        self.spectral_normalization = spectral_normalization
+        self.spectral_epsilon = spectral_epsilon
+
+    def call(self, inputs, labels, training=False):
+        if len(labels.shape) != 1 or not keras.backend.is_int_dtype(
+            labels.dtype
+        ):
+            raise ValueError(
+                "`labels` must be integers of shape (batch,). Received: "
+                f"labels of shape {tuple(labels.shape)} and dtype "
+                f"{keras.backend.standardize_dtype(labels.dtype)}"
+            )
+        if self.spectral_normalization:
+            gain = 1.0 + self.gain(labels, training=training)
+            offset = self.offset(labels, training=training)
+        else:
+            gain = ops.take(self.gain, labels, axis=0)
+            offset = ops.take(self.offset, labels, axis=0)
+        shape = (-1,) + (1,) * (len(inputs.shape) - 2) + (inputs.shape[-1],)
+        gain, offset = ops.reshape(gain, shape), ops.reshape(offset, shape)
+        return self._normalize(inputs, gain, offset, training)
+
+    def _build_affine(self, channels):
+        if self.spectral_normalization:
+            self.gain = self._build_normalized_table(channels, "gain")
+            self.offset = self._build_normalized_table(channels, "offset")
+            return
+        shape = (self.num_classes, channels)
+        self.gain = self.add_weight(
+            shape=shape, initializer="ones", name="gain", autocast=False
+        )
+        self.offset = self.add_weight(
+            shape=shape, initializer="zeros", name="offset", autocast=False
+        )
+
+    def _build_normalized_table(self, channels, name):
+        table = SpectralNormalization(
+            keras.layers.Embedding(
+                self.num_classes,
+                channels,
+                embeddings_initializer="glorot_uniform",
+                dtype=self.variable_dtype,
+            ),
+            epsilon=self.spectral_epsilon,
+            name=name,
+        )
+        table.build(())
+        return table
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "spectral_normalization": self.spectral_normalization,
+            "spectral_epsilon": self.spectral_epsilon,
+        }

@@ -1,0 +1,171 @@
+"""The networks' convolutions, with the resampling folded in."""
+
+import keras
+from keras import ops
+
+from keras_sagan import backends
+
+_PACKAGE = "keras_sagan"
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` of stride 1 and "same" padding.
+
+    The same variables and values; it takes each backend's fastest way there,
+    which is not always the one that `keras.ops.conv` takes.
+
+    Args:
+        filters: Positive integer, output channels.
+        kernel_size: Positive integer, side of the kernel.
+        **kwargs: Arguments of `keras.layers.Conv2D`, but no strides,
+            dilation, groups, padding or data format.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels)`.
+
+    Returns:
+        A tensor `(batch, height, width, filters)`.
+
+    Example:
+    >>> conv = keras_sagan.layers.Conv2D(8, 3)
+    >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
+    (1, 4, 4, 8)
+    """
+
+    def __init__(self, filters, kernel_size, **kwargs):
+        super().__init__(
+            filters,
+            kernel_size,
+            padding="same",
+            data_format="channels_last",
+            **kwargs,
+        )
+
+    def convolution_op(self, inputs, kernel):
+        return backends.conv2d(inputs, ops.convert_to_tensor(kernel))
+
+    def get_config(self):
+        config = super().get_config()
+        for name in (
+            "strides",
+            "padding",
+            "data_format",
+            "dilation_rate",
+            "groups",
+        ):
+            del config[name]
+        return config
+
+
+class _ResamplingConv2D(Conv2D):
+    """A 3x3 convolution fused with a resampling by two.
+
+    `fused=False` computes the two one after the other: the same function of
+    the same kernel, at 36/16 of the multiplications.
+    """
+
+    def __init__(self, filters, kernel_size=3, fused=True, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        if self.kernel_size != (3, 3):
+            raise ValueError(
+                "`kernel_size` must be 3 in a resampling convolution. "
+                f"Received: kernel_size={kernel_size}"
+            )
+        self.fused = fused
+
+    def get_config(self):
+        return {**super().get_config(), "fused": self.fused}
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class UpsampleConv2D(_ResamplingConv2D):
+    """Nearest-neighbour upsampling by two, then a 3x3 convolution.
+
+    Computed as one convolution of the small map: every output pixel sees only
+    2x2 different input pixels, so 16 of the 36 multiplications remain. The
+    kernel variable, and what spectral normalization sees, is the 3x3 one.
+
+    Args:
+        filters: Positive integer, output channels.
+        kernel_size: 3.
+        fused: False to upsample first, then convolve.
+        **kwargs: As for `Conv2D`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels)`.
+
+    Returns:
+        A tensor `(batch, 2 * height, 2 * width, filters)`.
+
+    Example:
+    >>> conv = keras_sagan.layers.UpsampleConv2D(8)
+    >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
+    (1, 8, 8, 8)
+    """
+
+    def convolution_op(self, inputs, kernel):
+        kernel = ops.convert_to_tensor(kernel)
+        if self.fused:
+            return backends.upsample_conv2d(inputs, kernel)
+        inputs = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
+        return backends.conv2d(inputs, kernel)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (
+            batch,
+            height and 2 * height,
+            width and 2 * width,
+            self.filters,
+        )
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class DownsampleConv2D(_ResamplingConv2D):
+    """A 3x3 convolution, then average pooling by two.
+
+    Computed as one convolution of stride two with a 4x4 kernel, the mean of
+    the 3x3 kernel at four shifts. The kernel variable is the 3x3 one.
+
+    Args:
+        filters: Positive integer, output channels.
+        kernel_size: 3.
+        fused: False to convolve first, then pool.
+        **kwargs: As for `Conv2D`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels)`, height and
+            width even.
+
+    Returns:
+        A tensor `(batch, height / 2, width / 2, filters)`.
+
+    Example:
+    >>> conv = keras_sagan.layers.DownsampleConv2D(8)
+    >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
+    (1, 2, 2, 8)
+    """
+
+    def build(self, input_shape):
+        if any(size is not None and size % 2 for size in input_shape[1:3]):
+            raise ValueError(
+                "`inputs` must have an even height and width. Received: inputs "
+                f"of shape {tuple(input_shape)}"
+            )
+        super().build(input_shape)
+
+    def convolution_op(self, inputs, kernel):
+        kernel = ops.convert_to_tensor(kernel)
+        if self.fused:
+            return backends.conv2d_downsample(inputs, kernel)
+        return ops.average_pool(backends.conv2d(inputs, kernel), 2, strides=2)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return (
+            batch,
+            height and height // 2,
+            width and width // 2,
+            self.filters,
+        )

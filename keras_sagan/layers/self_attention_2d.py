@@ -1,0 +1,206 @@
+"""Self-attention over the locations of a feature map."""
+
+import keras
+from keras import ops
+
+from keras_sagan.layers.convolutions import Conv2D
+from keras_sagan.layers.spectral_normalization import SpectralNormalization
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class SelfAttention2D(keras.layers.Layer):
+    """Self-attention over the locations of a feature map, as in SAGAN.
+
+    `beta = softmax(f(x) g(x)^T)`, `o = v(beta h(x))`, `y = x + gamma * o`
+    (Zhang et al., eq. 1-3), where the query `f`, key `g`, value `h` and the
+    output projection `v` are 1x1 convolutions, the softmax runs over the keys
+    of each query without a `1 / sqrt(d)` scale, and the scalar `gamma` starts
+    at 0: a new layer is the identity.
+
+    Forms, by arguments:
+
+    - The released code (the defaults), which produced the published numbers:
+      query and key of C / 8 channels, value of C / 2, keys and values
+      max-pooled 2x2, no biases.
+    - The paper's text: `value_ratio=8, pool_size=1`.
+    - The widely copied PyTorch `Self_Attn`: `value_ratio=1, pool_size=1,
+      output_projection=False, use_bias=True`.
+
+    Training and inference differ only in the power iteration of the
+    spectrally normalized convolutions.
+
+    Args:
+        query_ratio: Positive integer; query and key have `C // query_ratio`
+            channels, at least 1.
+        value_ratio: Positive integer; the value has `C // value_ratio`
+            channels, at least 1.
+        pool_size: Positive integer, side of the max-pooling of keys and
+            values; 1 is none. Must divide the height and width of the map.
+        output_projection: Whether a 1x1 convolution maps the value back to C
+            channels. Without it `value_ratio` must be 1.
+        use_bias: Whether the convolutions have biases.
+        spectral_normalization: Whether the convolutions are spectrally
+            normalized.
+        spectral_epsilon: Epsilon of the spectral normalization.
+        **kwargs: Base layer arguments.
+
+    Call arguments:
+        inputs: Float tensor `(B, H, W, C)`; H, W and C must be known.
+        return_attention_scores: Whether to return `beta` as well.
+
+    Returns:
+        A tensor `(B, H, W, C)`; with `return_attention_scores`, also the
+        attention scores, `(B, H * W, keys)`, rows summing to 1, where
+        `keys = (H / pool_size) * (W / pool_size)`.
+
+    Raises:
+        ValueError: If an argument is out of range, or the map is not four-
+            dimensional or not divisible by `pool_size`.
+
+    Example:
+    >>> attention = keras_sagan.layers.SelfAttention2D()
+    >>> y, scores = attention(
+    ...     np.ones((2, 16, 16, 32), "float32"), return_attention_scores=True)
+    >>> tuple(y.shape), tuple(scores.shape)
+    ((2, 16, 16, 32), (2, 256, 64))
+
+    Reference: Zhang et al., "Self-Attention Generative Adversarial Networks",
+    arXiv 1805.08318, and its release, `non_local.py`.
+    """
+
+    def __init__(
+        self,
+        query_ratio=8,
+        value_ratio=2,
+        pool_size=2,
+        output_projection=True,
+        use_bias=False,
+        spectral_normalization=True,
+        spectral_epsilon=1e-12,
+        **kwargs,
+    ):
+        for name, value in (
+            ("query_ratio", query_ratio),
+            ("value_ratio", value_ratio),
+            ("pool_size", pool_size),
+        ):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. "
+                    f"Received: {name}={value}"
+                )
+        if not output_projection and value_ratio != 1:
+            raise ValueError(
+                "`value_ratio` must be 1 without `output_projection`: the "
+                "value is added to the input as it is. "
+                f"Received: value_ratio={value_ratio}"
+            )
+        super().__init__(**kwargs)
+        self.query_ratio = query_ratio
+        self.value_ratio = value_ratio
+        self.pool_size = pool_size
+        self.output_projection = output_projection
+        self.use_bias = use_bias
+        self.spectral_normalization = spectral_normalization
+        self.spectral_epsilon = spectral_epsilon
+
+    def build(self, input_shape):
+        if len(input_shape) != 4 or None in input_shape[1:]:
+            raise ValueError(
+                "`inputs` must have shape (batch, height, width, channels), "
+                "all but the batch known. Received: inputs of shape "
+                f"{tuple(input_shape)}"
+            )
+        _, height, width, channels = input_shape
+        if height % self.pool_size or width % self.pool_size:
+            raise ValueError(
+                "`pool_size` must divide the height and width of the map. "
+                f"Received: pool_size={self.pool_size}, a map of "
+                f"{height} x {width}"
+            )
+        narrow = max(1, channels // self.query_ratio)
+        value = max(1, channels // self.value_ratio)
+        self.query = self._build_projection(narrow, "query", input_shape)
+        self.key = self._build_projection(narrow, "key", input_shape)
+        self.value = self._build_projection(value, "value", input_shape)
+        if self.output_projection:
+            self.projection = self._build_projection(
+                channels, "projection", (*input_shape[:-1], value)
+            )
+        self.gamma = self.add_weight(
+            shape=(), initializer="zeros", name="gamma"
+        )
+
+    def call(self, inputs, return_attention_scores=False, training=False):
+        # B images, N = H * W locations, M keys, C channels, D of a query.
+        _, height, width, _ = inputs.shape
+        f = self._flatten(self.query(inputs, training=training))  # (B, N, D)
+        g = self._pool(self.key(inputs, training=training))  # (B, M, D)
+        h = self._pool(self.value(inputs, training=training))  # (B, M, C')
+        scores = ops.matmul(f, ops.transpose(g, (0, 2, 1)))  # (B, N, M)
+        # bfloat16 has 8 bits of mantissa: too few for a sum of M terms.
+        scores = ops.cast(
+            scores, keras.backend.result_type(scores.dtype, "float32")
+        )
+        beta = ops.softmax(scores, axis=-1)
+        o = ops.matmul(ops.cast(beta, h.dtype), h)  # (B, N, C')
+        o = ops.reshape(o, (-1, height, width, o.shape[-1]))  # (B, H, W, C')
+        if self.output_projection:
+            o = self.projection(o, training=training)  # (B, H, W, C)
+        y = inputs + self.gamma * o
+        return (y, beta) if return_attention_scores else y
+
+    def _build_projection(self, channels, name, input_shape):
+        conv = Conv2D(
+            channels,
+            kernel_size=1,
+            use_bias=self.use_bias,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        if self.spectral_normalization:
+            conv = SpectralNormalization(
+                conv, epsilon=self.spectral_epsilon, name=name
+            )
+        conv.build(input_shape)
+        return conv
+
+    def _pool(self, x):
+        if self.pool_size > 1:
+            # Without strides, Keras 3.15.1 fails on JAX.
+            x = ops.max_pool(x, self.pool_size, strides=self.pool_size)
+        return self._flatten(x)
+
+    @staticmethod
+    def _flatten(x):
+        _, height, width, channels = x.shape
+        return ops.reshape(x, (-1, height * width, channels))
+
+    def compute_output_spec(
+        self, inputs, return_attention_scores=False, training=False
+    ):
+        outputs = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return outputs
+        batch, height, width, _ = inputs.shape
+        locations = height * width
+        scores = keras.KerasTensor(
+            (batch, locations, locations // self.pool_size**2),
+            dtype=keras.backend.result_type(self.compute_dtype, "float32"),
+        )
+        return outputs, scores
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "query_ratio": self.query_ratio,
+            "value_ratio": self.value_ratio,
+            "pool_size": self.pool_size,
+            "output_projection": self.output_projection,
+            "use_bias": self.use_bias,
+            "spectral_normalization": self.spectral_normalization,
+            "spectral_epsilon": self.spectral_epsilon,
+        }

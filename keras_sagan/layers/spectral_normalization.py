@@ -1,0 +1,224 @@
+"""Spectral normalization as a reparametrization of a layer's kernel."""
+
+import math
+
+import keras
+from keras import ops
+
+_PACKAGE = "keras_sagan"
+
+
+@keras.saving.register_keras_serializable(package=_PACKAGE)
+class SpectralNormalization(keras.layers.Wrapper):
+    """Runs a layer on its kernel divided by the kernel's spectral norm.
+
+    `W_bar = W / sigma(W)` with `sigma(W) = v W u^T` (Miyato et al., eq. 8-12),
+    where `W` is the kernel reshaped to `(rows, columns)`, columns being the
+    output channels, and `u` and `v` are its leading right and left singular
+    vectors, tracked by power iteration:
+    `v <- normalize(u W^T)`, `u <- normalize(v W)`.
+
+    A drop-in replacement for `keras.layers.SpectralNormalization`, with three
+    differences:
+
+    - The kernel variable is never written: the wrapped layer runs on `W_bar`,
+      a function of the kernel, so gradients flow through `sigma` too.
+      `u` and `v` are constants to the gradient, as in PyTorch; the SAGAN
+      release lets it flow through them.
+    - Training and inference run on the same effective kernel. A training call
+      iterates, and stores both vectors; an inference call uses the stored
+      pair and changes nothing.
+    - A new layer starts from the exact leading singular vectors, so that
+      `sigma(W_bar) = 1` from the first call on.
+
+    All of this is computed in the dtype of the kernel variable (float32 under
+    `mixed_bfloat16`); the wrapped layer then computes in its own dtype.
+
+    Args:
+        layer: A `keras.layers.Layer` with a variable `kernel` (convolutions,
+            `Dense`, `EinsumDense`, ...) or `embeddings` (`Embedding`).
+            The last axis of a kernel is taken as output channels; in the
+            `Conv*Transpose` layers it is the last but one, and the matrix of
+            an `Embedding` is the transposed table, `(output_dim, input_dim)`.
+        power_iterations: Positive integer, iterations per training call.
+        epsilon: Non-negative float, the least norm that a vector is divided
+            by. Released code 1e-12, BigGAN-PyTorch 1e-8, StudioGAN 1e-6.
+        **kwargs: Base layer arguments. The dtype is that of `layer`.
+
+    Call arguments:
+        inputs, *args, **kwargs: What the wrapped layer takes.
+        training: Whether to run the power iteration. Defaults to the
+            training flag of the enclosing call.
+
+    Raises:
+        ValueError: If `power_iterations` or `epsilon` is out of range, or,
+            when built, if the layer has no kernel variable.
+
+    Example:
+    >>> layer = keras_sagan.layers.SpectralNormalization(
+    ...     keras.layers.Conv2D(8, 3, padding="same"))
+    >>> tuple(layer(np.ones((2, 16, 16, 3), "float32")).shape)
+    (2, 16, 16, 8)
+    >>> float(layer.sigma()) > 0
+    True
+
+    Reference: Miyato et al., "Spectral Normalization for Generative
+    Adversarial Networks", arXiv 1802.05957.
+    """
+
+    def __init__(self, layer, power_iterations=1, epsilon=1e-12, **kwargs):
+        if not isinstance(power_iterations, int) or power_iterations < 1:
+            raise ValueError(
+                "`power_iterations` must be a positive integer. "
+                f"Received: power_iterations={power_iterations}"
+            )
+        if not epsilon >= 0:
+            raise ValueError(
+                "`epsilon` must be a non-negative float. "
+                f"Received: epsilon={epsilon}"
+            )
+        super().__init__(layer, **kwargs)
+        self.power_iterations = power_iterations
+        self.epsilon = epsilon
+        # The wrapper itself computes on the float32 kernel; only the wrapped
+        # layer casts, so its policy alone decides the compute dtype.
+        self.dtype_policy = keras.DTypePolicy(layer.variable_dtype)
+        self.autocast = False
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        self.kernel = self._find_kernel()
+        rows, columns = self._matrix_shape()
+        # Initializers, not values: a model that is built while it is traced
+        # gets its kernels later, and these right after them.
+        self.u = self.add_weight(
+            shape=(columns,),
+            initializer=lambda shape, dtype: ops.cast(self._leading_u(), dtype),
+            trainable=False,
+            name="u",
+        )
+        self.v = self.add_weight(
+            shape=(rows,),
+            initializer=lambda shape, dtype: self._normalize(
+                ops.matmul(self._matrix(), self.u), otherwise=0.0
+            ),
+            trainable=False,
+            name="v",
+        )
+
+    def call(self, inputs, *args, training=False, **kwargs):
+        if training:
+            self.iterate()
+        return self._call_with_kernel(
+            self.normalized_kernel(), inputs, *args, **kwargs
+        )
+
+    def normalized_kernel(self):
+        """Returns `W_bar`, in the kernel's own shape and dtype."""
+        sigma = self.sigma()
+        # A kernel of zeros stays one: 0 / 0 would poison the network.
+        return self.kernel / ops.where(sigma > 0, sigma, ops.ones_like(sigma))
+
+    def sigma(self):
+        """Returns `v W u^T`, a scalar tensor: the norm that `u`, `v` give."""
+        v, u = ops.stop_gradient(self.v), ops.stop_gradient(self.u)
+        return ops.sum(ops.matmul(v, self._matrix()) * u)
+
+    def iterate(self):
+        """Stores `u` and `v` after `power_iterations` power iterations."""
+        u, v = self.iterated_vectors()
+        self.u.assign(u)
+        self.v.assign(v)
+
+    def iterated_vectors(self):
+        """Returns `u` and `v` after `power_iterations` power iterations."""
+        matrix = ops.stop_gradient(self._matrix())
+        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
+        for _ in range(self.power_iterations):
+            v = self._normalize(ops.matmul(matrix, u), otherwise=v)
+            u = self._normalize(ops.matmul(v, matrix), otherwise=u)
+        return u, v
+
+    def _find_kernel(self):
+        for name in ("kernel", "embeddings"):
+            kernel = getattr(self.layer, name, None)
+            if isinstance(kernel, keras.Variable):
+                return kernel
+        raise ValueError(
+            "`layer` must have a variable `kernel` or `embeddings`. "
+            f"Received: layer={self.layer}"
+        )
+
+    def _is_transposed(self):
+        """Whether the output channels are the kernel's last but one axis."""
+        return isinstance(
+            self.layer,
+            (
+                keras.layers.Conv1DTranspose,
+                keras.layers.Conv2DTranspose,
+                keras.layers.Conv3DTranspose,
+                keras.layers.Embedding,
+            ),
+        )
+
+    def _matrix(self):
+        kernel = ops.convert_to_tensor(self.kernel)
+        if self._is_transposed():
+            kernel = ops.swapaxes(kernel, -1, -2)
+        return ops.reshape(kernel, (-1, kernel.shape[-1]))  # (rows, columns)
+
+    def _matrix_shape(self):
+        columns = self.kernel.shape[-2 if self._is_transposed() else -1]
+        return math.prod(self.kernel.shape) // columns, columns
+
+    def _leading_u(self):
+        """The leading right singular vector, from the smaller Gram matrix."""
+        matrix = self._matrix()
+        matrix = ops.cast(
+            matrix, keras.backend.result_type(matrix.dtype, "float32")
+        )
+        rows, columns = self._matrix_shape()
+        if columns <= rows:
+            gram = ops.matmul(ops.transpose(matrix), matrix)
+            return ops.linalg.eigh(gram)[1][:, -1]
+        gram = ops.matmul(matrix, ops.transpose(matrix))
+        u = ops.matmul(ops.linalg.eigh(gram)[1][:, -1], matrix)
+        return self._normalize(u, otherwise=0.0)
+
+    def _normalize(self, vector, otherwise):
+        norm = ops.sqrt(ops.sum(ops.square(vector)))
+        # `otherwise`: a zero kernel (a zero-initialized residual branch, say)
+        # must not erase the vector that later iterations start from.
+        return ops.where(
+            norm > 0, vector / ops.maximum(norm, self.epsilon), otherwise
+        )
+
+    def _call_with_kernel(self, kernel, *args, **kwargs):
+        """Runs the wrapped layer with `kernel` in the variable's place."""
+        variables = self.layer.variables
+        mapping = [
+            (v, kernel if v is self.kernel else v.value) for v in variables
+        ]
+        with keras.StatelessScope(mapping, collect_losses=True) as scope:
+            before = [scope.get_current_value(v) for v in variables]
+            outputs = self.layer(*args, **kwargs)
+            after = [scope.get_current_value(v) for v in variables]
+        for variable, old, new in zip(variables, before, after):
+            if new is not old:  # State that the layer itself moved.
+                variable.assign(new)
+        for loss in scope.losses:
+            self.add_loss(loss)
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, *args, training=None, **kwargs):
+        return self.layer.compute_output_spec(inputs, *args, **kwargs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "power_iterations": self.power_iterations,
+            "epsilon": self.epsilon,
+        }

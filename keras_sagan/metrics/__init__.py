@@ -1,0 +1,6 @@
+"""How good and how varied generated images are."""
+
+from keras_sagan.metrics.manifold import coverage
+from keras_sagan.metrics.manifold import mean_class_distance
+
+__all__ = ["coverage", "mean_class_distance"]

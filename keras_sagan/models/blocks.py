@@ -1,0 +1,200 @@
+"""The blocks that generator and discriminator are made of."""
+
+import dataclasses
+
+from keras import layers
+
+from keras_sagan.layers import BatchNorm
+from keras_sagan.layers import ConditionalBatchNorm
+from keras_sagan.layers import Conv2D
+from keras_sagan.layers import DownsampleConv2D
+from keras_sagan.layers import SelfAttention2D
+from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers import UpsampleConv2D
+
+RESOLUTIONS = (16, 32, 64, 128, 256)
+ATTENTION_FORMS = {
+    "released": {},
+    "paper": {"value_ratio": 8, "pool_size": 1},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+    """What the blocks of one network share; each method adds one to a graph.
+
+    `x` is a symbolic feature map `(B, H, W, C)`, `labels` a symbolic `(B,)`
+    or None; `name` prefixes the names of the layers.
+    """
+
+    num_classes: int | None
+    attention: str
+    spectral_normalization: bool
+    spectral_epsilon: float
+    fused_resampling: bool
+    batch_norm_momentum: tuple[float, float] = (0.999, 0.999)
+    batch_norm_epsilon: float = 1e-5
+    class_table_spectral_normalization: bool = False
+
+    def normalized(self, layer):
+        """Wraps a layer in spectral normalization, if the network has it."""
+        if not self.spectral_normalization:
+            return layer
+        return SpectralNormalization(
+            layer, epsilon=self.spectral_epsilon, name=layer.name
+        )
+
+    def conv(self, x, filters, kernel_size, name, use_bias=True):
+        return self.normalized(
+            Conv2D(filters, kernel_size, use_bias=use_bias, name=name)
+        )(x)
+
+    def up_block(self, x, labels, filters, name):
+        """Doubles the map: cBN, ReLU, up, conv, cBN, ReLU, conv; shortcut."""
+        # The 1x1 convolution and the upsampling commute: convolve first.
+        shortcut = self.conv(x, filters, 1, f"{name}_shortcut")
+        shortcut = layers.UpSampling2D(2, name=f"{name}_upsample")(shortcut)
+        x = self.class_norm(x, labels, f"{name}_norm_1")
+        x = layers.ReLU(name=f"{name}_relu_1")(x)
+        x = self.normalized(
+            UpsampleConv2D(
+                filters, fused=self.fused_resampling, name=f"{name}_conv_1"
+            )
+        )(x)
+        x = self.class_norm(x, labels, f"{name}_norm_2")
+        x = layers.ReLU(name=f"{name}_relu_2")(x)
+        x = self.conv(x, filters, 3, f"{name}_conv_2")
+        return layers.Add(name=name)([x, shortcut])
+
+    def first_block(self, x, filters, name):
+        """Halves the image: conv, ReLU, conv, pool; shortcut pool, conv."""
+        shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+        shortcut = self.conv(shortcut, filters, 1, f"{name}_shortcut")
+        x = self.conv(x, filters, 3, f"{name}_conv_1")
+        x = layers.ReLU(name=f"{name}_relu")(x)
+        x = self.down_conv(x, filters, f"{name}_conv_2")
+        return layers.Add(name=name)([x, shortcut])
+
+    def down_block(self, x, filters, name, downsample=True):
+        """ReLU, conv, ReLU, conv, pool; the shortcut sees x before the ReLU."""
+        shortcut = x
+        if downsample:
+            # The 1x1 convolution and the average commute: pool first.
+            shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+        if downsample or x.shape[-1] != filters:
+            shortcut = self.conv(shortcut, filters, 1, f"{name}_shortcut")
+        x = layers.ReLU(name=f"{name}_relu_1")(x)
+        x = self.conv(x, filters, 3, f"{name}_conv_1")
+        x = layers.ReLU(name=f"{name}_relu_2")(x)
+        if downsample:
+            x = self.down_conv(x, filters, f"{name}_conv_2")
+        else:
+            x = self.conv(x, filters, 3, f"{name}_conv_2")
+        return layers.Add(name=name)([x, shortcut])
+
+    def down_conv(self, x, filters, name):
+        return self.normalized(
+            DownsampleConv2D(filters, fused=self.fused_resampling, name=name)
+        )(x)
+
+    def attend(self, x):
+        """Self-attention, or in its place the paper's residual control."""
+        name = f"attention_{x.shape[1]}"
+        if self.attention == "residual":
+            return self.residual_control(x, f"residual_{x.shape[1]}")
+        return SelfAttention2D(
+            **ATTENTION_FORMS[self.attention],
+            spectral_normalization=self.spectral_normalization,
+            spectral_epsilon=self.spectral_epsilon,
+            name=name,
+        )(x)
+
+    def residual_control(self, x, name):
+        """Two 3x3 convolutions with the parameters of the attention.
+
+        "A residual block with the same number of parameters" (Table 1).
+        """
+        channels = x.shape[-1]
+        width, _ = residual_control_size(channels)
+        y = layers.ReLU(name=f"{name}_relu_1")(x)
+        y = self.conv(y, width, 3, f"{name}_conv_1", use_bias=False)
+        y = layers.ReLU(name=f"{name}_relu_2")(y)
+        y = self.conv(y, channels, 3, f"{name}_conv_2", use_bias=False)
+        return layers.Add(name=name)([x, y])
+
+    def class_norm(self, x, labels, name):
+        """Conditional batch norm, or a plain one without labels."""
+        momentum = self.batch_norm_momentum[0]
+        if labels is None:
+            return BatchNorm(momentum, self.batch_norm_epsilon, name=name)(x)
+        return ConditionalBatchNorm(
+            self.num_classes,
+            momentum,
+            self.batch_norm_epsilon,
+            spectral_normalization=self.class_table_spectral_normalization,
+            spectral_epsilon=self.spectral_epsilon,
+            name=name,
+        )(x, labels)
+
+    def last_norm(self, x, name):
+        momentum = self.batch_norm_momentum[1]
+        return BatchNorm(momentum, self.batch_norm_epsilon, name=name)(x)
+
+
+def residual_control_size(channels):
+    """Returns the width of the residual control and both parameter counts.
+
+    Args:
+        channels: Channels C of the feature map.
+
+    Returns:
+        `(m, (attention, control))`: `m = max(1, round(P / 18 C))` and the
+        parameters P of the released attention and `18 C m` of the control.
+    """
+    query, value = max(1, channels // 8), max(1, channels // 2)
+    attention = 2 * channels * query + 2 * channels * value + 1
+    width = max(1, round(attention / (18 * channels)))
+    return width, (attention, 18 * channels * width)
+
+
+def check_architecture(resolution, num_classes, base_channels, attention):
+    """Raises a ValueError where a network of these arguments has no meaning."""
+    if resolution not in RESOLUTIONS:
+        raise ValueError(
+            "`resolution` must be 4 * 2**k pixels, from 16 to 256: one of "
+            f"{RESOLUTIONS}. Received: resolution={resolution}"
+        )
+    if num_classes is not None and not _is_positive_integer(num_classes):
+        raise ValueError(
+            "`num_classes` must be a positive integer or None. "
+            f"Received: num_classes={num_classes}"
+        )
+    if not _is_positive_integer(base_channels):
+        raise ValueError(
+            "`base_channels` must be a positive integer. "
+            f"Received: base_channels={base_channels}"
+        )
+    if attention not in (*ATTENTION_FORMS, "residual"):
+        raise ValueError(
+            "`attention` must be 'released', 'paper' or 'residual'. "
+            f"Received: attention={attention!r}"
+        )
+
+
+def check_attention_resolutions(attention_resolutions, resolution, valid):
+    """Returns the map sizes to attend at, the default for None."""
+    if attention_resolutions is None:
+        return (32,) if resolution >= 64 else (resolution // 2,)
+    attention_resolutions = tuple(attention_resolutions)
+    for size in attention_resolutions:
+        if size not in valid:
+            raise ValueError(
+                "`attention_resolutions` must be sizes of this network's "
+                f"feature maps: any of {tuple(valid)}, or () for none. "
+                f"Received: attention_resolutions={attention_resolutions}"
+            )
+    return attention_resolutions
+
+
+def _is_positive_integer(value):
+    return isinstance(value, int) and value >= 1

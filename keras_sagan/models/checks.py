@@ -1,0 +1,181 @@
+"""Checks of what users give to `SAGAN`, each with a message that helps."""
+
+import itertools
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_sagan.layers import ConditionalBatchNorm
+
+
+def flatten_layers(network):
+    """Returns the layers of a network, nested ones too."""
+    return network._flatten_layers(include_self=False)
+
+
+def check_positive_integer(name, value):
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive integer. Received: {name}={value}"
+        )
+
+
+def check_sagan_arguments(
+    discriminator_steps,
+    gradient_accumulation_steps,
+    ema_momentum,
+    ema_start_step,
+):
+    check_positive_integer("discriminator_steps", discriminator_steps)
+    check_positive_integer(
+        "gradient_accumulation_steps", gradient_accumulation_steps
+    )
+    if not 0 <= ema_momentum < 1:
+        raise ValueError(
+            "`ema_momentum` must be in [0, 1). "
+            f"Received: ema_momentum={ema_momentum}"
+        )
+    if not isinstance(ema_start_step, int) or ema_start_step < 0:
+        raise ValueError(
+            "`ema_start_step` must be a non-negative integer. "
+            f"Received: ema_start_step={ema_start_step}"
+        )
+
+
+def check_networks(generator, discriminator):
+    """Checks that two networks fit, and returns their number of classes."""
+    for name, network in (
+        ("generator", generator),
+        ("discriminator", discriminator),
+    ):
+        if not isinstance(network, keras.Model) or len(network.inputs) > 2:
+            raise ValueError(
+                f"`{name}` must be a functional `keras.Model` of one input, or "
+                f"of two, the second being labels. Received: {name}={network}"
+            )
+    if tuple(generator.output_shape) != tuple(discriminator.inputs[0].shape):
+        raise ValueError(
+            "`discriminator` must take images of the shape that `generator` "
+            f"makes. Received: a generator of {generator.output_shape}, a "
+            f"discriminator for {tuple(discriminator.inputs[0].shape)}"
+        )
+    if len(generator.inputs) != len(discriminator.inputs):
+        raise ValueError(
+            "`generator` and `discriminator` must both take labels, or "
+            f"neither. Received: a generator of {len(generator.inputs)} and a "
+            f"discriminator of {len(discriminator.inputs)} inputs"
+        )
+    classes = _number_of_classes(generator), _number_of_classes(discriminator)
+    if len(generator.inputs) == 1:
+        return None
+    if classes[0] is None or classes[0] != (classes[1] or classes[0]):
+        raise ValueError(
+            "`generator` and `discriminator` must know the same classes, by "
+            "a `ConditionalBatchNorm` and an `Embedding`. Received: "
+            f"{classes[0]} classes in the generator, {classes[1]} in the "
+            "discriminator"
+        )
+    return classes[0]
+
+
+def _number_of_classes(network):
+    for layer in flatten_layers(network):
+        if isinstance(layer, ConditionalBatchNorm):
+            return layer.num_classes
+        if isinstance(layer, keras.layers.Embedding):
+            return layer.input_dim
+    return None
+
+
+def first_batch(x, y, batch_size):
+    """Returns the first images and labels of what `fit` is given, and `x`.
+
+    A generator gives its batch away only once: the `x` returned still has it.
+    """
+    if y is not None or hasattr(x, "shape"):
+        n = batch_size or 32
+        labels = None if y is None else np.asarray(y[:n])
+        return np.asarray(x[:n]), labels, x
+    if isinstance(x, keras.utils.PyDataset):
+        batch = x[0]
+    elif hasattr(x, "take"):  # A tf.data.Dataset, which must stay one.
+        batch = next(iter(x.take(1)))
+    elif hasattr(x, "__next__"):
+        batch = next(x)
+        x = itertools.chain([batch], x)
+    else:
+        batch = next(iter(x))
+    images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    images = ops.convert_to_numpy(images)
+    labels = None if labels is None else ops.convert_to_numpy(labels)
+    return images, labels, x
+
+
+def check_images(images, resolution):
+    received = f"Received: images of shape {images.shape}, {images.dtype}"
+    if images.ndim != 4 or images.shape[1:] != (resolution, resolution, 3):
+        raise ValueError(
+            f"Images must have shape (batch, {resolution}, {resolution}, 3), "
+            "as the networks were built: resize them, or build networks of "
+            f"their size; repeat the channel of gray ones. {received}"
+        )
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            "Images must be floats in [-1, 1]: for uint8 pixels, "
+            f"`images.astype('float32') / 127.5 - 1`. {received}"
+        )
+    if not np.all(np.isfinite(images)):
+        raise ValueError(
+            "Images must be finite: look for what made NaN or infinity in "
+            f"the preparation of the data. {received}, with "
+            f"{np.size(images) - np.sum(np.isfinite(images))} such values"
+        )
+    low, high = float(images.min()), float(images.max())
+    if low < -1.001 or high > 1.001:
+        raise ValueError(
+            "Images must be in [-1, 1]: for pixels from 0 to 255, "
+            "`images / 127.5 - 1`. "
+            f"{received}, from {low:.4g} to {high:.4g}"
+        )
+
+
+def check_labels(labels, num_classes, num_images):
+    if num_classes is None:
+        if labels is not None:
+            raise ValueError(
+                "This SAGAN has no classes: give images alone, or build the "
+                "networks with `num_classes`. Received: labels of shape "
+                f"{np.shape(labels)}"
+            )
+        return
+    if labels is None:
+        raise ValueError(
+            f"This SAGAN has {num_classes} classes: give (images, labels), or "
+            "build the networks with `num_classes=None`. Received: images "
+            "alone"
+        )
+    labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (
+        num_images,
+    ):
+        raise ValueError(
+            f"Labels must be integers of shape ({num_images},), one for each "
+            "image: for one-hot ones, `labels.argmax(-1)`. Received: labels "
+            f"of shape {labels.shape} and dtype {labels.dtype}"
+        )
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"Labels must be in [0, {num_classes}), as the networks were "
+            "built. Received: labels from "
+            f"{labels.min()} to {labels.max()}"
+        )
+
+
+def check_batch_size(batch_size, parts):
+    if batch_size is not None and batch_size % parts:
+        raise ValueError(
+            "The batch must divide into `discriminator_steps * "
+            f"gradient_accumulation_steps` = {parts} equal parts. Received: "
+            f"a batch of {batch_size} images"
+        )

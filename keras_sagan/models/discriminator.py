@@ -1,0 +1,135 @@
+"""The projection discriminator."""
+
+import keras
+from keras import layers
+from keras import ops
+
+from keras_sagan.models.blocks import Blocks
+from keras_sagan.models.blocks import check_architecture
+from keras_sagan.models.blocks import check_attention_resolutions
+
+# Width of each block's output in base channels, and how many blocks halve
+# the map. Sources: see `generator.py`; 16 is 32 with a first map of 8.
+WIDTHS = {
+    16: (2, 2, 2, 2),
+    32: (2, 2, 2, 2),
+    64: (1, 2, 4, 8, 16),
+    128: (1, 2, 4, 8, 16, 16),
+    256: (1, 2, 4, 8, 8, 16, 16),
+}
+DOWNSAMPLINGS = {16: 2, 32: 2, 64: 4, 128: 5, 256: 6}
+
+
+def build_discriminator(
+    resolution=128,
+    num_classes=1000,
+    base_channels=64,
+    attention_resolutions=None,
+    attention="released",
+    spectral_normalization=True,
+    spectral_epsilon=1e-12,
+    fused_resampling=True,
+    name="discriminator",
+):
+    """Builds SAGAN's projection discriminator, a functional `keras.Model`.
+
+    `image -> down blocks -> one block without downsampling (two at 16 and 32
+    pixels) -> ReLU -> h = sum over the map`, then
+    `logit = linear(h) + <h, embedding(label)>`, with self-attention after the
+    first block of each given output size. There is no batch norm.
+
+    Args:
+        resolution: Side of the images in pixels: 16, 32, 64, 128 or 256.
+        num_classes: Positive integer, or None for a discriminator without
+            labels and embedding.
+        base_channels: Positive integer, the width `ch` of the first block
+            from 64 pixels up (the release: 64).
+        attention_resolutions: Sizes of the feature maps to attend at, from
+            the last map's up to `resolution // 2`; `()` for none. None is
+            `(32,)` from 64 pixels up, else `(resolution // 2,)`.
+        attention: `"released"`, `"paper"`, or `"residual"`; see
+            `build_generator`.
+        spectral_normalization: Whether every convolution, the linear layer
+            and the embedding are spectrally normalized.
+        spectral_epsilon: Epsilon of the spectral normalization.
+        fused_resampling: False builds the plain form of the down blocks: the
+            same function of the same weights, slower.
+        name: Name of the model.
+
+    Returns:
+        A `keras.Model` from `[images, labels]`, `(batch, resolution,
+        resolution, 3)` floats in [-1, 1] and `(batch,)` integers, to logits
+        `(batch, 1)`, float32 whatever the precision inside. Without classes,
+        from `images` alone.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+    >>> discriminator = keras_sagan.models.build_discriminator(
+    ...     resolution=32, num_classes=10, base_channels=16)
+    >>> images = np.zeros((4, 32, 32, 3), "float32")
+    >>> tuple(discriminator([images, np.array([0, 1, 2, 3])]).shape)
+    (4, 1)
+
+    Reference: Zhang et al., arXiv 1805.08318; the release,
+    `discriminator.py`; Miyato and Koyama, arXiv 1802.05637, for the
+    projection.
+    """
+    check_architecture(resolution, num_classes, base_channels, attention)
+    widths = [base_channels * width for width in WIDTHS[resolution]]
+    halvings = DOWNSAMPLINGS[resolution]
+    sizes = [resolution >> min(i, halvings) for i in range(1, len(widths) + 1)]
+    attention_resolutions = check_attention_resolutions(
+        attention_resolutions, resolution, sizes[:halvings]
+    )
+    blocks = Blocks(
+        num_classes=num_classes,
+        attention=attention,
+        spectral_normalization=spectral_normalization,
+        spectral_epsilon=spectral_epsilon,
+        fused_resampling=fused_resampling,
+    )
+
+    images = keras.Input((resolution, resolution, 3), name="images")
+    x = images
+    for i, (size, width) in enumerate(zip(sizes, widths)):
+        block_name = f"block_{i + 1}"
+        if i == 0:
+            x = blocks.first_block(x, width, block_name)
+        else:
+            x = blocks.down_block(x, width, block_name, downsample=i < halvings)
+        if size in attention_resolutions and i < halvings:
+            x = blocks.attend(x)
+    x = layers.ReLU(name="last_relu")(x)
+    # From here on in float32: the sum runs over the whole map, and the loss
+    # is taken of the logits.
+    h = SumOverMap(dtype="float32", name="sum")(x)  # (B, channels)
+    head = {"dtype": "float32"}
+    logits = blocks.normalized(layers.Dense(1, name="linear", **head))(h)
+    if num_classes is None:
+        return keras.Model(images, logits, name=name)
+    labels = keras.Input((), dtype="int32", name="labels")
+    embedding = blocks.normalized(
+        layers.Embedding(
+            num_classes,
+            widths[-1],
+            embeddings_initializer="glorot_uniform",
+            name="embedding",
+            **head,
+        )
+    )(labels)  # (B, channels)
+    projection = layers.Dot(axes=1, name="projection", **head)([h, embedding])
+    logits = layers.Add(name="logits", **head)([logits, projection])
+    return keras.Model([images, labels], logits, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class SumOverMap(layers.Layer):
+    """Sums a feature map over its locations, `(B, H, W, C)` to `(B, C)`."""
+
+    def call(self, inputs):
+        return ops.sum(inputs, axis=(1, 2))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[-1]

@@ -1,0 +1,134 @@
+"""The generator."""
+
+import keras
+from keras import layers
+
+from keras_sagan.models.blocks import Blocks
+from keras_sagan.models.blocks import check_architecture
+from keras_sagan.models.blocks import check_attention_resolutions
+
+# Width of the 4x4 map, then of each up block's output, in base channels.
+# 32 to 256: StudioGAN `models/resnet.py`, 128 also the SAGAN release; 16:
+# that of 32 less one block.
+WIDTHS = {
+    16: (4, 4, 4),
+    32: (4, 4, 4, 4),
+    64: (16, 8, 4, 2, 1),
+    128: (16, 16, 8, 4, 2, 1),
+    256: (16, 16, 8, 8, 4, 2, 1),
+}
+
+
+def build_generator(
+    resolution=128,
+    num_classes=1000,
+    latent_dim=128,
+    base_channels=64,
+    attention_resolutions=None,
+    attention="released",
+    spectral_normalization=True,
+    spectral_epsilon=1e-12,
+    batch_norm_momentum=0.999,
+    batch_norm_epsilon=1e-5,
+    class_table_spectral_normalization=False,
+    fused_resampling=True,
+    name="generator",
+):
+    """Builds SAGAN's generator, a functional `keras.Model`.
+
+    `z -> linear to 4x4 -> up blocks, one per doubling -> batch norm, ReLU,
+    3x3 convolution to RGB, tanh`, with class-conditional batch norm in the up
+    blocks and self-attention after those of the given output sizes. Training
+    calls use batch statistics and run the power iterations; inference calls
+    use what is stored and change nothing.
+
+    Args:
+        resolution: Side of the images in pixels: 16, 32, 64, 128 or 256.
+        num_classes: Positive integer, or None for a generator without labels.
+        latent_dim: Positive integer, entries of a latent vector.
+        base_channels: Positive integer, the width `ch` of the last block from
+            64 pixels up (the release: 64).
+        attention_resolutions: Sizes of the feature maps to attend at, from 8
+            up to `resolution`; `()` for none. None is `(32,)` from 64 pixels
+            up, else `(resolution // 2,)`.
+        attention: `"released"`, `"paper"`, or `"residual"`, the paper's
+            control: convolutions with as many parameters in its place. See
+            `SelfAttention2D`.
+        spectral_normalization: Whether every convolution and the linear layer
+            are spectrally normalized.
+        spectral_epsilon: Epsilon of the spectral normalization.
+        batch_norm_momentum: Share that the moving moments keep per step: one
+            float, or a pair for the blocks and the last batch norm. The
+            release: `(0.999, 0.9999)`; short runs need 0.9 to 0.99.
+        batch_norm_epsilon: Epsilon of the batch norms. StudioGAN: 1e-4.
+        class_table_spectral_normalization: Whether the class tables are
+            spectrally normalized, as in StudioGAN; see
+            `ConditionalBatchNorm`.
+        fused_resampling: False builds the plain form of the up blocks: the
+            same function of the same weights, slower.
+        name: Name of the model.
+
+    Returns:
+        A `keras.Model` from `[latents, labels]`, `(batch, latent_dim)` floats
+        and `(batch,)` integers, to images `(batch, resolution, resolution,
+        3)` in [-1, 1], float32 whatever the precision inside. Without
+        classes, from `latents` alone.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+    >>> generator = keras_sagan.models.build_generator(
+    ...     resolution=32, num_classes=10, base_channels=16)
+    >>> latents = np.random.normal(size=(4, 128)).astype("float32")
+    >>> tuple(generator([latents, np.array([0, 1, 2, 3])]).shape)
+    (4, 32, 32, 3)
+
+    Reference: Zhang et al., arXiv 1805.08318; the release, `generator.py`.
+    """
+    check_architecture(resolution, num_classes, base_channels, attention)
+    if not isinstance(latent_dim, int) or latent_dim < 1:
+        raise ValueError(
+            "`latent_dim` must be a positive integer. "
+            f"Received: latent_dim={latent_dim}"
+        )
+    first, *widths = [base_channels * width for width in WIDTHS[resolution]]
+    sizes = [8 * 2**i for i in range(len(widths))]
+    attention_resolutions = check_attention_resolutions(
+        attention_resolutions, resolution, sizes
+    )
+    blocks = Blocks(
+        num_classes=num_classes,
+        attention=attention,
+        spectral_normalization=spectral_normalization,
+        spectral_epsilon=spectral_epsilon,
+        fused_resampling=fused_resampling,
+        batch_norm_momentum=_as_pair(batch_norm_momentum),
+        batch_norm_epsilon=batch_norm_epsilon,
+        class_table_spectral_normalization=class_table_spectral_normalization,
+    )
+
+    latents = keras.Input((latent_dim,), name="latents")
+    labels = None
+    if num_classes is not None:
+        labels = keras.Input((), dtype="int32", name="labels")
+    x = blocks.normalized(layers.Dense(4 * 4 * first, name="linear"))(latents)
+    x = layers.Reshape((4, 4, first), name="reshape")(x)
+    for size, width in zip(sizes, widths):
+        x = blocks.up_block(x, labels, width, name=f"up_{size}")
+        if size in attention_resolutions:
+            x = blocks.attend(x)
+    x = blocks.last_norm(x, "last_norm")
+    x = layers.ReLU(name="last_relu")(x)
+    x = blocks.conv(x, 3, 3, "rgb")
+    # In float32: images are data, and bfloat16 has 8 bits for 256 levels.
+    images = layers.Activation("tanh", dtype="float32", name="images")(x)
+    inputs = latents if labels is None else [latents, labels]
+    return keras.Model(inputs, images, name=name)
+
+
+def _as_pair(momentum):
+    if isinstance(momentum, (tuple, list)):
+        blocks, last = momentum
+        return blocks, last
+    return momentum, momentum

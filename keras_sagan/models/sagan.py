@@ -1,0 +1,583 @@
+"""SAGAN: the two networks, and the algorithm that trains them."""
+
+import keras
+from keras import ops
+
+from keras_sagan import backends
+from keras_sagan.backends.optimizer_pair import OptimizerPair
+from keras_sagan.callbacks.throughput import Throughput
+from keras_sagan.layers import SelfAttention2D
+from keras_sagan.layers import SpectralNormalization
+from keras_sagan.losses import discriminator_hinge_loss
+from keras_sagan.losses import generator_hinge_loss
+from keras_sagan.models import checks
+from keras_sagan.models import presets
+from keras_sagan.models import sampling
+from keras_sagan.models.checks import flatten_layers
+from keras_sagan.models.discriminator import build_discriminator
+from keras_sagan.models.generator import build_generator
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class SAGAN(backends.Trainer, keras.Model):
+    """Self-attention GAN: trains a generator against a discriminator.
+
+    A training step (`step`) makes `discriminator_steps` updates of the
+    discriminator and then one of the generator, each with fresh latents and
+    fresh, uniformly drawn labels, on the hinge loss (eq. 4), and moves an
+    exponential moving average of the generator over all of its state: weights,
+    batch norm statistics, and the vectors of the spectral normalization.
+
+    A batch given to `fit` is split into `discriminator_steps *
+    gradient_accumulation_steps` equal parts, each seen once. The generator's
+    update uses `gradient_accumulation_steps` batches of the size of a part.
+
+    Every training forward pass of a network advances its power iterations and
+    moving statistics: the generator's in both updates, and the
+    discriminator's too. The SAGAN release advances the discriminator's on the
+    real images only.
+
+    Logs of `fit`: `discriminator_loss`, `generator_loss`, `real_logits` and
+    `fake_logits` (means of D over the epoch), `largest_sigma` (the largest
+    spectral norm of a kernel), the `gamma` of each attention layer, and
+    `images_per_second`.
+
+    Args:
+        generator: A `keras.Model` from `[latents, labels]`, or latents alone,
+            to images in [-1, 1]; see `build_generator`.
+        discriminator: A `keras.Model` from `[images, labels]`, or images
+            alone, to logits; see `build_discriminator`.
+        discriminator_steps: Positive integer, updates of the discriminator
+            per update of the generator.
+        gradient_accumulation_steps: Positive integer, parts whose mean
+            gradient makes one update.
+        ema_momentum: Float in [0, 1), share that the averaged generator keeps
+            per step.
+        ema_start_step: Non-negative integer; in the steps before it the
+            averaged generator is a copy.
+        seed: Integer, from which latents and labels of training are drawn, or
+            None for one drawn at random.
+        **kwargs: Base model arguments.
+
+    Raises:
+        ValueError: If an argument is out of range or the networks do not fit
+            one another.
+
+    Example:
+    >>> from keras_sagan import models
+    >>> model = keras_sagan.SAGAN(
+    ...     models.build_generator(32, num_classes=10, base_channels=8),
+    ...     models.build_discriminator(32, num_classes=10, base_channels=8))
+    >>> model.compile()
+    >>> images = np.zeros((8, 32, 32, 3), "float32")
+    >>> history = model.fit(images, np.arange(8), batch_size=4, verbose=0)
+    >>> model.generate(labels=[1, 2], seed=0).shape
+    (2, 32, 32, 3)
+
+    Reference: Zhang et al., "Self-Attention Generative Adversarial Networks",
+    arXiv 1805.08318.
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        discriminator_steps=1,
+        gradient_accumulation_steps=1,
+        ema_momentum=0.9999,
+        ema_start_step=2000,
+        seed=None,
+        **kwargs,
+    ):
+        checks.check_sagan_arguments(
+            discriminator_steps,
+            gradient_accumulation_steps,
+            ema_momentum,
+            ema_start_step,
+        )
+        super().__init__(**kwargs)
+        self.num_classes = checks.check_networks(generator, discriminator)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.discriminator_steps = discriminator_steps
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.ema_momentum = ema_momentum
+        self.ema_start_step = ema_start_step
+        self.seed = seed
+        self.averaged_generator = sampling.copy_of(generator)
+        self.averaged_generator.trainable = False
+        self.steps_trained = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int32",
+            trainable=False,
+            name="steps_trained",
+            aggregation="only_first_replica",
+        )
+        self.seed_generator = keras.random.SeedGenerator(seed, name="training")
+        self.evaluation_seed_generator = keras.random.SeedGenerator(
+            0, name="evaluation"
+        )
+        self.means = {
+            name: keras.metrics.Mean(name=name)
+            for name in (
+                "discriminator_loss",
+                "generator_loss",
+                "real_logits",
+                "fake_logits",
+            )
+        }
+        self.built = True
+
+    @property
+    def resolution(self):
+        """Side of the images in pixels."""
+        return self.generator.output_shape[1]
+
+    @property
+    def latent_dim(self):
+        """Entries of a latent vector."""
+        return self.generator.inputs[0].shape[-1]
+
+    @property
+    def generator_optimizer(self):
+        return self.optimizer and self.optimizer.generator_optimizer
+
+    @property
+    def discriminator_optimizer(self):
+        return self.optimizer and self.optimizer.discriminator_optimizer
+
+    @property
+    def metrics(self):
+        return list(self.means.values())
+
+    # The algorithm, the same on every backend. `data` is what `fit` yields.
+
+    def step(self, data):
+        """Runs one training step, and returns the logs."""
+        parts = self._split(data)
+        a = self.gradient_accumulation_steps
+        for i in range(self.discriminator_steps):
+            batches = []
+            for images, labels in parts[i * a : (i + 1) * a]:
+                latents, fake_labels = self._draw(images)
+                fakes = self._call(self.generator, latents, fake_labels)
+                batches.append((images, labels, fakes, fake_labels))
+            self._minimize(
+                self._discriminator_loss,
+                batches,
+                self.discriminator,
+                self.discriminator_optimizer,
+            )
+        self._minimize(
+            self._generator_loss,
+            [self._draw(images) for images, _ in parts[:a]],
+            self.generator,
+            self.generator_optimizer,
+        )
+        self._move_average()
+        self.steps_trained.assign_add(1)
+        return self._logs()
+
+    def _discriminator_loss(self, images, labels, fakes, fake_labels):
+        # Real and fake in one pass: there is no batch norm to mix them.
+        logits = self._call(
+            self.discriminator,
+            ops.concatenate([images, ops.stop_gradient(fakes)]),
+            None if labels is None else ops.concatenate([labels, fake_labels]),
+        )
+        real_logits, fake_logits = ops.split(logits, 2)
+        return {
+            "discriminator_loss": discriminator_hinge_loss(
+                real_logits, fake_logits
+            ),
+            "real_logits": ops.mean(real_logits),
+            "fake_logits": ops.mean(fake_logits),
+        }
+
+    def _generator_loss(self, latents, labels):
+        fakes = self._call(self.generator, latents, labels)
+        logits = self._call(self.discriminator, fakes, labels)
+        return {"generator_loss": generator_hinge_loss(logits)}
+
+    def _minimize(self, loss_fn, batches, network, optimizer):
+        """Updates a network with its mean gradient over the batches.
+
+        `loss_fn` returns a dict of scalars to log, the loss first.
+        """
+        variables, total = network.trainable_variables, None
+        for batch in batches:
+            scalars, gradients = self.value_and_gradients(
+                lambda batch=batch: loss_fn(*batch), variables
+            )
+            self._update_means(scalars)
+            total = (
+                gradients
+                if total is None
+                else [a + b for a, b in zip(total, gradients)]
+            )
+        if len(batches) > 1:
+            total = [gradient / len(batches) for gradient in total]
+        optimizer.apply(total, variables)
+
+    def _move_average(self):
+        """Moves the average by `1 - ema_momentum`, or copies before its start.
+
+        It covers every variable. The mean of unit vectors is not one: u and v
+        go on by a power iteration on the averaged kernel. Without it sigma is
+        too small while u still turns, and the images are not those of any
+        generator.
+        """
+        momentum = ops.where(
+            self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
+        )
+        for average, variable in zip(
+            self.averaged_generator.variables, self.generator.variables
+        ):
+            m = ops.cast(momentum, average.dtype)
+            average.assign(m * average + (1 - m) * variable)
+        for layer in flatten_layers(self.averaged_generator):
+            if isinstance(layer, SpectralNormalization):
+                copied = [ops.convert_to_tensor(x) for x in (layer.u, layer.v)]
+                u, v = layer.iterated_vectors()
+                layer.u.assign(ops.where(momentum > 0, u, copied[0]))
+                layer.v.assign(ops.where(momentum > 0, v, copied[1]))
+
+    def _draw(self, images):
+        """Draws latents and labels, as many as there are images."""
+        return self._draw_with(self.seed_generator, ops.shape(images)[0])
+
+    def _draw_with(self, seed_generator, n):
+        latents = keras.random.normal((n, self.latent_dim), seed=seed_generator)
+        if self.num_classes is None:
+            return latents, None
+        labels = keras.random.randint(
+            (n,), 0, self.num_classes, dtype="int32", seed=seed_generator
+        )
+        return latents, labels
+
+    def _call(self, network, inputs, labels, training=True):
+        inputs = inputs if labels is None else [inputs, labels]
+        return network(inputs, training=training)
+
+    def _split(self, data):
+        """Returns the parts of a batch, each `(images, labels)`."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if labels is not None:
+            labels = ops.cast(labels, "int32")
+        n = self.discriminator_steps * self.gradient_accumulation_steps
+        if n == 1:
+            return [(images, labels)]
+        checks.check_batch_size(images.shape[0], n)
+        return list(
+            zip(
+                ops.split(images, n),
+                [None] * n if labels is None else ops.split(labels, n),
+            )
+        )
+
+    def _update_means(self, scalars):
+        for name, value in scalars.items():
+            self.means[name].update_state(value)
+
+    def _logs(self):
+        logs = {mean.name: mean.result() for mean in self.means.values()}
+        sigmas = []
+        for network in (self.generator, self.discriminator):
+            for layer in flatten_layers(network):
+                if isinstance(layer, SelfAttention2D):
+                    gamma = ops.convert_to_tensor(layer.gamma)
+                    logs[f"{network.name}_{layer.name}_gamma"] = gamma
+                if isinstance(layer, SpectralNormalization):
+                    sigmas.append(ops.cast(layer.sigma(), "float32"))
+        if sigmas:
+            logs["largest_sigma"] = ops.max(ops.stack(sigmas))
+        return logs
+
+    def evaluation_step(self, data):
+        """Computes the hinge losses of one batch, in inference."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if labels is not None:
+            labels = ops.cast(labels, "int32")
+        latents, fake_labels = self._draw_with(
+            self.evaluation_seed_generator, ops.shape(images)[0]
+        )
+        fakes = self._call(self.generator, latents, fake_labels, False)
+        real_logits = self._call(self.discriminator, images, labels, False)
+        fake_logits = self._call(self.discriminator, fakes, fake_labels, False)
+        scalars = {
+            "discriminator_loss": discriminator_hinge_loss(
+                real_logits, fake_logits
+            ),
+            "generator_loss": generator_hinge_loss(fake_logits),
+            "real_logits": ops.mean(real_logits),
+            "fake_logits": ops.mean(fake_logits),
+        }
+        self._update_means(scalars)
+        return {mean.name: mean.result() for mean in self.means.values()}
+
+    # What users call.
+
+    def compile(
+        self,
+        generator_optimizer=None,
+        discriminator_optimizer=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+    ):
+        """Sets both optimizers (TTUR) and how the step is run.
+
+        Args:
+            generator_optimizer: A `keras.optimizers.Optimizer` or its name.
+                None: Adam with learning rate 1e-4, beta_1 0, beta_2 0.999,
+                epsilon 1e-8.
+            discriminator_optimizer: Likewise, with learning rate 4e-4.
+            run_eagerly: Whether to run without compiling, to debug.
+            steps_per_execution: Steps per compiled call. Not on PyTorch.
+            jit_compile: As in `keras.Model.compile`.
+
+        Raises:
+            ValueError: If the two optimizers are one object.
+        """
+        generator_optimizer = keras.optimizers.get(
+            generator_optimizer or default_optimizer(1e-4)
+        )
+        discriminator_optimizer = keras.optimizers.get(
+            discriminator_optimizer or default_optimizer(4e-4)
+        )
+        if generator_optimizer is discriminator_optimizer:
+            raise ValueError(
+                "`generator_optimizer` and `discriminator_optimizer` must be "
+                "two objects: each keeps the state of one network. Received: "
+                f"{generator_optimizer} for both"
+            )
+        pair = OptimizerPair(generator_optimizer, discriminator_optimizer)
+        super().compile(
+            optimizer=pair,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=False,
+        )
+        pair.build_pair(
+            self.generator.trainable_variables,
+            self.discriminator.trainable_variables,
+        )
+        # As given: "auto" means another thing on another backend.
+        self._compile_arguments = {
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        **kwargs,
+    ):
+        """Trains on images and labels; arguments as in `keras.Model.fit`.
+
+        Args:
+            x: Images in [-1, 1], `(N, resolution, resolution, 3)`, or a
+                dataset of batches `(images, labels)`: a `tf.data.Dataset`, a
+                `keras.utils.PyDataset`, a PyTorch `DataLoader`, a generator.
+                Without classes, of images alone.
+            y: Integer labels `(N,)`, if `x` is an array of images.
+            batch_size: Images per batch, if `x` is an array.
+            epochs: Passes over the data.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            **kwargs: As in Keras.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If the first batch is not what the networks take: the
+                message says what to do.
+        """
+        self._assert_compile_called("fit")
+        parts = self.discriminator_steps * self.gradient_accumulation_steps
+        images, labels, x = checks.first_batch(x, y, batch_size)
+        checks.check_images(images, self.resolution)
+        checks.check_labels(labels, self.num_classes, len(images))
+        checks.check_batch_size(len(images), parts)
+        throughput = Throughput(len(images))
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks.append(throughput)
+        else:
+            callbacks = [throughput, *keras.tree.flatten(callbacks or [])]
+        return super().fit(
+            x, y, batch_size, epochs, verbose, callbacks, **kwargs
+        )
+
+    def evaluate(self, *args, **kwargs):
+        """Computes the hinge losses; arguments as in `keras.Model.evaluate`.
+
+        Both networks run in inference, on the same latents and labels at each
+        call. No state of training changes.
+        """
+        state = self.evaluation_seed_generator.state
+        before = ops.convert_to_numpy(state)
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            state.assign(before)
+
+    def call(self, inputs, training=False):
+        """Images of the averaged generator, as a Keras model gives them."""
+        return self.averaged_generator(inputs, training=training)
+
+    def generate(
+        self,
+        labels=None,
+        num_images=None,
+        seed=None,
+        latents=None,
+        ema=True,
+        truncation=None,
+        standing_statistics=None,
+        batch_size=64,
+    ):
+        """Generates images.
+
+        Latents, and labels that are not given, are drawn with NumPy: one seed
+        gives the same ones on every backend, and the seeds of training are
+        not touched.
+
+        Args:
+            labels: Integer, or integers `(N,)`; one is repeated. None: drawn
+                uniformly. None too for a model without classes.
+            num_images: Positive integer; that of `labels` or `latents`, or
+                one, if None.
+            seed: Integer, or None for images that differ at each call.
+            latents: Floats `(N, latent_dim)`, or None for standard normal
+                ones.
+            ema: Whether to use the averaged generator.
+            truncation: Positive float t: entries of the latents beyond +-t
+                are drawn again (BigGAN's truncation trick). None: not.
+            standing_statistics: Positive integer: batch norm uses the mean
+                statistics of that many batches of fresh latents and labels,
+                on a copy. None: those moved during training.
+            batch_size: Images per batch.
+
+        Returns:
+            A NumPy array, uint8, `(N, resolution, resolution, 3)`.
+
+        Raises:
+            ValueError: If an argument is out of range or does not fit.
+        """
+        self.sync_variables()
+        latents, labels = sampling.prepare_inputs(
+            labels,
+            num_images,
+            seed,
+            latents,
+            truncation,
+            self.latent_dim,
+            self.num_classes,
+        )
+        checks.check_positive_integer("batch_size", batch_size)
+        generator = self.averaged_generator if ema else self.generator
+        if standing_statistics is not None:
+            checks.check_positive_integer(
+                "standing_statistics", standing_statistics
+            )
+            generator = sampling.with_standing_statistics(
+                generator, standing_statistics, batch_size, self.num_classes
+            )
+        return sampling.generate(generator, latents, labels, batch_size)
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """Builds and compiles the SAGAN of a recipe.
+
+        A preset carries a recipe, not weights: the networks are new.
+
+        Args:
+            name: One of `keras_sagan.list_presets()`.
+            **overrides: Arguments of `SAGAN`, in the place of the preset's.
+
+        Returns:
+            A compiled `SAGAN`.
+
+        Raises:
+            ValueError: If there is no such preset.
+
+        Example:
+        >>> model = keras_sagan.SAGAN.from_preset("digits")
+        >>> model.resolution
+        16
+        """
+        preset = presets.get_preset(name)
+        model = cls(
+            build_generator(**preset["generator"]),
+            build_discriminator(**preset["discriminator"]),
+            **{**preset["model"], **overrides},
+        )
+        model.compile(
+            keras.optimizers.Adam(**preset["generator_optimizer"]),
+            keras.optimizers.Adam(**preset["discriminator_optimizer"]),
+        )
+        return model
+
+    # Saving. The networks and optimizers are saved by Keras, as attributes.
+
+    def save_own_variables(self, store):
+        store["steps_trained"] = ops.convert_to_numpy(self.steps_trained)
+        # Keras leaves seeds out; without this one, resuming is not exact.
+        store["seed"] = ops.convert_to_numpy(self.seed_generator.state)
+
+    def load_own_variables(self, store):
+        self.steps_trained.assign(store["steps_trained"][()])
+        self.seed_generator.state.assign(store["seed"][()])
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "discriminator_steps": self.discriminator_steps,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+            "ema_momentum": self.ema_momentum,
+            "ema_start_step": self.ema_start_step,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in ("generator", "discriminator"):
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects
+            )
+        return cls(**config)
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        return {
+            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
+            **self._compile_arguments,
+        }
+
+    def compile_from_config(self, config):
+        config = dict(config)
+        pair = keras.saving.deserialize_keras_object(config.pop("optimizer"))
+        self.compile(
+            pair.generator_optimizer, pair.discriminator_optimizer, **config
+        )
+
+
+def default_optimizer(learning_rate):
+    """Adam of the SAGAN release; TTUR gives the networks two rates."""
+    return keras.optimizers.Adam(
+        learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8
+    )

@@ -1,0 +1,150 @@
+"""Drawing inputs with NumPy and running a generator on them."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_sagan.layers import BatchNorm
+from keras_sagan.layers import SpectralNormalization
+from keras_sagan.models import checks
+
+
+def copy_of(network):
+    """Returns a network of the same layers with the same values."""
+    copy = keras.models.clone_model(network)
+    copy_values(network, copy)
+    return copy
+
+
+def copy_values(source, target):
+    for variable, value in zip(target.variables, source.variables):
+        # A true copy: JAX donates buffers, and would donate one twice.
+        variable.assign(ops.copy(value))
+
+
+def prepare_inputs(
+    labels, num_images, seed, latents, truncation, latent_dim, num_classes
+):
+    """Checks or draws latents `(N, latent_dim)` and labels `(N,)`."""
+    if latents is not None:
+        latents = np.asarray(latents, dtype=keras.config.floatx())
+        if latents.ndim != 2 or latents.shape[1] != latent_dim:
+            raise ValueError(
+                f"`latents` must have shape (N, {latent_dim}). "
+                f"Received: latents of shape {latents.shape}"
+            )
+        if truncation is not None:
+            raise ValueError(
+                "`truncation` is for latents that are drawn. Received: "
+                f"truncation={truncation} and latents"
+            )
+    n = _number_of_images(labels, num_images, latents)
+    rng = np.random.default_rng(seed)
+    if latents is None:
+        latents = draw_latents(rng, n, latent_dim, truncation)
+    return latents, _prepare_labels(labels, n, num_classes, rng)
+
+
+def _number_of_images(labels, num_images, latents):
+    if num_images is not None:
+        checks.check_positive_integer("num_images", num_images)
+    lengths = {
+        "num_images": num_images,
+        "labels": len(labels) if np.ndim(labels) else None,
+        "latents": None if latents is None else len(latents),
+    }
+    lengths = {name: n for name, n in lengths.items() if n is not None}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            "`labels`, `latents` and `num_images` must agree on the number of "
+            f"images. Received: {lengths}"
+        )
+    return next(iter(lengths.values()), 1)
+
+
+def _prepare_labels(labels, n, num_classes, rng):
+    if num_classes is None:
+        if labels is not None:
+            raise ValueError(
+                "`labels` must be None: this SAGAN has no classes. "
+                f"Received: labels={labels}"
+            )
+        return None
+    if labels is None:
+        return rng.integers(num_classes, size=n, dtype="int32")
+    labels = np.asarray(labels)
+    if labels.ndim > 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            "`labels` must be an integer or integers of shape (N,). Received: "
+            f"labels of shape {labels.shape} and dtype {labels.dtype}"
+        )
+    outside = labels[(labels < 0) | (labels >= num_classes)]
+    if outside.size:
+        raise ValueError(
+            f"`labels` must be in [0, {num_classes}), the classes of this "
+            f"SAGAN. Received: labels with {outside.flat[0]}"
+        )
+    return np.broadcast_to(labels, (n,)).astype("int32")
+
+
+def draw_latents(rng, n, latent_dim, truncation=None):
+    """Draws from N(0, I), entries beyond +-truncation again."""
+    latents = rng.standard_normal((n, latent_dim))
+    if truncation is not None:
+        if not truncation > 0:
+            raise ValueError(
+                "`truncation` must be a positive float or None. "
+                f"Received: truncation={truncation}"
+            )
+        while np.any(beyond := np.abs(latents) > truncation):
+            latents[beyond] = rng.standard_normal(beyond.sum())
+    return latents.astype(keras.config.floatx())
+
+
+def generate(generator, latents, labels, batch_size):
+    """Runs a generator in inference, and returns uint8 images."""
+    n = len(latents)
+    # One shape is compiled: the last batch is filled up, and cut afterwards.
+    size = min(n, batch_size)
+    padding = -n % size
+    inputs = [latents] if labels is None else [latents, labels]
+    inputs = [np.concatenate([x, x[:1].repeat(padding, 0)]) for x in inputs]
+    images = generator.predict(
+        inputs if len(inputs) > 1 else inputs[0], batch_size=size, verbose=0
+    )[:n]
+    return to_uint8(images)
+
+
+def to_uint8(images):
+    """Maps [-1, 1] to 0..255, to the nearest."""
+    return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype("uint8")
+
+
+def with_standing_statistics(generator, num_batches, batch_size, num_classes):
+    """Returns a copy whose batch norms hold mean statistics of fresh batches.
+
+    The latents and labels are always the same ones, so that the result is a
+    function of the weights.
+    """
+    copy = copy_of(generator)
+    norms, normalizations = (
+        [x for x in checks.flatten_layers(copy) if isinstance(x, kind)]
+        for kind in (BatchNorm, SpectralNormalization)
+    )
+    vectors = [
+        (v, ops.convert_to_numpy(v)) for x in normalizations for v in (x.u, x.v)
+    ]
+    rng = np.random.default_rng(0)
+    latent_dim = copy.inputs[0].shape[-1]
+    for i in range(num_batches):
+        for norm in norms:  # A running mean: i of i + 1 parts are kept.
+            norm.momentum = i / (i + 1)
+        inputs = [draw_latents(rng, batch_size, latent_dim)]
+        if num_classes is not None:
+            inputs.append(
+                rng.integers(num_classes, size=batch_size, dtype="int32")
+            )
+        copy(inputs if len(inputs) > 1 else inputs[0], training=True)
+        for variable, value in vectors:
+            variable.assign(value)
+    return copy

@@ -1,0 +1,73 @@
+"""Grids of images."""
+
+import numpy as np
+
+from keras_sagan.files import replacing
+
+
+def image_grid(images, columns=None, scale=1, padding=1, path=None):
+    """Lays images out in a grid, row by row.
+
+    Args:
+        images: uint8 `(N, height, width, 3)`, as `SAGAN.generate` gives them.
+        columns: Positive integer, images per row. None: as square as N
+            allows.
+        scale: Positive integer, enlargement of each pixel.
+        padding: Non-negative integer, white pixels around each image.
+        path: File to save to, or None. The suffix decides the format.
+
+    Returns:
+        A uint8 array, `(grid height, grid width, 3)`.
+
+    Raises:
+        ValueError: If `images` is not such an array, or `columns` or `scale`
+            is not positive.
+        ImportError: If Pillow is missing and a path is given.
+
+    Example:
+    >>> images = np.zeros((6, 8, 8, 3), "uint8")
+    >>> keras_sagan.visualization.image_grid(images, columns=3).shape
+    (19, 28, 3)
+    """
+    images = np.asarray(images)
+    if (
+        images.ndim != 4
+        or images.shape[-1] != 3
+        or images.dtype != np.uint8
+        or not len(images)
+    ):
+        raise ValueError(
+            "`images` must be uint8 of shape (N, height, width, 3). Received: "
+            f"images of shape {images.shape} and dtype {images.dtype}"
+        )
+    columns = columns or int(np.ceil(np.sqrt(len(images))))
+    if columns < 1 or scale < 1:
+        raise ValueError(
+            "`columns` and `scale` must be positive integers. "
+            f"Received: columns={columns}, scale={scale}"
+        )
+    images = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    _, height, width, _ = images.shape
+    rows = -(-len(images) // columns)
+    step_y, step_x = height + padding, width + padding
+    shape = (rows * step_y + padding, columns * step_x + padding, 3)
+    grid = np.full(shape, 255, "uint8")
+    for i, image in enumerate(images):
+        y = i // columns * step_y + padding
+        x = i % columns * step_x + padding
+        grid[y : y + height, x : x + width] = image
+    if path is not None:
+        save_image(grid, path)
+    return grid
+
+
+def save_image(image, path):
+    """Saves a uint8 image `(height, width, 3)`, whole or not at all."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Saving a picture needs Pillow: pip install 'keras_sagan[data]'"
+        ) from error
+    with replacing(path) as temporary:
+        Image.fromarray(image).save(temporary)

@@ -1,0 +1,80 @@
+"""What the tests share."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sagan
+from keras_sagan import backends
+from keras_sagan import models
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def digits_like(rng):
+    """32 images of noise at 16 pixels with labels of 3 classes."""
+    images = rng.uniform(-1, 1, (32, 16, 16, 3)).astype("float32")
+    return images, rng.integers(3, size=32).astype("int32")
+
+
+def array(x):
+    return keras.ops.convert_to_numpy(x)
+
+
+def values(variables):
+    return [array(v) for v in variables]
+
+
+def same(before, after):
+    """For each pair of arrays, whether they are bit for bit equal."""
+    return [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+def relative_error(a, b):
+    """max|a - b| / max|b|, or max|a| where b is zero."""
+    return np.max(np.abs(a - b), initial=0) / (
+        np.max(np.abs(b), initial=0) or 1
+    )
+
+
+def gradients(loss_fn, variables, all_variables=None):
+    """Gradients of a scalar function, by the backend's own means."""
+    trainer = backends.Trainer()
+    trainer.variables = all_variables or variables
+    _, result = trainer.value_and_gradients(
+        lambda: {"loss": loss_fn()}, variables
+    )
+    return [array(g) for g in result]
+
+
+def tiny_networks(num_classes=3, resolution=16, **kwargs):
+    generator = models.build_generator(
+        resolution, num_classes, latent_dim=8, base_channels=2, **kwargs
+    )
+    for name in list(kwargs):
+        if name.startswith("batch_norm") or name.startswith("class_table"):
+            del kwargs[name]
+    return generator, models.build_discriminator(
+        resolution, num_classes, base_channels=2, **kwargs
+    )
+
+
+def tiny_model(num_classes=3, resolution=16, compiled=True, **kwargs):
+    model = keras_sagan.SAGAN(
+        *tiny_networks(num_classes, resolution), seed=7, **kwargs
+    )
+    if compiled:
+        model.compile()
+    return model
