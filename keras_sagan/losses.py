@@ -2,18 +2,20 @@
 
 from keras import ops
 
+from keras_sagan.backends.precision import mean
+
 
 def discriminator_hinge_loss(real_logits, fake_logits):
-    """Returns `mean(relu(1 - D(x))) + mean(relu(1 + D(G(z))))`, in float32.
+    """Returns `mean(relu(1 - D(x))) + mean(relu(1 + D(G(z))))`.
 
     Args:
-        real_logits: Float tensor, the discriminator's output for real images.
-        fake_logits: Float tensor, its output for generated images.
+        real_logits: Float tensor `(batch, 1)`, the logits of real images.
+        fake_logits: Float tensor `(batch, 1)`, those of generated images.
 
     Returns:
         A scalar tensor.
     """
-    return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(
+    return mean_logit(ops.relu(1.0 - real_logits)) + mean_logit(
         ops.relu(1.0 + fake_logits)
     )
 
@@ -22,10 +24,14 @@ def generator_hinge_loss(fake_logits):
     """Returns `-mean(D(G(z)))`.
 
     Args:
-        fake_logits: Float tensor, the discriminator's output for generated
-            images.
+        fake_logits: Float tensor `(batch, 1)`, the logits of generated images.
 
     Returns:
         A scalar tensor.
     """
-    return -ops.mean(fake_logits)
+    return -mean_logit(fake_logits)
+
+
+def mean_logit(logits):
+    """Returns the mean of logits `(batch, 1)`, a scalar tensor."""
+    return mean(logits, (0, 1))

@@ -1,5 +1,7 @@
 """What the tests share."""
 
+import tempfile
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,13 @@ import pytest
 import keras_sagan
 from keras_sagan import backends
 from keras_sagan import models
+
+if keras.backend.backend() == "jax":
+    # Many tests compile the same step: once is enough.
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ The module of the chosen backend supplies
   `sync_variables()`, and `train_step` and `test_step` in the shape that the
   Keras trainer of that backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
-  fastest there.
+  fastest there, and `tanh` in the precision of its input.
 """
 
 import keras
@@ -29,4 +29,5 @@ else:
 Trainer = _backend.Trainer
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
+tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d

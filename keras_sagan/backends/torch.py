@@ -67,3 +67,6 @@ def conv2d_downsample(x, kernel):
     return _channels_last(
         functional.conv2d(_channels_first(x), kernel, stride=2, padding=1)
     )
+
+
+tanh = torch.tanh

@@ -5,6 +5,7 @@ from keras_sagan.layers.conditional_batch_norm import ConditionalBatchNorm
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.convolutions import DownsampleConv2D
 from keras_sagan.layers.convolutions import UpsampleConv2D
+from keras_sagan.layers.dense import Dense
 from keras_sagan.layers.self_attention_2d import SelfAttention2D
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
@@ -12,6 +13,7 @@ __all__ = [
     "BatchNorm",
     "ConditionalBatchNorm",
     "Conv2D",
+    "Dense",
     "DownsampleConv2D",
     "SelfAttention2D",
     "SpectralNormalization",

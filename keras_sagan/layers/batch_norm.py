@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_sagan.backends import precision
+
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class BatchNorm(keras.layers.Layer):
@@ -88,13 +90,11 @@ class BatchNorm(keras.layers.Layer):
 
     def _normalize(self, inputs, gain, offset, training):
         """`gain` and `offset` broadcast: `(..., channels)`."""
-        x = ops.cast(
-            inputs, keras.backend.result_type(self.variable_dtype, "float32")
-        )
+        x = ops.cast(inputs, precision.at_least_float32(self.variable_dtype))
         if training:
             axes = tuple(range(len(x.shape) - 1))
-            mean = ops.mean(x, axis=axes)  # (channels,)
-            variance = ops.mean(ops.square(x - mean), axis=axes)
+            mean = precision.mean(x, axes)  # (channels,)
+            variance = precision.mean(ops.square(x - mean), axes)
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
         else:

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
@@ -137,13 +138,11 @@ class SelfAttention2D(keras.layers.Layer):
         f = self._flatten(self.query(inputs, training=training))  # (B, N, D)
         g = self._pool(self.key(inputs, training=training))  # (B, M, D)
         h = self._pool(self.value(inputs, training=training))  # (B, M, C')
-        scores = ops.matmul(f, ops.transpose(g, (0, 2, 1)))  # (B, N, M)
+        scores = f @ ops.transpose(g, (0, 2, 1))  # (B, N, M)
         # bfloat16 has 8 bits of mantissa: too few for a sum of M terms.
-        scores = ops.cast(
-            scores, keras.backend.result_type(scores.dtype, "float32")
-        )
+        scores = ops.cast(scores, at_least_float32(scores.dtype))
         beta = ops.softmax(scores, axis=-1)
-        o = ops.matmul(ops.cast(beta, h.dtype), h)  # (B, N, C')
+        o = ops.cast(beta, h.dtype) @ h  # (B, N, C')
         o = ops.reshape(o, (-1, height, width, o.shape[-1]))  # (B, H, W, C')
         if self.output_projection:
             o = self.projection(o, training=training)  # (B, H, W, C)
@@ -186,7 +185,7 @@ class SelfAttention2D(keras.layers.Layer):
         locations = height * width
         scores = keras.KerasTensor(
             (batch, locations, locations // self.pool_size**2),
-            dtype=keras.backend.result_type(self.compute_dtype, "float32"),
+            dtype=at_least_float32(self.compute_dtype),
         )
         return outputs, scores
 

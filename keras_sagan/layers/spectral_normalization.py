@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_sagan.backends.precision import at_least_float32
+
 _PACKAGE = "keras_sagan"
 
 
@@ -100,7 +102,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.v = self.add_weight(
             shape=(rows,),
             initializer=lambda shape, dtype: self._normalize(
-                ops.matmul(self._matrix(), self.u), otherwise=0.0
+                _column(self._matrix(), self.u.value), otherwise=0.0
             ),
             trainable=False,
             name="v",
@@ -122,7 +124,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     def sigma(self):
         """Returns `v W u^T`, a scalar tensor: the norm that `u`, `v` give."""
         v, u = ops.stop_gradient(self.v), ops.stop_gradient(self.u)
-        return ops.sum(ops.matmul(v, self._matrix()) * u)
+        return ops.sum(_row(v, self._matrix()) * u)
 
     def iterate(self):
         """Stores `u` and `v` after `power_iterations` power iterations."""
@@ -135,8 +137,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         matrix = ops.stop_gradient(self._matrix())
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         for _ in range(self.power_iterations):
-            v = self._normalize(ops.matmul(matrix, u), otherwise=v)
-            u = self._normalize(ops.matmul(v, matrix), otherwise=u)
+            v = self._normalize(_column(matrix, u), otherwise=v)
+            u = self._normalize(_row(v, matrix), otherwise=u)
         return u, v
 
     def _find_kernel(self):
@@ -174,24 +176,21 @@ class SpectralNormalization(keras.layers.Wrapper):
     def _leading_u(self):
         """The leading right singular vector, from the smaller Gram matrix."""
         matrix = self._matrix()
-        matrix = ops.cast(
-            matrix, keras.backend.result_type(matrix.dtype, "float32")
-        )
+        matrix = ops.cast(matrix, at_least_float32(matrix.dtype))
         rows, columns = self._matrix_shape()
         if columns <= rows:
-            gram = ops.matmul(ops.transpose(matrix), matrix)
+            gram = ops.transpose(matrix) @ matrix
             return ops.linalg.eigh(gram)[1][:, -1]
-        gram = ops.matmul(matrix, ops.transpose(matrix))
-        u = ops.matmul(ops.linalg.eigh(gram)[1][:, -1], matrix)
+        gram = matrix @ ops.transpose(matrix)
+        u = _row(ops.linalg.eigh(gram)[1][:, -1], matrix)
         return self._normalize(u, otherwise=0.0)
 
     def _normalize(self, vector, otherwise):
         norm = ops.sqrt(ops.sum(ops.square(vector)))
+        divisor = ops.where(norm > self.epsilon, norm, self.epsilon)
         # `otherwise`: a zero kernel (a zero-initialized residual branch, say)
         # must not erase the vector that later iterations start from.
-        return ops.where(
-            norm > 0, vector / ops.maximum(norm, self.epsilon), otherwise
-        )
+        return ops.where(norm > 0, vector / divisor, otherwise)
 
     def _call_with_kernel(self, kernel, *args, **kwargs):
         """Runs the wrapped layer with `kernel` in the variable's place."""
@@ -222,3 +221,16 @@ class SpectralNormalization(keras.layers.Wrapper):
             "power_iterations": self.power_iterations,
             "epsilon": self.epsilon,
         }
+
+
+# With `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.
+
+
+def _row(vector, matrix):
+    """`(rows,) (rows, columns)` to `(columns,)`."""
+    return (vector[None, :] @ matrix)[0]
+
+
+def _column(matrix, vector):
+    """`(rows, columns) (columns,)` to `(rows,)`."""
+    return (matrix @ vector[:, None])[:, 0]

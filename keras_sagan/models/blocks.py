@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import keras
 from keras import layers
 
+from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import Conv2D
@@ -194,6 +196,11 @@ def check_attention_resolutions(attention_resolutions, resolution, valid):
                 f"Received: attention_resolutions={attention_resolutions}"
             )
     return attention_resolutions
+
+
+def full_precision():
+    """The dtype of what must not be rounded to bfloat16: at least float32."""
+    return at_least_float32(keras.config.dtype_policy().compute_dtype)
 
 
 def _is_positive_integer(value):

@@ -1,7 +1,5 @@
 """Checks of what users give to `SAGAN`, each with a message that helps."""
 
-import itertools
-
 import keras
 import numpy as np
 from keras import ops
@@ -49,7 +47,8 @@ def check_networks(generator, discriminator):
         ("generator", generator),
         ("discriminator", discriminator),
     ):
-        if not isinstance(network, keras.Model) or len(network.inputs) > 2:
+        inputs = getattr(network, "inputs", None) or ()
+        if not isinstance(network, keras.Model) or len(inputs) not in (1, 2):
             raise ValueError(
                 f"`{name}` must be a functional `keras.Model` of one input, or "
                 f"of two, the second being labels. Received: {name}={network}"
@@ -94,7 +93,7 @@ def first_batch(x, y, batch_size):
     A generator gives its batch away only once: the `x` returned still has it.
     """
     if y is not None or hasattr(x, "shape"):
-        n = batch_size or 32
+        n = batch_size or 32  # As in Keras.
         labels = None if y is None else np.asarray(y[:n])
         return np.asarray(x[:n]), labels, x
     if isinstance(x, keras.utils.PyDataset):
@@ -103,13 +102,19 @@ def first_batch(x, y, batch_size):
         batch = next(iter(x.take(1)))
     elif hasattr(x, "__next__"):
         batch = next(x)
-        x = itertools.chain([batch], x)
+        x = _with_first(batch, x)
     else:
         batch = next(iter(x))
     images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
     images = ops.convert_to_numpy(images)
     labels = None if labels is None else ops.convert_to_numpy(labels)
     return images, labels, x
+
+
+def _with_first(batch, rest):
+    # A generator, not `itertools.chain`: Keras knows the type.
+    yield batch
+    yield from rest
 
 
 def check_images(images, resolution):

@@ -4,9 +4,11 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_sagan.layers import Dense
 from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.blocks import check_attention_resolutions
+from keras_sagan.models.blocks import full_precision
 
 # Width of each block's output in base channels, and how many blocks halve
 # the map. Sources: see `generator.py`; 16 is 32 with a first map of 8.
@@ -102,11 +104,11 @@ def build_discriminator(
         if size in attention_resolutions and i < halvings:
             x = blocks.attend(x)
     x = layers.ReLU(name="last_relu")(x)
-    # From here on in float32: the sum runs over the whole map, and the loss
-    # is taken of the logits.
-    h = SumOverMap(dtype="float32", name="sum")(x)  # (B, channels)
-    head = {"dtype": "float32"}
-    logits = blocks.normalized(layers.Dense(1, name="linear", **head))(h)
+    # From here on at least in float32: the sum runs over the whole map, and
+    # the loss is taken of the logits.
+    head = {"dtype": full_precision()}
+    h = SumOverMap(name="sum", **head)(x)  # (B, channels)
+    logits = blocks.normalized(Dense(1, name="linear", **head))(h)
     if num_classes is None:
         return keras.Model(images, logits, name=name)
     labels = keras.Input((), dtype="int32", name="labels")
@@ -119,7 +121,7 @@ def build_discriminator(
             **head,
         )
     )(labels)  # (B, channels)
-    projection = layers.Dot(axes=1, name="projection", **head)([h, embedding])
+    projection = InnerProduct(name="projection", **head)(h, embedding)
     logits = layers.Add(name="logits", **head)([logits, projection])
     return keras.Model([images, labels], logits, name=name)
 
@@ -133,3 +135,14 @@ class SumOverMap(layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], input_shape[-1]
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class InnerProduct(layers.Layer):
+    """Inner products of rows, two `(B, C)` to `(B, 1)`."""
+
+    def call(self, a, b):
+        return ops.sum(a * b, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, a_shape, b_shape):
+        return (*a_shape[:-1], 1)

@@ -3,9 +3,12 @@
 import keras
 from keras import layers
 
+from keras_sagan import backends
+from keras_sagan.layers import Dense
 from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.blocks import check_attention_resolutions
+from keras_sagan.models.blocks import full_precision
 
 # Width of the 4x4 map, then of each up block's output, in base channels.
 # 32 to 256: StudioGAN `models/resnet.py`, 128 also the SAGAN release; 16:
@@ -112,7 +115,7 @@ def build_generator(
     labels = None
     if num_classes is not None:
         labels = keras.Input((), dtype="int32", name="labels")
-    x = blocks.normalized(layers.Dense(4 * 4 * first, name="linear"))(latents)
+    x = blocks.normalized(Dense(4 * 4 * first, name="linear"))(latents)
     x = layers.Reshape((4, 4, first), name="reshape")(x)
     for size, width in zip(sizes, widths):
         x = blocks.up_block(x, labels, width, name=f"up_{size}")
@@ -121,8 +124,8 @@ def build_generator(
     x = blocks.last_norm(x, "last_norm")
     x = layers.ReLU(name="last_relu")(x)
     x = blocks.conv(x, 3, 3, "rgb")
-    # In float32: images are data, and bfloat16 has 8 bits for 256 levels.
-    images = layers.Activation("tanh", dtype="float32", name="images")(x)
+    # Images are data: bfloat16 has 8 bits of mantissa for 256 levels.
+    images = Tanh(dtype=full_precision(), name="images")(x)
     inputs = latents if labels is None else [latents, labels]
     return keras.Model(inputs, images, name=name)
 
@@ -132,3 +135,14 @@ def _as_pair(momentum):
         blocks, last = momentum
         return blocks, last
     return momentum, momentum
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class Tanh(layers.Layer):
+    """Hyperbolic tangent; `keras.ops.tanh` rounds float64 on JAX."""
+
+    def call(self, inputs):
+        return backends.tanh(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

@@ -10,6 +10,7 @@ from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.losses import discriminator_hinge_loss
 from keras_sagan.losses import generator_hinge_loss
+from keras_sagan.losses import mean_logit
 from keras_sagan.models import checks
 from keras_sagan.models import presets
 from keras_sagan.models import sampling
@@ -191,8 +192,8 @@ class SAGAN(backends.Trainer, keras.Model):
             "discriminator_loss": discriminator_hinge_loss(
                 real_logits, fake_logits
             ),
-            "real_logits": ops.mean(real_logits),
-            "fake_logits": ops.mean(fake_logits),
+            "real_logits": mean_logit(real_logits),
+            "fake_logits": mean_logit(fake_logits),
         }
 
     def _generator_loss(self, latents, labels):
@@ -310,8 +311,8 @@ class SAGAN(backends.Trainer, keras.Model):
                 real_logits, fake_logits
             ),
             "generator_loss": generator_hinge_loss(fake_logits),
-            "real_logits": ops.mean(real_logits),
-            "fake_logits": ops.mean(fake_logits),
+            "real_logits": mean_logit(real_logits),
+            "fake_logits": mean_logit(fake_logits),
         }
         self._update_means(scalars)
         return {mean.name: mean.result() for mean in self.means.values()}

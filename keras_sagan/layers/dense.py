@@ -1,0 +1,33 @@
+"""A linear layer that keeps float64."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class Dense(keras.layers.Dense):
+    """`keras.layers.Dense` of rank 2 in the precision of its inputs.
+
+    `keras.ops.matmul` rounds float64 to float32 on PyTorch, where a training
+    step could then not be compared with other implementations' to 1e-8.
+
+    Args:
+        units: Positive integer, output features.
+        **kwargs: As in `keras.layers.Dense`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, features)`.
+
+    Returns:
+        A tensor `(batch, units)`.
+
+    Example:
+    >>> tuple(keras_sagan.layers.Dense(3)(np.ones((2, 5), "float32")).shape)
+    (2, 3)
+    """
+
+    def call(self, inputs):
+        outputs = inputs @ ops.convert_to_tensor(self.kernel)
+        if self.bias is not None:
+            outputs = outputs + self.bias
+        return self.activation(outputs)
