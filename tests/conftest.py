@@ -16,6 +16,8 @@ if keras.backend.backend() == "jax":
 
     jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    # Tiny networks take longer to optimize than to run.
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(autouse=True)

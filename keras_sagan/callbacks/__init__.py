@@ -1,5 +1,6 @@
 """Callbacks for `SAGAN.fit`."""
 
+from keras_sagan.callbacks.progress_bar import ProgressBar
 from keras_sagan.callbacks.sample_grid import SampleGrid
 
-__all__ = ["SampleGrid"]
+__all__ = ["ProgressBar", "SampleGrid"]

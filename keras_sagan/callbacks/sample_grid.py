@@ -45,9 +45,14 @@ class SampleGrid(keras.callbacks.Callback):
         self.seed = seed
         self.scale = scale
 
+    def on_train_begin(self, logs=None):
+        self._save()  # What it starts from: noise, in a new run.
+
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every:
-            return
+        if (epoch + 1) % self.every == 0:
+            self._save()
+
+    def _save(self):
         rows, labels = 8, None
         if self.model.num_classes is not None:
             classes = self.classes or range(min(10, self.model.num_classes))

@@ -11,17 +11,18 @@ class ArrayDataset(keras.utils.PyDataset):
     `start_epoch` lets a resumed run go on with the order it would have had.
     """
 
-    def __init__(self, images, labels, batch_size, seed, start_epoch):
+    def __init__(self, images, labels, batch_size, seed, start_epoch, passes):
         super().__init__()
         self.images = images
         self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = start_epoch
+        self.passes = passes
         self._order = self._permutation()
 
     def __len__(self):
-        return len(self.images) // self.batch_size
+        return self.passes * len(self.images) // self.batch_size
 
     def __getitem__(self, index):
         begin = index * self.batch_size
@@ -35,15 +36,17 @@ class ArrayDataset(keras.utils.PyDataset):
 
     def _permutation(self):
         rng = np.random.default_rng([self.seed, self.epoch])
-        return rng.permutation(len(self.images))
+        n = len(self.images)
+        return np.concatenate([rng.permutation(n) for _ in range(self.passes)])
 
 
-def from_arrays(images, labels=None, batch_size=64, seed=0, start_epoch=0):
+def from_arrays(
+    images, labels=None, batch_size=64, seed=0, start_epoch=0, passes=1
+):
     """Makes a dataset for `fit` of arrays in memory.
 
-    Every epoch is one pass in an order of its own, a function of `seed` and
-    the epoch; the images left over by whole batches differ from epoch to
-    epoch.
+    Every pass has an order of its own, a function of `seed` and the epoch.
+    What whole batches leave over differs from epoch to epoch.
 
     Args:
         images: uint8 `(N, H, W, 3)`, normalized batch by batch, or floats in
@@ -53,6 +56,8 @@ def from_arrays(images, labels=None, batch_size=64, seed=0, start_epoch=0):
         seed: Non-negative integer.
         start_epoch: Non-negative integer, the first epoch's number: the
             `initial_epoch` of a resumed `fit`.
+        passes: Positive integer, passes over the images in an epoch; more
+            than one makes epochs of small data worth a line of the log.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, float32 in
@@ -87,7 +92,11 @@ def from_arrays(images, labels=None, batch_size=64, seed=0, start_epoch=0):
             f"`batch_size` must be from 1 to {len(images)}, the number of "
             f"images. Received: batch_size={batch_size}"
         )
-    return ArrayDataset(images, labels, batch_size, seed, start_epoch)
+    if passes < 1:
+        raise ValueError(
+            f"`passes` must be a positive integer. Received: passes={passes}"
+        )
+    return ArrayDataset(images, labels, batch_size, seed, start_epoch, passes)
 
 
 def normalize(images):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+from absl import logging
 from keras import layers
 
 from keras_sagan.backends.precision import at_least_float32
@@ -117,7 +118,10 @@ class Blocks:
         "A residual block with the same number of parameters" (Table 1).
         """
         channels = x.shape[-1]
-        width, _ = residual_control_size(channels)
+        width, counts = residual_control_size(channels)
+        logging.info(
+            "%s: %d parameters of attention, %d of the control", name, *counts
+        )
         y = layers.ReLU(name=f"{name}_relu_1")(x)
         y = self.conv(y, width, 3, f"{name}_conv_1", use_bias=False)
         y = layers.ReLU(name=f"{name}_relu_2")(y)

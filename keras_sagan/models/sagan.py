@@ -263,9 +263,7 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def _split(self, data):
         """Returns the parts of a batch, each `(images, labels)`."""
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if labels is not None:
-            labels = ops.cast(labels, "int32")
+        images, labels = _unpack(data)
         n = self.discriminator_steps * self.gradient_accumulation_steps
         if n == 1:
             return [(images, labels)]
@@ -297,9 +295,7 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def evaluation_step(self, data):
         """Computes the hinge losses of one batch, in inference."""
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if labels is not None:
-            labels = ops.cast(labels, "int32")
+        images, labels = _unpack(data)
         latents, fake_labels = self._draw_with(
             self.evaluation_seed_generator, ops.shape(images)[0]
         )
@@ -409,6 +405,10 @@ class SAGAN(backends.Trainer, keras.Model):
         checks.check_images(images, self.resolution)
         checks.check_labels(labels, self.num_classes, len(images))
         checks.check_batch_size(len(images), parts)
+        if isinstance(x, keras.utils.PyDataset):
+            # Keras would shuffle the batches by a global seed, and a resumed
+            # run would see another order; such a dataset orders itself.
+            kwargs.setdefault("shuffle", False)
         throughput = Throughput(len(images))
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(throughput)
@@ -575,6 +575,12 @@ class SAGAN(backends.Trainer, keras.Model):
         self.compile(
             pair.generator_optimizer, pair.discriminator_optimizer, **config
         )
+
+
+def _unpack(data):
+    """Returns the images and labels, or None, that `fit` yields."""
+    images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return images, None if labels is None else ops.cast(labels, "int32")
 
 
 def default_optimizer(learning_rate):

@@ -1,0 +1,59 @@
+"""A model saved under one backend is the same one under another."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tests.conftest import tiny_model
+
+_SCRIPT = """
+import sys
+import keras, numpy as np
+import keras_sagan
+model = keras.saving.load_model(sys.argv[1])
+given = np.load(sys.argv[2])
+images = model.generate(given["labels"], latents=given["latents"])
+history = model.fit(given["x"], given["y"], batch_size=8, verbose=0)
+np.savez(sys.argv[3], images=images, steps=int(model.steps_trained),
+         loss=history.history["generator_loss"][-1])
+"""
+
+OTHERS = {
+    "tensorflow": ("jax", "torch"),
+    "jax": ("tensorflow", "torch"),
+    "torch": ("tensorflow", "jax"),
+}[keras.backend.backend()]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_loads_and_generates_the_same(other, digits_like, tmp_path, rng):
+    # Not a package that every user has: the suite installs all three.
+    pytest.importorskip(other)
+    images, labels = digits_like
+    model = tiny_model(ema_momentum=0.5, ema_start_step=0)
+    model.fit(images, labels, batch_size=8, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    given = {
+        "labels": np.array([0, 1, 2, 0], "int32"),
+        "latents": rng.normal(size=(4, 8)).astype("float32"),
+        "x": images,
+        "y": labels,
+    }
+    np.savez(tmp_path / "given.npz", **given)
+    paths = [tmp_path / x for x in ("model.keras", "given.npz", "out.npz")]
+    subprocess.run(
+        [sys.executable, "-c", _SCRIPT, *map(str, paths)],
+        env={**os.environ, "KERAS_BACKEND": other},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    out = np.load(paths[-1])
+    here = model.generate(given["labels"], latents=given["latents"])
+    assert np.abs(here.astype(int) - out["images"].astype(int)).max() <= 1
+    assert int(out["steps"]) == 12
+    assert np.isfinite(out["loss"])

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_sagan import callbacks
+from keras_sagan import files
+from keras_sagan import visualization
+
+
+def test_grid_puts_each_image_in_its_place(tmp_path, rng):
+    images = rng.integers(256, size=(5, 4, 6, 3), dtype="uint8")
+    path = tmp_path / "new" / "grid.png"
+    grid = visualization.image_grid(images, columns=3, scale=2, path=path)
+    assert grid.shape == (2 * 9 + 1, 3 * 13 + 1, 3)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), grid)
+    np.testing.assert_array_equal(grid[10:18:2, 14:26:2], images[4])
+    assert (grid[0] == 255).all() and (grid[10:18, 27:39] == 255).all()
+    assert len(list(path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("images", "kwargs", "message"),
+    [
+        (np.zeros((2, 4, 4, 3)), {}, "`images` must be uint8"),
+        (np.zeros((2, 4, 4, 1), "uint8"), {}, "`images` must be uint8"),
+        (np.zeros((0, 4, 4, 3), "uint8"), {}, "`images` must be uint8"),
+        (np.zeros((2, 4, 4, 3), "uint8"), {"scale": 0}, "must be positive"),
+        (np.zeros((2, 4, 4, 3), "uint8"), {"columns": -1}, "must be positive"),
+    ],
+)
+def test_grid_refuses(images, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        visualization.image_grid(images, **kwargs)
+
+
+def test_curves(tmp_path):
+    history = {
+        name: [1.0, 0.5, 0.25]
+        for name in (
+            "discriminator_loss",
+            "generator_loss",
+            "real_logits",
+            "generator_attention_8_gamma",
+            "largest_sigma",
+        )
+    }
+    path = tmp_path / "curves.png"
+    visualization.training_curves(history, path, steps_per_epoch=10)
+    assert Image.open(path).size[0] == 1200
+    with pytest.raises(ValueError, match=r"must hold what `SAGAN\.fit` logs"):
+        visualization.training_curves({"accuracy": [1]}, path)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with pytest.raises(OSError), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    with files.replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_sample_grid_refuses_bad_arguments(tmp_path):
+    with pytest.raises(ValueError, match="must be positive integers"):
+        callbacks.SampleGrid(tmp_path, every=0)
