@@ -19,6 +19,14 @@ if keras.backend.backend() == "jax":
     # Tiny networks take longer to optimize than to run.
     jax.config.update("jax_disable_most_optimizations", True)
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # As above: the graph optimizer takes longer than the graph.
+    tf.config.optimizer.set_experimental_options(
+        {"disable_meta_optimizer": True}
+    )
+
 
 @pytest.fixture(autouse=True)
 def _seeded():

@@ -102,7 +102,7 @@ print([m for m in ("tensorflow", "jax", "torch", "PIL", "sklearn",
                    "matplotlib") if m in set(sys.modules) - before])
 """
     seconds = []
-    for _ in range(3):
+    for _ in range(2):
         lines = run(code).stdout.split("\n")
         seconds.append(float(lines[0]))
         assert lines[1] == "[]"
