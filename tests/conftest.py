@@ -56,6 +56,11 @@ def values(variables):
     return [array(v) for v in variables]
 
 
+def parameters(model):
+    """Number of trainable parameters."""
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
 def same(before, after):
     """For each pair of arrays, whether they are bit for bit equal."""
     return [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]

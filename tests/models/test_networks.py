@@ -10,12 +10,9 @@ from keras_sagan.models.blocks import residual_control_size
 from keras_sagan.models.checks import flatten_layers
 from tests.conftest import array
 from tests.conftest import gradients
+from tests.conftest import parameters
 from tests.conftest import relative_error
 from tests.conftest import tiny_networks
-
-
-def parameters(model):
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
 
 
 # SPEC: counted in the released and in StudioGAN's code.

@@ -1,14 +1,10 @@
 import keras
-import numpy as np
 import pytest
 
 import keras_sagan
 from keras_sagan.models import build_discriminator
 from keras_sagan.models import build_generator
-
-
-def parameters(model):
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+from tests.conftest import parameters
 
 
 @pytest.mark.parametrize("name", keras_sagan.list_presets())
