@@ -27,7 +27,13 @@ else:
     )
 
 Trainer = _backend.Trainer
+attend = _backend.attend
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
+divide_by_norm = _backend.divide_by_norm
+max_pool = _backend.max_pool
+move_average = _backend.move_average
+scale_and_shift = _backend.scale_and_shift
+standardize = _backend.standardize
 tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d

@@ -8,21 +8,35 @@ that in both a 3x3 kernel acts as the sum of itself at four shifts:
 The convolution is linear in its kernel: outputs and gradients are unchanged.
 """
 
+import numpy as np
 from keras import ops
 
 
 def fold(kernel):
     """Sums a kernel `(3, 3, C, D)` at four shifts, into `(4, 4, C, D)`."""
-    for axis in (0, 1):
-        before, after = [[0, 0]] * 4, [[0, 0]] * 4
-        before[axis], after[axis] = [1, 0], [0, 1]
-        kernel = ops.pad(kernel, after) + ops.pad(kernel, before)
-    return kernel
+    return _apply(_FOLD, kernel)
+
+
+def fold_mean(kernel):
+    """The 4x4 kernel, of stride two, of a convolution and average pooling."""
+    return _apply(_FOLD / 4, kernel)
 
 
 def fold_transposed(kernel):
     """The 4x4 kernel of the transposed convolution of stride two."""
-    return fold(ops.flip(kernel, (0, 1)))
+    return _apply(_FOLD[:, ::-1], kernel)  # The 3x3 kernel turned by 180.
+
+
+# In one axis F[s] = K[s - 1] + K[s]; in both, a matrix (16, 9).
+_FOLD_ONE_AXIS = np.eye(4, 3) + np.eye(4, 3, -1)
+_FOLD = np.kron(_FOLD_ONE_AXIS, _FOLD_ONE_AXIS)
+
+
+def _apply(matrix, kernel):
+    _, _, channels, filters = kernel.shape
+    matrix = ops.convert_to_tensor(matrix.copy(), dtype=kernel.dtype)
+    folded = matrix @ ops.reshape(kernel, (9, -1))
+    return ops.reshape(folded, (4, 4, channels, filters))
 
 
 def upsample_by_phases(x, kernel, conv2d):

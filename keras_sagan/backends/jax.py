@@ -2,9 +2,15 @@
 
 import jax
 import keras
+from jax import numpy as jnp
 
-from keras_sagan.backends.folding import fold
+from keras_sagan.backends.blocks_of_queries import number_of_blocks
+from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import upsample_by_phases
+from keras_sagan.backends.memory import keep_freed_memory
+from keras_sagan.backends.precision import standardize_by_moments
+
+keep_freed_memory(one_arena=True)
 
 
 class Trainer:
@@ -71,7 +77,23 @@ def _run_statelessly(function, variables, state, data):
     return logs, state
 
 
-def conv2d(x, kernel, strides=1, padding="SAME"):
+def conv2d(x, kernel, bias=None):
+    return _add_bias(_convolve(x, kernel, 1, "SAME"), bias)
+
+
+def upsample_conv2d(x, kernel, bias=None):
+    # On a CPU, XLA's transposed convolution (JAX 0.10.2) is 5 to 12 times
+    # slower than upsampling and convolving one after the other.
+    y = upsample_by_phases(x, kernel, lambda x, k: _convolve(x, k, 1, "VALID"))
+    return _add_bias(y, bias)
+
+
+def conv2d_downsample(x, kernel, bias=None):
+    y = _convolve(x, fold_mean(kernel), 2, [(1, 1), (1, 1)])
+    return _add_bias(y, bias)
+
+
+def _convolve(x, kernel, strides, padding):
     return jax.lax.conv_general_dilated(
         x,
         kernel,
@@ -81,14 +103,73 @@ def conv2d(x, kernel, strides=1, padding="SAME"):
     )
 
 
-def upsample_conv2d(x, kernel):
-    # On a CPU, XLA's transposed convolution (JAX 0.10.2) is 5 to 12 times
-    # slower than upsampling and convolving one after the other.
-    return upsample_by_phases(x, kernel, lambda x, k: conv2d(x, k, 1, "VALID"))
+def _add_bias(x, bias):
+    return x if bias is None else x + bias
 
 
-def conv2d_downsample(x, kernel):
-    return conv2d(x, fold(kernel) / 4, 2, [(1, 1), (1, 1)])
+@jax.custom_vjp
+def divide_by_norm(matrix, sigma, u, v):
+    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
+    return _divide_by_norm(matrix, sigma, u, v)[0]
 
 
-tanh = jax.numpy.tanh
+def _divide_by_norm(matrix, sigma, u, v):
+    scale = jnp.where(sigma > 0, 1 / sigma, 1.0)
+    normalized = matrix * scale
+    return normalized, (normalized, scale, sigma, u, v)
+
+
+def _gradient_of_divide_by_norm(residuals, upstream):
+    normalized, scale, sigma, u, v = residuals
+    along = jnp.where(sigma > 0, jnp.sum(upstream * normalized), 0.0)
+    result = (upstream - (along * v)[:, None] * u) * scale
+    return result, *(jnp.zeros_like(x) for x in (sigma, u, v))
+
+
+divide_by_norm.defvjp(_divide_by_norm, _gradient_of_divide_by_norm)
+
+
+def attend(query, key, value):
+    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+
+    A large map is attended from in blocks of queries, and their scores are
+    computed again for the gradient: they take the memory of one block.
+    """
+    batch, n, depth = query.shape
+    blocks = number_of_blocks(n, key.shape[1])
+    if blocks == 1:
+        return _attend(query, key, value)
+    query = query.reshape(batch, blocks, n // blocks, depth).swapaxes(0, 1)
+    block = jax.checkpoint(lambda q: _attend(q, key, value))
+    o = jax.lax.map(block, query).swapaxes(0, 1)  # (B, blocks, N / blocks, C)
+    return o.reshape(batch, n, -1)
+
+
+def _attend(query, key, value):
+    scores = query @ key.transpose(0, 2, 1)  # (B, N, M)
+    scores = scores.astype(jnp.promote_types(scores.dtype, "float32"))
+    return jax.nn.softmax(scores).astype(value.dtype) @ value
+
+
+standardize = standardize_by_moments
+
+
+def scale_and_shift(x, gain, offset):
+    return x * gain + offset
+
+
+def max_pool(x, size):
+    window = (1, size, size, 1)
+    return jax.lax.reduce_window(
+        x, -jnp.inf, jax.lax.max, window, window, "VALID"
+    )
+
+
+def move_average(averages, variables, momentum):
+    """Assigns `momentum * average + (1 - momentum) * variable` to each."""
+    for average, variable in zip(averages, variables):
+        m = momentum.astype(average.dtype)
+        average.assign(m * average.value + (1 - m) * variable.value)
+
+
+tanh = jnp.tanh

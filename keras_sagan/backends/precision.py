@@ -24,3 +24,16 @@ def mean(x, axis):
     return ops.sum(x, axis=axis) / ops.cast(
         math.prod(sizes[i] for i in axis), x.dtype
     )
+
+
+def standardize_by_moments(x, epsilon):
+    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
+
+    Over all axes but the last, in at least float32.
+    """
+    dtype, x = x.dtype, ops.cast(x, at_least_float32(x.dtype))
+    axes = tuple(range(len(x.shape) - 1))
+    mu = mean(x, axes)  # (channels,)
+    variance = mean(ops.square(x - mu), axes)
+    y = (x - mu) * ops.rsqrt(variance + epsilon)
+    return ops.cast(y, dtype), mu, variance

@@ -1,10 +1,14 @@
 """SAGAN on TensorFlow."""
 
 import tensorflow as tf
-from keras import ops
 
-from keras_sagan.backends.folding import fold
+from keras_sagan.backends.blocks_of_queries import number_of_blocks
+from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
+from keras_sagan.backends.memory import keep_freed_memory
+from keras_sagan.backends.precision import standardize_by_moments
+
+keep_freed_memory()
 
 
 class Trainer:
@@ -35,20 +39,118 @@ class Trainer:
         """Variables always hold the current values here."""
 
 
-def conv2d(x, kernel):
-    return tf.nn.conv2d(x, kernel, 1, "SAME")
+def conv2d(x, kernel, bias=None):
+    return _add_bias(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)
 
 
-def upsample_conv2d(x, kernel):
+def upsample_conv2d(x, kernel, bias=None):
     batch, (height, width) = tf.shape(x)[0], x.shape[1:3]
     kernel = tf.transpose(fold_transposed(kernel), (0, 1, 3, 2))
     shape = (batch, 2 * height, 2 * width, kernel.shape[2])
-    return tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
+    y = tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME")
+    return _add_bias(y, bias)
 
 
-def conv2d_downsample(x, kernel):
-    x = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    return tf.nn.conv2d(x, fold(kernel) / 4, 2, "VALID")
+def conv2d_downsample(x, kernel, bias=None):
+    # With its own padding TensorFlow takes slow gradients (2.21).
+    x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    return _add_bias(tf.nn.conv2d(x, fold_mean(kernel), 2, "VALID"), bias)
+
+
+def _add_bias(x, bias):
+    # `tf.nn.bias_add` is fused into the convolution before it.
+    return x if bias is None else tf.nn.bias_add(x, bias)
+
+
+@tf.custom_gradient
+def divide_by_norm(matrix, sigma, u, v):
+    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
+    scale = tf.where(sigma > 0, 1 / sigma, 1.0)
+    normalized = matrix * scale
+
+    def gradient(upstream):
+        along = tf.reduce_sum(upstream * normalized)
+        along = tf.where(sigma > 0, along, 0.0)
+        result = (upstream - (along * v)[:, None] * u) * scale
+        return result, None, None, None
+
+    return normalized, gradient
+
+
+def attend(query, key, value):
+    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+
+    A large map is attended from in blocks of queries, and their scores are
+    computed again for the gradient: they take the memory of one block.
+    """
+    n, depth = query.shape[1:]
+    blocks = number_of_blocks(n, key.shape[1])
+    if blocks == 1:
+        return _attend(query, key, value)
+    query = tf.reshape(query, (-1, blocks, n // blocks, depth))
+    block = tf.recompute_grad(_attend)
+    o = tf.map_fn(  # (blocks, B, N / blocks, C)
+        lambda q: block(q, key, value),
+        tf.transpose(query, (1, 0, 2, 3)),
+        parallel_iterations=1,
+    )
+    return tf.reshape(tf.transpose(o, (1, 0, 2, 3)), (-1, n, o.shape[-1]))
+
+
+@tf.custom_gradient
+def _attend(query, key, value):
+    full = tf.float64 if query.dtype == tf.float64 else tf.float32
+    scores = tf.matmul(query, key, transpose_b=True)  # (B, N, M)
+    beta = tf.nn.softmax(tf.cast(scores, full))
+    o = tf.cast(beta, value.dtype) @ value  # (B, N, C)
+
+    def gradient(upstream):
+        # The softmax's own gradient would pass over the scores twice more.
+        d_value = tf.matmul(
+            tf.cast(beta, value.dtype), upstream, transpose_a=True
+        )
+        d_beta = tf.matmul(upstream, value, transpose_b=True)
+        products = tf.cast(upstream, full) * tf.cast(o, full)
+        mean = tf.reduce_sum(products, -1, keepdims=True)
+        d_scores = beta * (tf.cast(d_beta, full) - mean)
+        d_scores = tf.cast(d_scores, query.dtype)
+        d_key = tf.matmul(d_scores, query, transpose_a=True)
+        return d_scores @ key, d_key, d_value
+
+    return o, gradient
+
+
+def standardize(x, epsilon):
+    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments."""
+    if x.dtype == "float64" or len(x.shape) != 4:
+        return standardize_by_moments(x, epsilon)
+    channels, n = x.shape[-1], tf.size(x) // x.shape[-1]
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=tf.ones(channels),
+        offset=tf.zeros(channels),
+        mean=tf.zeros(0),
+        variance=tf.zeros(0),
+        epsilon=epsilon,
+        is_training=True,
+    )
+    n = tf.cast(n, "float32")
+    return y, mean, variance * ((n - 1) / n)
+
+
+def scale_and_shift(x, gain, offset):
+    return x * gain + offset
+
+
+def max_pool(x, size):
+    return tf.nn.max_pool2d(x, size, size, "VALID")
+
+
+def move_average(averages, variables, momentum):
+    """Assigns `momentum * average + (1 - momentum) * variable` to each."""
+    for average, variable in zip(averages, variables):
+        m = tf.cast(momentum, average.dtype)
+        average.assign(m * average + (1 - m) * variable)
 
 
 tanh = tf.tanh

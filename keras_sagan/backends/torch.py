@@ -3,8 +3,11 @@
 import torch
 from torch.nn import functional
 
-from keras_sagan.backends.folding import fold
+from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
+from keras_sagan.backends.memory import keep_freed_memory
+
+keep_freed_memory()
 
 
 class Trainer:
@@ -35,8 +38,8 @@ class Trainer:
 
 
 # A channels-last tensor, seen with its channels first, is what PyTorch calls
-# memory format channels_last: its convolutions take and give it as it lies.
-# `keras.ops.conv` (3.15.1) copies the input twice on the way.
+# memory format channels_last: its operations take and give it as it lies.
+# Those of `keras.ops` (3.15.1) copy it, convolutions twice.
 def _channels_first(x):
     return x.permute(0, 3, 1, 2)
 
@@ -45,27 +48,121 @@ def _channels_last(x):
     return x.permute(0, 2, 3, 1)
 
 
-def conv2d(x, kernel):
+def conv2d(x, kernel, bias=None):
     padding = kernel.shape[0] // 2
-    kernel = kernel.permute(3, 2, 0, 1)
     return _channels_last(
-        functional.conv2d(_channels_first(x), kernel, padding=padding)
-    )
-
-
-def upsample_conv2d(x, kernel):
-    kernel = fold_transposed(kernel).permute(2, 3, 0, 1)
-    return _channels_last(
-        functional.conv_transpose2d(
-            _channels_first(x), kernel, stride=2, padding=1
+        functional.conv2d(
+            _channels_first(x), _as_filters(kernel), bias, padding=padding
         )
     )
 
 
-def conv2d_downsample(x, kernel):
-    kernel = (fold(kernel) / 4).permute(3, 2, 0, 1)
+def upsample_conv2d(x, kernel, bias=None):
+    kernel = fold_transposed(kernel).permute(2, 3, 0, 1)
     return _channels_last(
-        functional.conv2d(_channels_first(x), kernel, stride=2, padding=1)
+        functional.conv_transpose2d(
+            _channels_first(x), kernel, bias, stride=2, padding=1
+        )
+    )
+
+
+def conv2d_downsample(x, kernel, bias=None):
+    kernel = _as_filters(fold_mean(kernel))
+    return _channels_last(
+        functional.conv2d(_channels_first(x), kernel, bias, stride=2, padding=1)
+    )
+
+
+def _as_filters(kernel):
+    """Returns a kernel `(h, w, C, D)` as `(D, C, h, w)`, channels last.
+
+    PyTorch would copy it so itself, element by element: as the transpose of a
+    matrix it is three times faster (512 channels, two cores).
+    """
+    height, width, channels, filters = kernel.shape
+    matrix = _Transpose.apply(kernel.reshape(-1, filters))
+    return matrix.view(filters, height, width, channels).permute(0, 3, 1, 2)
+
+
+class _Transpose(torch.autograd.Function):
+    """Transposes in memory, gradients too: what follows runs along rows."""
+
+    @staticmethod
+    def forward(ctx, matrix):
+        return matrix.t().contiguous()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.t().contiguous()
+
+
+class _DivideByNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, matrix, sigma, u, v):
+        scale = torch.where(sigma > 0, 1 / sigma, 1.0)
+        normalized = matrix * scale
+        ctx.save_for_backward(normalized, scale, sigma, u, v)
+        return normalized
+
+    @staticmethod
+    def backward(ctx, gradient):
+        normalized, scale, sigma, u, v = ctx.saved_tensors
+        along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
+        along = torch.where(sigma > 0, along, 0.0)
+        result = torch.addr(gradient, -along * v, u).mul_(scale)
+        return result, None, None, None
+
+
+divide_by_norm = _DivideByNorm.apply
+
+
+def attend(query, key, value):
+    """`softmax(query key^T) value`, by PyTorch's flash attention.
+
+    Its kernels take equal depths; zeros do not change the inner products.
+    """
+    depth = max(query.shape[-1], value.shape[-1])
+    q, k, v = (
+        functional.pad(x, (0, depth - x.shape[-1]))[:, None]  # one head
+        for x in (query, key, value)
+    )
+    o = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return o[:, 0, :, : value.shape[-1]]
+
+
+def standardize(x, epsilon):
+    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments."""
+    channels = x.shape[-1]
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    ones = torch.ones(channels, dtype=dtype, device=x.device)
+    y, mean, inverse = torch.native_batch_norm(
+        x.movedim(-1, 1),
+        ones,
+        torch.zeros_like(ones),
+        None,
+        None,
+        True,
+        0.0,
+        epsilon,
+    )
+    variance = inverse.square().reciprocal() - epsilon
+    return y.movedim(1, -1), mean, variance.clamp(min=0.0)
+
+
+def scale_and_shift(x, gain, offset):
+    return torch.addcmul(offset, x, gain)
+
+
+def max_pool(x, size):
+    return _channels_last(functional.max_pool2d(_channels_first(x), size))
+
+
+def move_average(averages, variables, momentum):
+    """Assigns `momentum * average + (1 - momentum) * variable` to each."""
+    averages = [v.value for v in averages]
+    torch._foreach_mul_(averages, momentum)
+    torch._foreach_add_(
+        averages, torch._foreach_mul([v.value for v in variables], 1 - momentum)
     )
 
 

@@ -1,5 +1,6 @@
 """Layers, each usable on its own in any Keras model."""
 
+from keras_sagan.layers.add_upsampled import AddUpsampled
 from keras_sagan.layers.batch_norm import BatchNorm
 from keras_sagan.layers.conditional_batch_norm import ConditionalBatchNorm
 from keras_sagan.layers.convolutions import Conv2D
@@ -10,6 +11,7 @@ from keras_sagan.layers.self_attention_2d import SelfAttention2D
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
+    "AddUpsampled",
     "BatchNorm",
     "ConditionalBatchNorm",
     "Conv2D",

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_sagan.backends import precision
+from keras_sagan import backends
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
@@ -90,17 +90,18 @@ class BatchNorm(keras.layers.Layer):
 
     def _normalize(self, inputs, gain, offset, training):
         """`gain` and `offset` broadcast: `(..., channels)`."""
-        x = ops.cast(inputs, precision.at_least_float32(self.variable_dtype))
         if training:
-            axes = tuple(range(len(x.shape) - 1))
-            mean = precision.mean(x, axes)  # (channels,)
-            variance = precision.mean(ops.square(x - mean), axes)
+            x, mean, variance = backends.standardize(inputs, self.epsilon)
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
         else:
-            mean, variance = self.moving_mean, self.moving_variance
-        scale = gain * ops.rsqrt(variance + self.epsilon)
-        return ops.cast(x * scale + (offset - mean * scale), self.compute_dtype)
+            scale = gain * ops.rsqrt(self.moving_variance + self.epsilon)
+            offset = offset - self.moving_mean * scale
+            x, gain = inputs, scale
+        gain, offset = (ops.cast(t, x.dtype) for t in (gain, offset))
+        return ops.cast(
+            backends.scale_and_shift(x, gain, offset), self.compute_dtype
+        )
 
     def _move(self, statistic, value):
         value = ops.stop_gradient(ops.cast(value, statistic.dtype))

@@ -42,8 +42,15 @@ class Conv2D(keras.layers.Conv2D):
             **kwargs,
         )
 
-    def convolution_op(self, inputs, kernel):
-        return backends.conv2d(inputs, ops.convert_to_tensor(kernel))
+    def call(self, inputs):
+        bias = ops.convert_to_tensor(self.bias) if self.use_bias else None
+        outputs = self._convolve(
+            inputs, ops.convert_to_tensor(self.kernel), bias
+        )
+        return self.activation(outputs)
+
+    def _convolve(self, inputs, kernel, bias):
+        return backends.conv2d(inputs, kernel, bias)
 
     def get_config(self):
         config = super().get_config()
@@ -104,12 +111,11 @@ class UpsampleConv2D(_ResamplingConv2D):
     (1, 8, 8, 8)
     """
 
-    def convolution_op(self, inputs, kernel):
-        kernel = ops.convert_to_tensor(kernel)
+    def _convolve(self, inputs, kernel, bias):
         if self.fused:
-            return backends.upsample_conv2d(inputs, kernel)
+            return backends.upsample_conv2d(inputs, kernel, bias)
         inputs = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
-        return backends.conv2d(inputs, kernel)
+        return backends.conv2d(inputs, kernel, bias)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -155,11 +161,11 @@ class DownsampleConv2D(_ResamplingConv2D):
             )
         super().build(input_shape)
 
-    def convolution_op(self, inputs, kernel):
-        kernel = ops.convert_to_tensor(kernel)
+    def _convolve(self, inputs, kernel, bias):
         if self.fused:
-            return backends.conv2d_downsample(inputs, kernel)
-        return ops.average_pool(backends.conv2d(inputs, kernel), 2, strides=2)
+            return backends.conv2d_downsample(inputs, kernel, bias)
+        outputs = backends.conv2d(inputs, kernel, bias)
+        return ops.average_pool(outputs, 2, strides=2)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

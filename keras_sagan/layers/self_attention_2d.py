@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_sagan import backends
 from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
@@ -138,11 +139,14 @@ class SelfAttention2D(keras.layers.Layer):
         f = self._flatten(self.query(inputs, training=training))  # (B, N, D)
         g = self._pool(self.key(inputs, training=training))  # (B, M, D)
         h = self._pool(self.value(inputs, training=training))  # (B, M, C')
-        scores = f @ ops.transpose(g, (0, 2, 1))  # (B, N, M)
-        # bfloat16 has 8 bits of mantissa: too few for a sum of M terms.
-        scores = ops.cast(scores, at_least_float32(scores.dtype))
-        beta = ops.softmax(scores, axis=-1)
-        o = ops.cast(beta, h.dtype) @ h  # (B, N, C')
+        if return_attention_scores:
+            scores = f @ ops.transpose(g, (0, 2, 1))  # (B, N, M)
+            # bfloat16 has 8 bits of mantissa: too few for a sum of M terms.
+            scores = ops.cast(scores, at_least_float32(scores.dtype))
+            beta = ops.softmax(scores, axis=-1)
+            o = ops.cast(beta, h.dtype) @ h  # (B, N, C')
+        else:
+            o = backends.attend(f, g, h)  # (B, N, C')
         o = ops.reshape(o, (-1, height, width, o.shape[-1]))  # (B, H, W, C')
         if self.output_projection:
             o = self.projection(o, training=training)  # (B, H, W, C)
@@ -166,8 +170,7 @@ class SelfAttention2D(keras.layers.Layer):
 
     def _pool(self, x):
         if self.pool_size > 1:
-            # Without strides, Keras 3.15.1 fails on JAX.
-            x = ops.max_pool(x, self.pool_size, strides=self.pool_size)
+            x = backends.max_pool(x, self.pool_size)
         return self._flatten(x)
 
     @staticmethod

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_sagan import backends
 from keras_sagan.backends.precision import at_least_float32
 
 _PACKAGE = "keras_sagan"
@@ -109,37 +110,62 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
 
     def call(self, inputs, *args, training=False, **kwargs):
-        if training:
-            self.iterate()
         return self._call_with_kernel(
-            self.normalized_kernel(), inputs, *args, **kwargs
+            self._iterate_and_normalize()
+            if training
+            else self.normalized_kernel(),
+            inputs,
+            *args,
+            **kwargs,
         )
 
     def normalized_kernel(self):
         """Returns `W_bar`, in the kernel's own shape and dtype."""
-        sigma = self.sigma()
-        # A kernel of zeros stays one: 0 / 0 would poison the network.
-        return self.kernel / ops.where(sigma > 0, sigma, ops.ones_like(sigma))
+        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
+        return self._normalized_by(self.sigma(), u, v)
 
     def sigma(self):
         """Returns `v W u^T`, a scalar tensor: the norm that `u`, `v` give."""
-        v, u = ops.stop_gradient(self.v), ops.stop_gradient(self.u)
+        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         return ops.sum(_row(v, self._matrix()) * u)
 
     def iterate(self):
         """Stores `u` and `v` after `power_iterations` power iterations."""
-        u, v = self.iterated_vectors()
+        u, v, _ = self._iterated()
         self.u.assign(u)
         self.v.assign(v)
 
     def iterated_vectors(self):
         """Returns `u` and `v` after `power_iterations` power iterations."""
+        u, v, _ = self._iterated()
+        return u, v
+
+    def _iterate_and_normalize(self):
+        u, v, sigma = self._iterated()
+        self.u.assign(u)
+        self.v.assign(v)
+        return self._normalized_by(sigma, u, v)
+
+    def _iterated(self):
+        """Returns `u`, `v` and the sigma that they give."""
         matrix = ops.stop_gradient(self._matrix())
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         for _ in range(self.power_iterations):
             v = self._normalize(_column(matrix, u), otherwise=v)
-            u = self._normalize(_row(v, matrix), otherwise=u)
-        return u, v
+            row = _row(v, matrix)
+            u = self._normalize(row, otherwise=u)
+        return u, v, ops.sum(row * u)
+
+    def _normalized_by(self, sigma, u, v):
+        # A kernel of zeros stays one: 0 / 0 would poison the network.
+        matrix = backends.divide_by_norm(
+            self._matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
+        )
+        shape = self.kernel.shape
+        if self._is_transposed():
+            shape = (*shape[:-2], shape[-1], shape[-2])
+            return ops.swapaxes(ops.reshape(matrix, shape), -1, -2)
+        return ops.reshape(matrix, shape)
 
     def _find_kernel(self):
         for name in ("kernel", "embeddings"):

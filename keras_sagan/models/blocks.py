@@ -7,6 +7,7 @@ from absl import logging
 from keras import layers
 
 from keras_sagan.backends.precision import at_least_float32
+from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import Conv2D
@@ -56,7 +57,6 @@ class Blocks:
         """Doubles the map: cBN, ReLU, up, conv, cBN, ReLU, conv; shortcut."""
         # The 1x1 convolution and the upsampling commute: convolve first.
         shortcut = self.conv(x, filters, 1, f"{name}_shortcut")
-        shortcut = layers.UpSampling2D(2, name=f"{name}_upsample")(shortcut)
         x = self.class_norm(x, labels, f"{name}_norm_1")
         x = layers.ReLU(name=f"{name}_relu_1")(x)
         x = self.normalized(
@@ -67,7 +67,7 @@ class Blocks:
         x = self.class_norm(x, labels, f"{name}_norm_2")
         x = layers.ReLU(name=f"{name}_relu_2")(x)
         x = self.conv(x, filters, 3, f"{name}_conv_2")
-        return layers.Add(name=name)([x, shortcut])
+        return AddUpsampled(name=name)(x, shortcut)
 
     def first_block(self, x, filters, name):
         """Halves the image: conv, ReLU, conv, pool; shortcut pool, conv."""

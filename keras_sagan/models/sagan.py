@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.backends.optimizer_pair import OptimizerPair
-from keras_sagan.callbacks.throughput import Throughput
+from keras_sagan.callbacks.watch import Watch
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.losses import discriminator_hinge_loss
@@ -39,9 +39,9 @@ class SAGAN(backends.Trainer, keras.Model):
     real images only.
 
     Logs of `fit`: `discriminator_loss`, `generator_loss`, `real_logits` and
-    `fake_logits` (means of D over the epoch), `largest_sigma` (the largest
-    spectral norm of a kernel), the `gamma` of each attention layer, and
-    `images_per_second`.
+    `fake_logits` (means of D over the epoch), the `gamma` of each attention
+    layer, `images_per_second`, and at the end of an epoch `largest_sigma`,
+    the largest spectral norm of a kernel.
 
     Args:
         generator: A `keras.Model` from `[latents, labels]`, or latents alone,
@@ -232,11 +232,11 @@ class SAGAN(backends.Trainer, keras.Model):
         momentum = ops.where(
             self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
         )
-        for average, variable in zip(
-            self.averaged_generator.variables, self.generator.variables
-        ):
-            m = ops.cast(momentum, average.dtype)
-            average.assign(m * average + (1 - m) * variable)
+        backends.move_average(
+            self.averaged_generator.variables,
+            self.generator.variables,
+            momentum,
+        )
         for layer in flatten_layers(self.averaged_generator):
             if isinstance(layer, SpectralNormalization):
                 copied = [ops.convert_to_tensor(x) for x in (layer.u, layer.v)]
@@ -281,17 +281,27 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def _logs(self):
         logs = {mean.name: mean.result() for mean in self.means.values()}
-        sigmas = []
         for network in (self.generator, self.discriminator):
             for layer in flatten_layers(network):
                 if isinstance(layer, SelfAttention2D):
                     gamma = ops.convert_to_tensor(layer.gamma)
                     logs[f"{network.name}_{layer.name}_gamma"] = gamma
-                if isinstance(layer, SpectralNormalization):
-                    sigmas.append(ops.cast(layer.sigma(), "float32"))
-        if sigmas:
-            logs["largest_sigma"] = ops.max(ops.stack(sigmas))
         return logs
+
+    def largest_sigma(self):
+        """Returns the largest spectral norm of a kernel, a float, or None.
+
+        That of both networks, as their stored `u` and `v` give it; None
+        without spectral normalization.
+        """
+        self.sync_variables()
+        sigmas = [
+            float(ops.convert_to_numpy(layer.sigma()))
+            for network in (self.generator, self.discriminator)
+            for layer in flatten_layers(network)
+            if isinstance(layer, SpectralNormalization)
+        ]
+        return max(sigmas, default=None)
 
     def evaluation_step(self, data):
         """Computes the hinge losses of one batch, in inference."""
@@ -409,11 +419,11 @@ class SAGAN(backends.Trainer, keras.Model):
             # Keras would shuffle the batches by a global seed, and a resumed
             # run would see another order; such a dataset orders itself.
             kwargs.setdefault("shuffle", False)
-        throughput = Throughput(len(images))
+        watch = Watch(len(images))
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(throughput)
+            callbacks.append(watch)
         else:
-            callbacks = [throughput, *keras.tree.flatten(callbacks or [])]
+            callbacks = [watch, *keras.tree.flatten(callbacks or [])]
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
         )

@@ -31,14 +31,18 @@ def make_model():
     )
     rng = np.random.default_rng(11)
     for network in (model.generator, model.discriminator):
-        for variable in network.trainable_variables:
+        for variable in by_path(network.trainable_variables):
             scale = 0.5 if variable.name == "kernel" else 0.2
             value = rng.normal(scale=scale, size=variable.shape)
             if variable.name == "gain":
                 value += 1
             variable.assign(value)
-    for layer in flatten_layers(model):
-        if isinstance(layer, SpectralNormalization):
+        normalizations = [
+            layer
+            for layer in flatten_layers(network)
+            if isinstance(layer, SpectralNormalization)
+        ]
+        for layer in sorted(normalizations, key=lambda layer: layer.path):
             for vector in (layer.u, layer.v):
                 value = rng.normal(size=vector.shape)
                 vector.assign(value / np.linalg.norm(value))
@@ -47,6 +51,11 @@ def make_model():
     ):
         average.assign(ops.convert_to_numpy(variable) * 0.9)
     return model
+
+
+def by_path(variables):
+    """In an order that no change of the graph changes."""
+    return sorted(variables, key=lambda variable: variable.path)
 
 
 def inputs(dtype):
@@ -74,15 +83,16 @@ def run_step(model, dtype):
 
 def state(model):
     """Every variable that a step may change, by a name of its own."""
-    metrics = {id(v) for v in model.metrics_variables}
-    variables = {
-        f"model/{i}/{v.path}": v
-        for i, v in enumerate(model.variables)
-        if id(v) not in metrics and "seed" not in v.path
-    }
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        for i, v in enumerate(getattr(model, name).variables):
-            variables[f"{name}/{i}"] = v
+    variables = {"steps_trained": model.steps_trained}
+    for name in (
+        "generator",
+        "discriminator",
+        "averaged_generator",
+        "generator_optimizer",
+        "discriminator_optimizer",
+    ):
+        for variable in by_path(getattr(model, name).variables):
+            variables[f"{name}/{variable.path}"] = variable
     return variables
 
 

@@ -1,14 +1,16 @@
-"""Images per second."""
+"""What `fit` of `SAGAN` watches beside its losses."""
 
 import time
 
 import keras
 
 
-class Throughput(keras.callbacks.Callback):
-    """Adds `images_per_second` to the logs; `fit` of `SAGAN` brings its own.
+class Watch(keras.callbacks.Callback):
+    """Adds `images_per_second` and `largest_sigma` to the logs.
 
-    The mean since the second batch of the epoch: the first one compiles.
+    `fit` of `SAGAN` brings it. The rate is the mean since the second batch of
+    the epoch, as the first one compiles; the largest spectral norm is taken
+    once an epoch: in every step it would read all kernels once more.
 
     Args:
         batch_size: Images in a batch.
@@ -32,5 +34,10 @@ class Throughput(keras.callbacks.Callback):
             logs["images_per_second"] = self._rate
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs is not None and hasattr(self, "_rate"):
+        if logs is None:
+            return
+        if hasattr(self, "_rate"):
             logs["images_per_second"] = self._rate
+        sigma = self.model.largest_sigma()
+        if sigma is not None:
+            logs["largest_sigma"] = sigma

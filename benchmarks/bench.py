@@ -1,0 +1,180 @@
+r"""Times SAGAN on our backends beside other people's, in one run.
+
+    python benchmarks/bench.py --resolution=64 --width=32 --batch=16 \
+        --studiogan=PATH --biggan_pytorch=PATH --out=outputs/bench.json
+
+Every contender is a process of its own. All are warmed up, then they take
+turns: in each round each trains for about `--seconds` and then samples, and
+the medians of the rounds are printed. Nothing else may be running: two of the
+frameworks slow down tenfold when something does.
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+from importlib import metadata
+
+from absl import app
+from absl import flags
+
+_HERE = pathlib.Path(__file__).resolve().parent
+
+_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Side of the images.")
+_WIDTH = flags.DEFINE_integer("width", 32, "Base channels.", 1)
+_BATCH = flags.DEFINE_integer("batch", 16, "Images per step.", 1)
+_CLASSES = flags.DEFINE_integer("classes", 10, "Classes.", 1)
+_ATTENTION = flags.DEFINE_integer(
+    "attention", None, "Map to attend at; 0 for none. Default: 32, or half.", 0
+)
+_PRECISION = flags.DEFINE_enum(
+    "precision", "float32", ["float32", "mixed_bfloat16"], "Precision."
+)
+_FUSED = flags.DEFINE_bool("fused", True, "Ours with fused resampling.")
+_JIT = flags.DEFINE_enum(
+    "jit_compile", "auto", ["auto", "on", "off"], "Ours: `jit_compile`."
+)
+_CONTENDERS = flags.DEFINE_list(
+    "contenders",
+    ["ours/tensorflow", "ours/jax", "ours/torch"],
+    "What to time: ours/BACKEND, limit/BACKEND, and with a checkout "
+    "studiogan or biggan_pytorch, with /channels_last and /threads=N after it.",
+)
+_STUDIOGAN = flags.DEFINE_string("studiogan", None, "Checkout of StudioGAN.")
+_BIGGAN = flags.DEFINE_string(
+    "biggan_pytorch", None, "Checkout of BigGAN-PyTorch."
+)
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.", 1)
+_SECONDS = flags.DEFINE_float("seconds", 4.0, "Seconds per turn.", 0.1)
+_SAMPLES = flags.DEFINE_integer("samples", 64, "Images per sampling; 0: no.", 0)
+_OUT = flags.DEFINE_string("out", None, "JSON file to append the run to.")
+
+
+class Contender:
+    """The parent's side of a worker."""
+
+    def __init__(self, name, size, checkouts):
+        self.name = name
+        self.turns = {"train": [], "sample": []}
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        kind, backend = [*name.split("/"), ""][:2]
+        if kind in ("ours", "limit"):
+            environment["KERAS_BACKEND"] = backend
+        self.process = subprocess.Popen(
+            [sys.executable, str(_HERE / "worker.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if False else None,
+            text=True,
+            env=environment,
+        )
+        self.facts = self.ask(name=name, size=size, checkouts=checkouts)
+        # One turn as a rehearsal says how many steps fill a turn.
+        seconds = (
+            min(self.ask(do="train", n=2)["seconds"] for _ in range(2)) / 2
+        )
+        self.steps = max(1, round(_SECONDS.value / seconds))
+
+    def ask(self, **order):
+        print(json.dumps(order), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{self.name} failed; its message is above.")
+        return json.loads(answer)
+
+    def take_turn(self):
+        answer = self.ask(do="train", n=self.steps)
+        self.turns["train"].append(answer["seconds"] / self.steps)
+        if _SAMPLES.value:
+            answer = self.ask(do="sample", n=_SAMPLES.value)
+            self.turns["sample"].append(answer["seconds"])
+        self.facts["peak_memory"] = answer["peak_memory"]
+
+    def result(self):
+        medians = {
+            f"{kind}_seconds": statistics.median(turns)
+            for kind, turns in self.turns.items()
+            if turns
+        }
+        return {"name": self.name, **self.facts, **medians, "turns": self.turns}
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def machine():
+    """What the figures depend on."""
+    names = ("keras", "tensorflow", "jax", "torch", "numpy")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in names},
+    }
+
+
+def table(results, batch_size, samples):
+    """Returns the results as a Markdown table."""
+    lines = [
+        "| | step, ms | images/s | sampling, images/s | first step, s |"
+        " peak memory, GB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in results:
+        sampling = (
+            f"{samples / r['sample_seconds']:.0f}"
+            if "sample_seconds" in r
+            else ""
+        )
+        lines.append(
+            f"| {r['name']} | {r['train_seconds'] * 1000:.0f} |"
+            f" {batch_size / r['train_seconds']:.1f} | {sampling} |"
+            f" {r['first_step_seconds']:.1f} | {r['peak_memory'] / 1e9:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def main(_):
+    attention = _ATTENTION.value
+    if attention is None:
+        attention = 32 if _RESOLUTION.value >= 64 else _RESOLUTION.value // 2
+    size = {
+        "resolution": _RESOLUTION.value,
+        "base_channels": _WIDTH.value,
+        "batch_size": _BATCH.value,
+        "num_classes": _CLASSES.value,
+        "attention_resolution": attention,
+        "precision": _PRECISION.value,
+        "fused": _FUSED.value,
+        "jit_compile": _JIT.value,
+    }
+    checkouts = {
+        "studiogan": _STUDIOGAN.value,
+        "biggan_pytorch": _BIGGAN.value,
+    }
+    contenders = [
+        Contender(name, size, checkouts) for name in _CONTENDERS.value
+    ]
+    for _ in range(_ROUNDS.value):
+        for contender in contenders:
+            contender.take_turn()
+    results = [contender.result() for contender in contenders]
+    for contender in contenders:
+        contender.close()
+    print(size)
+    print(machine())
+    print(table(results, _BATCH.value, _SAMPLES.value))
+    if _OUT.value:
+        with open(_OUT.value, "a") as file:
+            run = {"machine": machine(), "size": size, "results": results}
+            print(json.dumps(run), file=file)
+
+
+if __name__ == "__main__":
+    app.run(main)

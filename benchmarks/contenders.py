@@ -1,0 +1,118 @@
+"""What is timed: our model on a backend, a peer, or bare convolutions.
+
+A contender has a size, builds itself, and then trains or samples on demand:
+each call returns only when the work is done, and the caller holds the clock.
+"""
+
+import dataclasses
+import os
+import resource
+import sys
+import time
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    resolution: int
+    base_channels: int
+    batch_size: int
+    num_classes: int
+    attention_resolution: int
+    precision: str = "float32"
+    fused: bool = True
+    jit_compile: str = "auto"
+
+    @property
+    def attention(self):
+        """The `attention_resolutions` of our networks."""
+        return (self.attention_resolution,) if self.attention_resolution else ()
+
+    def batch(self):
+        """Noise in [-1, 1] with labels: a step costs the same on any image."""
+        import numpy as np
+
+        rng = np.random.default_rng(0)
+        shape = (self.batch_size, self.resolution, self.resolution, 3)
+        images = rng.uniform(-1, 1, shape).astype("float32")
+        labels = rng.integers(self.num_classes, size=self.batch_size)
+        return images, labels.astype("int32")
+
+
+class Ours:
+    """`SAGAN.fit` and `SAGAN.generate`, as a user calls them."""
+
+    def __init__(self, size):
+        begin = time.perf_counter()
+        import keras
+
+        keras_imported = time.perf_counter()
+        import keras_sagan
+
+        self.import_seconds = {
+            "keras": keras_imported - begin,
+            "keras_sagan": time.perf_counter() - keras_imported,
+        }
+        keras.utils.set_random_seed(0)
+        keras.config.set_dtype_policy(size.precision)
+        arguments = {
+            "resolution": size.resolution,
+            "num_classes": size.num_classes,
+            "base_channels": size.base_channels,
+            "attention_resolutions": size.attention,
+            "fused_resampling": size.fused,
+        }
+        self.size = size
+        self.model = keras_sagan.SAGAN(
+            keras_sagan.models.build_generator(**arguments),
+            keras_sagan.models.build_discriminator(**arguments),
+            seed=0,
+        )
+        jit_compile = {"auto": "auto", "on": True, "off": False}
+        self.model.compile(jit_compile=jit_compile[size.jit_compile])
+        # No input pipeline in the way, and no copy of a large array: the same
+        # batch again and again.
+        batch = size.batch()
+
+        class Batches(keras.utils.PyDataset):
+            steps = 1
+
+            def __len__(self):
+                return self.steps
+
+            def __getitem__(self, index):
+                return batch
+
+        self.batches = Batches()
+
+    def parameters(self):
+        return self.model.generator.count_params(), (
+            self.model.discriminator.count_params()
+        )
+
+    def train(self, steps):
+        self.batches.steps = steps
+        self.model.fit(self.batches, verbose=0)
+
+    def sample(self, n):
+        return self.model.generate(num_images=n, batch_size=n, seed=0)
+
+
+def peak_memory():
+    """Peak bytes: of the device where there is a GPU, else of the process."""
+    if "torch" in sys.modules:
+        import torch
+
+        if torch.cuda.is_available():
+            return torch.cuda.max_memory_allocated()
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        import jax
+
+        statistics = jax.local_devices()[0].memory_stats()
+        if statistics:
+            return statistics["peak_bytes_in_use"]
+    if os.environ.get("KERAS_BACKEND") == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,220 @@
+"""The step's convolutions and matrix products alone, back to back.
+
+They are recorded from a forward pass of our own networks, at the framework's
+own function, and then run with gradients in the step's order and number: what
+is left of the step's time went into everything else.
+"""
+
+import contextlib
+import os
+from unittest import mock
+
+import numpy as np
+from contenders import Ours
+
+BACKEND = os.environ.get("KERAS_BACKEND")
+
+
+class Limit:
+    """Runs each product of a training step on arrays of noise."""
+
+    import_seconds = None
+
+    def __init__(self, size):
+        model = Ours(size).model
+        self.parameters = lambda: (0, 0)
+        n = size.batch_size
+        dtype = size.precision.removeprefix("mixed_")
+        g = record(model.generator, n)
+        d = record(model.discriminator, n)
+        both = record(model.discriminator, 2 * n)
+        # (products, of the input, of the kernel): which gradients are taken.
+        passes = [(g, False, False), (both, True, True)]
+        passes += [(d, True, False), (g, True, True)]
+        self.products = []
+        for products, of_input, of_kernel in passes:
+            for i, product in enumerate(products):
+                # What the first layer sees needs no gradient, except in the
+                # generator's update, where it leads to the generator.
+                first = i == 0 and products is not d
+                self.products.append(
+                    prepare(product, of_input and not first, of_kernel, dtype)
+                )
+        self.sample_products = [
+            prepare(product, False, False, dtype)
+            for product in record(model.generator, 64)
+        ]
+
+    def train(self, steps):
+        for _ in range(steps):
+            for run in self.products:
+                result = run()
+        synchronize(result)
+
+    def sample(self, n):
+        for run in self.sample_products:
+            result = run()
+        synchronize(result)
+
+
+def record(network, n):
+    """Returns `(function, shapes, rest of its arguments)` of each product."""
+    import keras
+
+    products = []
+    inputs = [
+        np.zeros((n, *x.shape[1:]), x.dtype.replace("bfloat16", "float32"))
+        for x in network.inputs
+    ]
+    with contextlib.ExitStack() as stack:
+        for owner, name in _functions():
+            stack.enter_context(_recorded(owner, name, products))
+        network(inputs, training=False)
+    from keras_sagan.layers import SelfAttention2D
+    from keras_sagan.models.checks import flatten_layers
+
+    for layer in flatten_layers(network):
+        if isinstance(layer, keras.layers.Dense):
+            products.insert(
+                0 if network.name == "generator" else len(products),
+                (
+                    _matmul,
+                    [(n, layer.kernel.shape[0]), layer.kernel.shape],
+                    (),
+                    {},
+                ),
+            )
+        if isinstance(layer, SelfAttention2D):
+            _, height, width, channels = layer.output.shape
+            locations = height * width
+            keys = locations // layer.pool_size**2
+            narrow, value = (
+                channels // layer.query_ratio,
+                channels // layer.value_ratio,
+            )
+            for rows, columns in (
+                ((n, locations, narrow), (n, narrow, keys)),
+                ((n, locations, keys), (n, keys, value)),
+            ):
+                products.append((_matmul, [rows, columns], (), {}))
+    return products
+
+
+@contextlib.contextmanager
+def _recorded(owner, name, products):
+    function = getattr(owner, name)
+
+    def recording(x, kernel, *args, **kwargs):
+        products.append(
+            (function, [tuple(x.shape), tuple(kernel.shape)], args, kwargs)
+        )
+        return function(x, kernel, *args, **kwargs)
+
+    with mock.patch.object(owner, name, recording):
+        yield
+
+
+def _matmul(a, b):
+    return a @ b
+
+
+def _functions():
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return [(tf.nn, "conv2d"), (tf.nn, "conv2d_transpose")]
+    if BACKEND == "jax":
+        import jax
+
+        return [(jax.lax, "conv_general_dilated")]
+    from torch.nn import functional
+
+    return [(functional, "conv2d"), (functional, "conv_transpose2d")]
+
+
+def prepare(product, of_input, of_kernel, dtype):
+    """Returns a function that runs the product and those gradients."""
+    function, shapes, args, kwargs = product
+    rng = np.random.default_rng(0)
+    x, kernel = (rng.standard_normal(s).astype("float32") for s in shapes)
+    wanted = [i for i, w in enumerate((of_input, of_kernel)) if w]
+    prepare_one = globals()[f"_prepare_{BACKEND}"]
+    return prepare_one(function, [x, kernel], args, kwargs, wanted, dtype)
+
+
+def _prepare_tensorflow(function, operands, args, kwargs, wanted, dtype):
+    import tensorflow as tf
+
+    operands = [tf.Variable(tf.cast(x, dtype)) for x in operands]
+
+    @tf.function
+    def run():
+        tensors = [tf.convert_to_tensor(x) for x in operands]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            y = function(*tensors, *args, **kwargs)
+        if not wanted:
+            return y
+        return y, tape.gradient(
+            y, [tensors[i] for i in wanted], tf.ones_like(y)
+        )
+
+    run()
+    return run
+
+
+def _prepare_jax(function, operands, args, kwargs, wanted, dtype):
+    import jax
+
+    operands = [jax.numpy.asarray(x, dtype) for x in operands]
+
+    @jax.jit
+    def run(operands):
+        y, pullback = jax.vjp(
+            lambda *x: function(*x, *args, **kwargs), *operands
+        )
+        if not wanted:
+            return y
+        gradients = pullback(jax.numpy.ones_like(y))
+        return y, [gradients[i] for i in wanted]
+
+    run(operands)
+    return lambda: jax.block_until_ready(run(operands))
+
+
+def _prepare_torch(function, operands, args, kwargs, wanted, dtype):
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    operands = [
+        torch.tensor(x, dtype=getattr(torch, dtype), device=device)
+        for x in operands
+    ]
+    if operands[0].ndim == 4:  # As our layers hold them.
+        operands = [
+            x.contiguous(memory_format=torch.channels_last) for x in operands
+        ]
+    for i in wanted:
+        operands[i].requires_grad_()
+
+    def run():
+        y = function(*operands, *args, **kwargs)
+        if not wanted:
+            return y
+        return y, torch.autograd.grad(
+            y, [operands[i] for i in wanted], torch.ones_like(y)
+        )
+
+    return run
+
+
+def synchronize(result):
+    if BACKEND == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+    elif BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        tf.nest.flatten(result)[0].numpy()

@@ -1,0 +1,60 @@
+"""One contender in a process of its own, told what to do line by line."""
+
+import json
+import os
+import sys
+import time
+
+
+def build(name, size, checkouts):
+    """Returns the contender of a name such as `ours/jax`."""
+    kind, *options = name.split("/")
+    if kind == "ours":
+        from contenders import Ours
+
+        return Ours(size)
+    if kind == "limit":
+        from limit import Limit
+
+        return Limit(size)
+    from peers import PEERS
+
+    threads = [int(x.removeprefix("threads=")) for x in options if "=" in x]
+    return PEERS[kind](
+        size,
+        checkouts[kind],
+        channels_last="channels_last" in options,
+        threads=threads[0] if threads else None,
+    )
+
+
+def main():
+    # Frameworks print as they please: answers go to a copy of stdout.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    from contenders import Size
+    from contenders import peak_memory
+
+    order = json.loads(sys.stdin.readline())
+    contender = build(order["name"], Size(**order["size"]), order["checkouts"])
+    answer = {
+        "parameters": contender.parameters(),
+        "import_seconds": contender.import_seconds,
+    }
+    begin = time.perf_counter()
+    contender.train(1)
+    answer["first_step_seconds"] = time.perf_counter() - begin
+    while True:
+        answer["peak_memory"] = peak_memory()
+        print(json.dumps(answer), file=answers, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        order = json.loads(line)
+        begin = time.perf_counter()
+        getattr(contender, order["do"])(order["n"])
+        answer = {"seconds": time.perf_counter() - begin}
+
+
+if __name__ == "__main__":
+    main()

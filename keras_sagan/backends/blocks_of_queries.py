@@ -1,0 +1,18 @@
+"""How large a part of the attention scores is held at once."""
+
+_WHOLE = 2**23  # scores of an image: the released form's up to 64x64
+_BLOCK = 2**21
+
+
+def number_of_blocks(queries, keys):
+    """Returns into how many equal blocks the queries of an image are cut.
+
+    One while all scores are small. Both counts are squares of a map's side,
+    or at least divisible by many powers of two: where no equal cut is small
+    enough, the finest is taken.
+    """
+    blocks = 1
+    if queries * keys > _WHOLE:
+        while queries % (2 * blocks) == 0 and queries * keys > _BLOCK * blocks:
+            blocks *= 2
+    return blocks
