@@ -5,8 +5,16 @@ r"""Times SAGAN on our backends beside other people's, in one run.
 
 Every contender is a process of its own. All are warmed up, then they take
 turns: in each round each trains for about `--seconds` and then samples, and
-the medians of the rounds are printed. Nothing else may be running: two of the
-frameworks slow down tenfold when something does.
+the medians of the rounds are printed. Nothing else may be running: PyTorch
+slows down tenfold when something does. Contenders:
+
+    ours/BACKEND     `SAGAN.fit` and `SAGAN.generate`
+    limit/BACKEND    the convolutions and matrix products of our step alone
+    studiogan, biggan_pytorch    other people's networks, from a checkout
+
+A peer takes options, such as studiogan/channels_last/threads=2/keep_memory:
+the memory format, PyTorch's threads, and malloc keeping freed memory, which
+our library sets for itself.
 """
 
 import datetime
@@ -38,11 +46,13 @@ _FUSED = flags.DEFINE_bool("fused", True, "Ours with fused resampling.")
 _JIT = flags.DEFINE_enum(
     "jit_compile", "auto", ["auto", "on", "off"], "Ours: `jit_compile`."
 )
+_FORM = flags.DEFINE_enum(
+    "form", "released", ["released", "paper"], "Ours: form of the attention."
+)
 _CONTENDERS = flags.DEFINE_list(
     "contenders",
     ["ours/tensorflow", "ours/jax", "ours/torch"],
-    "What to time: ours/BACKEND, limit/BACKEND, and with a checkout "
-    "studiogan or biggan_pytorch, with /channels_last and /threads=N after it.",
+    "What to time; see above.",
 )
 _STUDIOGAN = flags.DEFINE_string("studiogan", None, "Checkout of StudioGAN.")
 _BIGGAN = flags.DEFINE_string(
@@ -52,6 +62,14 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.", 1)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "Seconds per turn.", 0.1)
 _SAMPLES = flags.DEFINE_integer("samples", 64, "Images per sampling; 0: no.", 0)
 _OUT = flags.DEFINE_string("out", None, "JSON file to append the run to.")
+
+
+# glibc keeps freed memory: what `keras_sagan.backends.memory` does.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    "MALLOC_ARENA_MAX": "1",
+}
 
 
 class Contender:
@@ -64,11 +82,12 @@ class Contender:
         kind, backend = [*name.split("/"), ""][:2]
         if kind in ("ours", "limit"):
             environment["KERAS_BACKEND"] = backend
+        if "keep_memory" in name.split("/"):
+            environment.update(_KEEP_MEMORY)
         self.process = subprocess.Popen(
             [sys.executable, str(_HERE / "worker.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if False else None,
             text=True,
             env=environment,
         )
@@ -100,7 +119,12 @@ class Contender:
             for kind, turns in self.turns.items()
             if turns
         }
-        return {"name": self.name, **self.facts, **medians, "turns": self.turns}
+        return {
+            "name": self.name,
+            **self.facts,
+            **medians,
+            "turns": self.turns,
+        }
 
     def close(self):
         self.process.stdin.close()
@@ -112,21 +136,35 @@ def machine():
     names = ("keras", "tensorflow", "jax", "torch", "numpy")
     return {
         "date": datetime.date.today().isoformat(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in names},
     }
 
 
+def _processor():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    fields = {key.strip(): value.strip() for key, value in fields.items()}
+    return (
+        f"{fields.get('model name', platform.machine())}, family "
+        f"{fields.get('cpu family')}, model {fields.get('model')}"
+    )
+
+
 def table(results, batch_size, samples):
     """Returns the results as a Markdown table."""
     lines = [
-        "| | step, ms | images/s | sampling, images/s | first step, s |"
-        " peak memory, GB |",
-        "|---|---|---|---|---|---|",
+        "| | step, ms | images/s | sampling, images/s | import, s |"
+        " first step, s | peak memory, GB |",
+        "|---|---|---|---|---|---|---|",
     ]
     for r in results:
+        imports = sum((r["import_seconds"] or {}).values())
         sampling = (
             f"{samples / r['sample_seconds']:.0f}"
             if "sample_seconds" in r
@@ -135,7 +173,8 @@ def table(results, batch_size, samples):
         lines.append(
             f"| {r['name']} | {r['train_seconds'] * 1000:.0f} |"
             f" {batch_size / r['train_seconds']:.1f} | {sampling} |"
-            f" {r['first_step_seconds']:.1f} | {r['peak_memory'] / 1e9:.2f} |"
+            f" {imports:.1f} | {r['first_step_seconds']:.1f} |"
+            f" {r['peak_memory'] / 1e9:.2f} |"
         )
     return "\n".join(lines)
 
@@ -153,6 +192,7 @@ def main(_):
         "precision": _PRECISION.value,
         "fused": _FUSED.value,
         "jit_compile": _JIT.value,
+        "form": _FORM.value,
     }
     checkouts = {
         "studiogan": _STUDIOGAN.value,
@@ -161,18 +201,20 @@ def main(_):
     contenders = [
         Contender(name, size, checkouts) for name in _CONTENDERS.value
     ]
-    for _ in range(_ROUNDS.value):
+    for i in range(_ROUNDS.value):
         for contender in contenders:
             contender.take_turn()
+        print(f"round {i + 1} of {_ROUNDS.value}", file=sys.stderr)
     results = [contender.result() for contender in contenders]
     for contender in contenders:
         contender.close()
+    run = {"machine": machine(), "size": size, "results": results}
+    print(run["machine"])
     print(size)
-    print(machine())
     print(table(results, _BATCH.value, _SAMPLES.value))
     if _OUT.value:
+        pathlib.Path(_OUT.value).parent.mkdir(parents=True, exist_ok=True)
         with open(_OUT.value, "a") as file:
-            run = {"machine": machine(), "size": size, "results": results}
             print(json.dumps(run), file=file)
 
 

@@ -21,6 +21,7 @@ class Size:
     precision: str = "float32"
     fused: bool = True
     jit_compile: str = "auto"
+    form: str = "released"
 
     @property
     def attention(self):
@@ -59,6 +60,7 @@ class Ours:
             "num_classes": size.num_classes,
             "base_channels": size.base_channels,
             "attention_resolutions": size.attention,
+            "attention": size.form,
             "fused_resampling": size.fused,
         }
         self.size = size
@@ -90,8 +92,17 @@ class Ours:
         )
 
     def train(self, steps):
+        import keras
+
+        # What comes after the last step is not training: when TensorFlow
+        # lets go of a dataset, a thread of tf.data may sleep for seconds.
+        ends = keras.callbacks.LambdaCallback(
+            on_train_end=lambda logs: setattr(self, "end", time.perf_counter())
+        )
         self.batches.steps = steps
-        self.model.fit(self.batches, verbose=0)
+        begin = time.perf_counter()
+        self.model.fit(self.batches, verbose=0, callbacks=[ends])
+        return self.end - begin
 
     def sample(self, n):
         return self.model.generate(num_images=n, batch_size=n, seed=0)

@@ -31,30 +31,27 @@ class Limit:
         # (products, of the input, of the kernel): which gradients are taken.
         passes = [(g, False, False), (both, True, True)]
         passes += [(d, True, False), (g, True, True)]
-        self.products = []
-        for products, of_input, of_kernel in passes:
-            for i, product in enumerate(products):
+        products = []
+        for group, of_input, of_kernel in passes:
+            for i, product in enumerate(group):
                 # What the first layer sees needs no gradient, except in the
                 # generator's update, where it leads to the generator.
-                first = i == 0 and products is not d
-                self.products.append(
+                first = i == 0 and group is not d
+                products.append(
                     prepare(product, of_input and not first, of_kernel, dtype)
                 )
-        self.sample_products = [
+        self.step = in_a_row(products)
+        self.sampling = in_a_row(
             prepare(product, False, False, dtype)
             for product in record(model.generator, 64)
-        ]
+        )
 
     def train(self, steps):
         for _ in range(steps):
-            for run in self.products:
-                result = run()
-        synchronize(result)
+            self.step()
 
     def sample(self, n):
-        for run in self.sample_products:
-            result = run()
-        synchronize(result)
+        self.sampling()
 
 
 def record(network, n):
@@ -142,25 +139,42 @@ def prepare(product, of_input, of_kernel, dtype):
     return prepare_one(function, [x, kernel], args, kwargs, wanted, dtype)
 
 
+def in_a_row(products):
+    """Returns a function that runs all of them, and waits for the last."""
+    return globals()[f"_in_a_row_{BACKEND}"](list(products))
+
+
 def _prepare_tensorflow(function, operands, args, kwargs, wanted, dtype):
     import tensorflow as tf
 
     operands = [tf.Variable(tf.cast(x, dtype)) for x in operands]
 
-    @tf.function
     def run():
         tensors = [tf.convert_to_tensor(x) for x in operands]
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             y = function(*tensors, *args, **kwargs)
         if not wanted:
-            return y
-        return y, tape.gradient(
-            y, [tensors[i] for i in wanted], tf.ones_like(y)
-        )
+            return [y]
+        return [y, *tape.gradient(y, [tensors[i] for i in wanted])]
 
-    run()
     return run
+
+
+def _in_a_row_tensorflow(products):
+    import tensorflow as tf
+
+    @tf.function
+    def run():
+        done = tf.zeros(())
+        for product in products:
+            with tf.control_dependencies([done]):
+                # One element of each result, or it would not be computed.
+                ends = [tf.reshape(x, [-1])[0] for x in product()]
+                done = tf.add_n([tf.cast(x, "float32") for x in ends])
+        return done
+
+    return lambda: run().numpy()
 
 
 def _prepare_jax(function, operands, args, kwargs, wanted, dtype):
@@ -178,8 +192,18 @@ def _prepare_jax(function, operands, args, kwargs, wanted, dtype):
         gradients = pullback(jax.numpy.ones_like(y))
         return y, [gradients[i] for i in wanted]
 
-    run(operands)
-    return lambda: jax.block_until_ready(run(operands))
+    return lambda: run(operands)
+
+
+def _in_a_row_jax(products):
+    import jax
+
+    def run():
+        for product in products:
+            result = product()
+        jax.block_until_ready(result)
+
+    return run
 
 
 def _prepare_torch(function, operands, args, kwargs, wanted, dtype):
@@ -199,22 +223,21 @@ def _prepare_torch(function, operands, args, kwargs, wanted, dtype):
 
     def run():
         y = function(*operands, *args, **kwargs)
-        if not wanted:
-            return y
-        return y, torch.autograd.grad(
-            y, [operands[i] for i in wanted], torch.ones_like(y)
-        )
+        if wanted:
+            torch.autograd.grad(
+                y, [operands[i] for i in wanted], torch.ones_like(y)
+            )
 
     return run
 
 
-def synchronize(result):
-    if BACKEND == "torch":
-        import torch
+def _in_a_row_torch(products):
+    import torch
 
+    def run():
+        for product in products:
+            product()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-    elif BACKEND == "tensorflow":
-        import tensorflow as tf
 
-        tf.nest.flatten(result)[0].numpy()
+    return run

@@ -1,5 +1,6 @@
 """Precision, where Keras' operations give less than is needed."""
 
+import contextlib
 import math
 
 import keras
@@ -13,6 +14,17 @@ def at_least_float32(dtype):
     """
     dtype = keras.backend.standardize_dtype(dtype)
     return dtype if dtype == "float64" else "float32"
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Layers made inside have this dtype policy; None: the global one."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(before if name is None else name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def mean(x, axis):

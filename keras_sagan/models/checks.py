@@ -184,3 +184,12 @@ def check_batch_size(batch_size, parts):
             f"gradient_accumulation_steps` = {parts} equal parts. Received: "
             f"a batch of {batch_size} images"
         )
+
+
+def check_precision(precision):
+    if precision not in (None, "float32", "mixed_bfloat16"):
+        raise ValueError(
+            "`precision` must be 'float32', 'mixed_bfloat16' or None. float16 "
+            "would need two scaled losses. "
+            f"Received: precision={precision!r}"
+        )

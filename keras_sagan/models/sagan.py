@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.backends.optimizer_pair import OptimizerPair
+from keras_sagan.backends.precision import dtype_policy
 from keras_sagan.callbacks.watch import Watch
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
@@ -506,20 +507,24 @@ class SAGAN(backends.Trainer, keras.Model):
         return sampling.generate(generator, latents, labels, batch_size)
 
     @classmethod
-    def from_preset(cls, name, **overrides):
+    def from_preset(cls, name, precision=None, **overrides):
         """Builds and compiles the SAGAN of a recipe.
 
         A preset carries a recipe, not weights: the networks are new.
 
         Args:
             name: One of `keras_sagan.list_presets()`.
+            precision: `"float32"`, or `"mixed_bfloat16"`: convolutions and
+                products in bfloat16, while the weights, spectral norms,
+                moments, softmax, images, logits and losses stay in float32.
+                None: the global dtype policy.
             **overrides: Arguments of `SAGAN`, in the place of the preset's.
 
         Returns:
             A compiled `SAGAN`.
 
         Raises:
-            ValueError: If there is no such preset.
+            ValueError: If there is no such preset or precision.
 
         Example:
         >>> model = keras_sagan.SAGAN.from_preset("digits")
@@ -527,11 +532,13 @@ class SAGAN(backends.Trainer, keras.Model):
         16
         """
         preset = presets.get_preset(name)
-        model = cls(
-            build_generator(**preset["generator"]),
-            build_discriminator(**preset["discriminator"]),
-            **{**preset["model"], **overrides},
-        )
+        checks.check_precision(precision)
+        with dtype_policy(precision):
+            model = cls(
+                build_generator(**preset["generator"]),
+                build_discriminator(**preset["discriminator"]),
+                **{**preset["model"], **overrides},
+            )
         model.compile(
             keras.optimizers.Adam(**preset["generator_optimizer"]),
             keras.optimizers.Adam(**preset["discriminator_optimizer"]),

@@ -66,6 +66,7 @@ CASES = {
     "conv": (lambda: layers.Conv2D(4, 3, use_bias=False), (MAP,)),
     "upsample": (lambda: layers.UpsampleConv2D(4, fused=False), (MAP,)),
     "downsample": (lambda: layers.DownsampleConv2D(4), (MAP,)),
+    "add_upsampled": (lambda: layers.AddUpsampled(), (MAP, MAP[:, ::2, ::2])),
 }
 
 

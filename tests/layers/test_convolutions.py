@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import Conv2D
 from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import UpsampleConv2D
@@ -96,3 +97,11 @@ def test_refuses_bad_arguments():
         UpsampleConv2D(4, kernel_size=5)
     with pytest.raises(ValueError, match="even height and width"):
         DownsampleConv2D(4)(np.zeros((1, 5, 4, 3), "float32"))
+
+
+def test_adds_the_upsampled(rng):
+    shortcut = rng.normal(size=(2, 3, 2, 3)).astype("float32")
+    expected = X + shortcut.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(array(AddUpsampled()(X, shortcut)), expected)
+    with pytest.raises(ValueError, match="half the height and width"):
+        AddUpsampled()(X, X)

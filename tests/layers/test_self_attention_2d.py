@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sagan.backends import blocks_of_queries
 from keras_sagan.layers import SelfAttention2D
 from tests.conftest import array
+from tests.conftest import gradients
 
 FORMS = {
     "released": {},
@@ -140,3 +142,31 @@ def test_refuses_bad_arguments(kwargs, message):
 def test_refuses_bad_maps(shape, message):
     with pytest.raises(ValueError, match=message):
         SelfAttention2D(pool_size=4)(keras.Input(shape[1:]))
+
+
+def test_blocks_of_a_large_map_are_the_whole(layer, monkeypatch, rng):
+    weights = rng.normal(size=INPUTS.shape).astype("float32")
+    x = keras.Variable(INPUTS)
+
+    def run():
+        y = layer(keras.ops.convert_to_tensor(x))
+        return keras.ops.sum(keras.ops.multiply(y, weights))
+
+    variables = [x, *layer.trainable_variables]
+    whole = gradients(run, variables)
+    outputs = array(layer(INPUTS))
+    monkeypatch.setattr(blocks_of_queries, "_WHOLE", 1)
+    monkeypatch.setattr(blocks_of_queries, "_BLOCK", 32)
+    np.testing.assert_allclose(array(layer(INPUTS)), outputs, atol=1e-5)
+    # A bias of the keys shifts all scores of a query alike: no gradient.
+    largest = max(np.abs(gradient).max() for gradient in whole)
+    for block, reference in zip(gradients(run, variables), whole, strict=True):
+        assert np.abs(block - reference).max() < 1e-5 * largest
+
+
+def test_number_of_blocks():
+    number = blocks_of_queries.number_of_blocks
+    assert number(32 * 32, 32 * 32) == 1
+    assert number(64 * 64, 32 * 32) == 1  # released, at 64x64
+    assert number(64 * 64, 64 * 64) == 8  # the paper's
+    assert number(3 * 1365, 4096) == 1  # no equal cut
