@@ -94,15 +94,18 @@ class Ours:
     def train(self, steps):
         import keras
 
-        # What comes after the last step is not training: when TensorFlow
-        # lets go of a dataset, a thread of tf.data may sleep for seconds.
-        ends = keras.callbacks.LambdaCallback(
-            on_train_end=lambda logs: setattr(self, "end", time.perf_counter())
+        # Steps alone: a training run calls `fit` once. What surrounds them
+        # also holds a wait: when TensorFlow lets go of a dataset, a thread of
+        # tf.data may still sleep for seconds.
+        times = []
+        watch = keras.callbacks.LambdaCallback(
+            on_train_begin=lambda logs: times.append(time.perf_counter()),
+            on_train_end=lambda logs: times.append(time.perf_counter()),
         )
         self.batches.steps = steps
-        begin = time.perf_counter()
-        self.model.fit(self.batches, verbose=0, callbacks=[ends])
-        return self.end - begin
+        self.model.fit(self.batches, verbose=0, callbacks=[watch])
+        begin, end = times
+        return end - begin
 
     def sample(self, n):
         return self.model.generate(num_images=n, batch_size=n, seed=0)

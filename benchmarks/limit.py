@@ -171,7 +171,8 @@ def _in_a_row_tensorflow(products):
             with tf.control_dependencies([done]):
                 # One element of each result, or it would not be computed.
                 ends = [tf.reshape(x, [-1])[0] for x in product()]
-                done = tf.add_n([tf.cast(x, "float32") for x in ends])
+                ends = [tf.cast(x, "float32") for x in ends]
+                done = tf.add_n([done, *ends])
         return done
 
     return lambda: run().numpy()

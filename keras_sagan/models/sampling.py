@@ -109,10 +109,15 @@ def generate(generator, latents, labels, batch_size):
     padding = -n % size
     inputs = [latents] if labels is None else [latents, labels]
     inputs = [np.concatenate([x, x[:1].repeat(padding, 0)]) for x in inputs]
-    images = generator.predict(
-        inputs if len(inputs) > 1 else inputs[0], batch_size=size, verbose=0
-    )[:n]
-    return to_uint8(images)
+    images = []
+    for i in range(0, n, size):
+        batch = [x[i : i + size] for x in inputs]
+        # Not `predict`: its dataset may take TensorFlow seconds to let go of.
+        batch = generator.predict_on_batch(
+            batch if labels is not None else batch[0]
+        )
+        images.append(to_uint8(batch))
+    return np.concatenate(images)[:n]
 
 
 def to_uint8(images):
