@@ -63,7 +63,6 @@ class Ours:
             "attention": size.form,
             "fused_resampling": size.fused,
         }
-        self.size = size
         self.model = keras_sagan.SAGAN(
             keras_sagan.models.build_generator(**arguments),
             keras_sagan.models.build_discriminator(**arguments),

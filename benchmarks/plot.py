@@ -32,8 +32,13 @@ def main(_):
     lines = pathlib.Path(_RUNS.value).read_text().splitlines()
     runs = [json.loads(line) for line in lines]
     figure, axes = pyplot.subplots(
-        1, len(runs), figsize=(3.6 * len(runs), 2.6), layout="constrained"
+        1,
+        len(runs),
+        figsize=(3.6 * len(runs), 2.6),
+        layout="constrained",
+        squeeze=False,
     )
+    axes = axes[0]  # one row, of one picture or more
     for axis, run in zip(axes, runs):
         size = run["size"]
         rates = {

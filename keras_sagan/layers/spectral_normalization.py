@@ -110,19 +110,16 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
 
     def call(self, inputs, *args, training=False, **kwargs):
-        return self._call_with_kernel(
-            self._iterate_and_normalize()
-            if training
-            else self.normalized_kernel(),
-            inputs,
-            *args,
-            **kwargs,
-        )
+        if training:
+            kernel = self._normalized_by(*self.iterate())
+        else:
+            kernel = self.normalized_kernel()
+        return self._call_with_kernel(kernel, inputs, *args, **kwargs)
 
     def normalized_kernel(self):
         """Returns `W_bar`, in the kernel's own shape and dtype."""
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
-        return self._normalized_by(self.sigma(), u, v)
+        return self._normalized_by(u, v, self.sigma())
 
     def sigma(self):
         """Returns `v W u^T`, a scalar tensor: the norm that `u`, `v` give."""
@@ -130,24 +127,14 @@ class SpectralNormalization(keras.layers.Wrapper):
         return ops.sum(_row(v, self._matrix()) * u)
 
     def iterate(self):
-        """Stores `u` and `v` after `power_iterations` power iterations."""
-        u, v, _ = self._iterated()
+        """Stores what `iterated_vectors` returns, and returns it."""
+        u, v, sigma = self.iterated_vectors()
         self.u.assign(u)
         self.v.assign(v)
+        return u, v, sigma
 
     def iterated_vectors(self):
-        """Returns `u` and `v` after `power_iterations` power iterations."""
-        u, v, _ = self._iterated()
-        return u, v
-
-    def _iterate_and_normalize(self):
-        u, v, sigma = self._iterated()
-        self.u.assign(u)
-        self.v.assign(v)
-        return self._normalized_by(sigma, u, v)
-
-    def _iterated(self):
-        """Returns `u`, `v` and the sigma that they give."""
+        """Returns `u` and `v` after the power iterations, and their sigma."""
         matrix = ops.stop_gradient(self._matrix())
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         for _ in range(self.power_iterations):
@@ -156,7 +143,7 @@ class SpectralNormalization(keras.layers.Wrapper):
             u = self._normalize(row, otherwise=u)
         return u, v, ops.sum(row * u)
 
-    def _normalized_by(self, sigma, u, v):
+    def _normalized_by(self, u, v, sigma):
         # A kernel of zeros stays one: 0 / 0 would poison the network.
         matrix = backends.divide_by_norm(
             self._matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))

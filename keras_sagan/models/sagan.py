@@ -241,7 +241,7 @@ class SAGAN(backends.Trainer, keras.Model):
         for layer in flatten_layers(self.averaged_generator):
             if isinstance(layer, SpectralNormalization):
                 copied = [ops.convert_to_tensor(x) for x in (layer.u, layer.v)]
-                u, v = layer.iterated_vectors()
+                u, v, _ = layer.iterated_vectors()
                 layer.u.assign(ops.where(momentum > 0, u, copied[0]))
                 layer.v.assign(ops.where(momentum > 0, v, copied[1]))
 
