@@ -33,6 +33,7 @@ conv2d_downsample = _backend.conv2d_downsample
 divide_by_norm = _backend.divide_by_norm
 max_pool = _backend.max_pool
 move_average = _backend.move_average
+normalize = _backend.normalize
 scale_and_shift = _backend.scale_and_shift
 standardize = _backend.standardize
 tanh = _backend.tanh

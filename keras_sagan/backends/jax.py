@@ -129,6 +129,12 @@ def _gradient_of_divide_by_norm(residuals, upstream):
 divide_by_norm.defvjp(_divide_by_norm, _gradient_of_divide_by_norm)
 
 
+def normalize(vector, epsilon, otherwise):
+    """`vector / max(norm, epsilon)`, and `otherwise` for a zero vector."""
+    norm = jnp.linalg.norm(vector)
+    return jnp.where(norm > 0, vector / jnp.maximum(norm, epsilon), otherwise)
+
+
 def attend(query, key, value):
     """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
 

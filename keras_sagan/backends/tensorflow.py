@@ -77,6 +77,12 @@ def divide_by_norm(matrix, sigma, u, v):
     return normalized, gradient
 
 
+def normalize(vector, epsilon, otherwise):
+    """`vector / max(norm, epsilon)`, and `otherwise` for a zero vector."""
+    norm = tf.norm(vector)
+    return tf.where(norm > 0, vector / tf.maximum(norm, epsilon), otherwise)
+
+
 def attend(query, key, value):
     """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
 

@@ -116,6 +116,12 @@ class _DivideByNorm(torch.autograd.Function):
 divide_by_norm = _DivideByNorm.apply
 
 
+def normalize(vector, epsilon, otherwise):
+    """`vector / max(norm, epsilon)`, and `otherwise` for a zero vector."""
+    norm = torch.linalg.vector_norm(vector)
+    return torch.where(norm > 0, vector / norm.clamp(min=epsilon), otherwise)
+
+
 def attend(query, key, value):
     """`softmax(query key^T) value`, by PyTorch's flash attention.
 

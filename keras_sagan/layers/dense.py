@@ -27,7 +27,13 @@ class Dense(keras.layers.Dense):
     """
 
     def call(self, inputs):
-        outputs = inputs @ ops.convert_to_tensor(self.kernel)
-        if self.bias is not None:
-            outputs = outputs + self.bias
-        return self.activation(outputs)
+        return self.call_with_kernel(self.kernel, inputs)
+
+    def call_with_kernel(self, kernel, inputs):
+        """Runs on another kernel: `SpectralNormalization` calls it so."""
+        inputs, kernel, bias = (
+            x if x is None else ops.cast(x, self.compute_dtype)
+            for x in (inputs, kernel, self.bias)
+        )
+        outputs = inputs @ kernel
+        return self.activation(outputs if bias is None else outputs + bias)

@@ -102,8 +102,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
         self.v = self.add_weight(
             shape=(rows,),
-            initializer=lambda shape, dtype: self._normalize(
-                _column(self._matrix(), self.u.value), otherwise=0.0
+            initializer=lambda shape, dtype: backends.normalize(
+                _column(self._matrix(), self.u.value), self.epsilon, 0.0
             ),
             trainable=False,
             name="v",
@@ -137,10 +137,12 @@ class SpectralNormalization(keras.layers.Wrapper):
         """Returns `u` and `v` after the power iterations, and their sigma."""
         matrix = ops.stop_gradient(self._matrix())
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
+        # A zero kernel (a zero-initialized residual branch, say) must not
+        # erase the vectors that later iterations start from.
         for _ in range(self.power_iterations):
-            v = self._normalize(_column(matrix, u), otherwise=v)
+            v = backends.normalize(_column(matrix, u), self.epsilon, v)
             row = _row(v, matrix)
-            u = self._normalize(row, otherwise=u)
+            u = backends.normalize(row, self.epsilon, u)
         return u, v, ops.sum(row * u)
 
     def _normalized_by(self, u, v, sigma):
@@ -196,17 +198,12 @@ class SpectralNormalization(keras.layers.Wrapper):
             return ops.linalg.eigh(gram)[1][:, -1]
         gram = matrix @ ops.transpose(matrix)
         u = _row(ops.linalg.eigh(gram)[1][:, -1], matrix)
-        return self._normalize(u, otherwise=0.0)
-
-    def _normalize(self, vector, otherwise):
-        norm = ops.sqrt(ops.sum(ops.square(vector)))
-        divisor = ops.where(norm > self.epsilon, norm, self.epsilon)
-        # `otherwise`: a zero kernel (a zero-initialized residual branch, say)
-        # must not erase the vector that later iterations start from.
-        return ops.where(norm > 0, vector / divisor, otherwise)
+        return backends.normalize(u, self.epsilon, 0.0)
 
     def _call_with_kernel(self, kernel, *args, **kwargs):
         """Runs the wrapped layer with `kernel` in the variable's place."""
+        if hasattr(self.layer, "call_with_kernel"):
+            return self.layer.call_with_kernel(kernel, *args, **kwargs)
         variables = self.layer.variables
         mapping = [
             (v, kernel if v is self.kernel else v.value) for v in variables
