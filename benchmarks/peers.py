@@ -208,6 +208,7 @@ class BigGANPyTorch(Peer):
             G_attn=str(size.attention_resolution),
             G_activation=relu,
             G_init="xavier",
+            G_shared=False,  # Its class would share an embedding.
             **common,
         )
         discriminator = BigGAN.Discriminator(

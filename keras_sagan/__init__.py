@@ -1,6 +1,7 @@
 """Self-attention GANs for Keras 3, on TensorFlow, JAX and PyTorch."""
 
 from keras_sagan import callbacks
+from keras_sagan import convert
 from keras_sagan import data
 from keras_sagan import layers
 from keras_sagan import losses
@@ -16,6 +17,7 @@ __all__ = [
     "SAGAN",
     "__version__",
     "callbacks",
+    "convert",
     "data",
     "get_preset",
     "layers",

@@ -1,5 +1,6 @@
 """What the tests share."""
 
+import contextlib
 import tempfile
 
 import keras
@@ -46,6 +47,21 @@ def digits_like(rng):
     """32 images of noise at 16 pixels with labels of 3 classes."""
     images = rng.uniform(-1, 1, (32, 16, 16, 3)).astype("float32")
     return images, rng.integers(3, size=32).astype("int32")
+
+
+@contextlib.contextmanager
+def computing_in(dtype):
+    """Layers made inside have this dtype; float64 is switched on for JAX."""
+    float64_on_jax = dtype == "float64" and keras.backend.backend() == "jax"
+    if float64_on_jax:
+        jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield dtype
+    finally:
+        if float64_on_jax:
+            jax.config.update("jax_enable_x64", False)
 
 
 def array(x):

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "visualization": {"files"},
     "metrics": set(),
     "callbacks": {"visualization"},
+    "convert": {"files", "layers", "models"},
     "files": set(),
 }
 FRAMEWORKS = {"tensorflow", "jax", "torch"}

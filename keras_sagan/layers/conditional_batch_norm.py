@@ -8,6 +8,48 @@ from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
+class ClassTable(keras.layers.Layer):
+    """Rows of a table, `(batch,)` integers to `(batch, channels)`.
+
+    Not an `Embedding`: spectral normalization then takes the channels for
+    outputs, as it does in a linear layer on one-hot labels.
+
+    Args:
+        num_classes: Positive integer, rows.
+        channels: Positive integer, columns.
+        **kwargs: Base layer arguments.
+    """
+
+    def __init__(self, num_classes, channels, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.channels = channels
+
+    def build(self, input_shape=None):
+        self.kernel = self.add_weight(
+            shape=(self.num_classes, self.channels),
+            initializer="glorot_uniform",
+            name="kernel",
+        )
+
+    def call(self, labels):
+        return self.call_with_kernel(self.kernel, labels)
+
+    def call_with_kernel(self, kernel, labels):
+        return ops.take(kernel, labels, axis=0)
+
+    def compute_output_shape(self, input_shape):
+        return *input_shape, self.channels
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "channels": self.channels,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
 class ConditionalBatchNorm(BatchNorm):
     """Batch normalization with one gain and one offset per class.
 
@@ -17,8 +59,8 @@ class ConditionalBatchNorm(BatchNorm):
     treated as in `BatchNorm`. The tables start at ones and zeros and, as in
     the SAGAN release, have no spectral normalization. StudioGAN puts it on
     them: with `spectral_normalization=True` the gain is `1 + table[label]`,
-    both tables are spectrally normalized embeddings, and the module is
-    theirs.
+    both tables are spectrally normalized, as linear layers from classes to
+    channels, and the module is theirs.
 
     Args:
         num_classes: Positive integer.
@@ -101,12 +143,7 @@ class ConditionalBatchNorm(BatchNorm):
 
     def _build_normalized_table(self, channels, name):
         table = SpectralNormalization(
-            keras.layers.Embedding(
-                self.num_classes,
-                channels,
-                embeddings_initializer="glorot_uniform",
-                dtype=self.variable_dtype,
-            ),
+            ClassTable(self.num_classes, channels, dtype=self.variable_dtype),
             epsilon=self.spectral_epsilon,
             name=name,
         )

@@ -39,6 +39,7 @@ class Blocks:
     batch_norm_momentum: tuple[float, float] = (0.999, 0.999)
     batch_norm_epsilon: float = 1e-5
     class_table_spectral_normalization: bool = False
+    shortcut_after_relu: bool = False
 
     def normalized(self, layer):
         """Wraps a layer in spectral normalization, if the network has it."""
@@ -80,14 +81,14 @@ class Blocks:
 
     def down_block(self, x, filters, name, downsample=True):
         """ReLU, conv, ReLU, conv, pool; the shortcut sees x before the ReLU."""
-        shortcut = x
+        rectified = layers.ReLU(name=f"{name}_relu_1")(x)
+        shortcut = rectified if self.shortcut_after_relu else x
         if downsample:
             # The 1x1 convolution and the average commute: pool first.
-            shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+            shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(shortcut)
         if downsample or x.shape[-1] != filters:
             shortcut = self.conv(shortcut, filters, 1, f"{name}_shortcut")
-        x = layers.ReLU(name=f"{name}_relu_1")(x)
-        x = self.conv(x, filters, 3, f"{name}_conv_1")
+        x = self.conv(rectified, filters, 3, f"{name}_conv_1")
         x = layers.ReLU(name=f"{name}_relu_2")(x)
         if downsample:
             x = self.down_conv(x, filters, f"{name}_conv_2")

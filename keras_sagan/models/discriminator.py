@@ -30,6 +30,7 @@ def build_discriminator(
     attention="released",
     spectral_normalization=True,
     spectral_epsilon=1e-12,
+    shortcut_after_relu=False,
     fused_resampling=True,
     name="discriminator",
 ):
@@ -54,6 +55,10 @@ def build_discriminator(
         spectral_normalization: Whether every convolution, the linear layer
             and the embedding are spectrally normalized.
         spectral_epsilon: Epsilon of the spectral normalization.
+        shortcut_after_relu: Whether the shortcut of a block sees its input
+            after the first ReLU, as in StudioGAN and other ports, whose ReLU
+            overwrites its input. CIFAR-10 FID 10.78 with it, 9.43 without
+            (mmgeneration): for their weights alone.
         fused_resampling: False builds the plain form of the down blocks: the
             same function of the same weights, slower.
         name: Name of the model.
@@ -91,6 +96,7 @@ def build_discriminator(
         spectral_normalization=spectral_normalization,
         spectral_epsilon=spectral_epsilon,
         fused_resampling=fused_resampling,
+        shortcut_after_relu=shortcut_after_relu,
     )
 
     images = keras.Input((resolution, resolution, 3), name="images")

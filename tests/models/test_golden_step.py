@@ -7,21 +7,15 @@ from keras import ops
 
 from keras_sagan.backends.optimizer_pair import OptimizerPair
 from tests.conftest import array
+from tests.conftest import computing_in
 from tests.conftest import relative_error
 from tests.models import golden
 
 
 @pytest.fixture(params=["float64", "float32"])
 def dtype(request):
-    if request.param == "float64" and keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx(request.param)
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    if request.param == "float64" and keras.backend.backend() == "jax":
-        jax.config.update("jax_enable_x64", False)
+    with computing_in(request.param):
+        yield request.param
 
 
 def noise_only(model):

@@ -1,0 +1,269 @@
+"""Reading tensors from the files of other implementations.
+
+`read_tensors` gives NumPy arrays by name, from a PyTorch `.pth` (both of its
+formats, without PyTorch), safetensors, `.npz`, or a TensorFlow checkpoint. A
+`.pth` is a pickle, and a pickle is a program: the reader here knows tensors,
+containers and numbers, and refuses the rest.
+"""
+
+import collections
+import math
+import pathlib
+import pickle
+import struct
+import zipfile
+
+import numpy as np
+
+_STORAGES = {
+    "DoubleStorage": np.dtype("<f8"),
+    "FloatStorage": np.dtype("<f4"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype("<u2"),
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+    "ShortStorage": np.dtype("<i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
+# What training loops put beside the weights. Each becomes an `_Ignored`.
+_IGNORED = {
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("_codecs", "encode"),
+    ("torch", "device"),
+    ("utils.ops", "LeCamEMA"),
+}
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+
+
+def read_tensors(path):
+    """Returns the floating-point tensors of a file, nested names joined by ".".
+
+    Args:
+        path: A `.pth`, `.safetensors` or `.npz` file, or a TensorFlow
+            checkpoint: its prefix, or the folder with its newest one.
+
+    Returns:
+        A dict of NumPy arrays. Half precisions come as float32.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is none of these, damaged, or holds anything but
+            tensors, numbers and strings.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir() or path.with_name(path.name + ".index").exists():
+        return _read_tensorflow(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"`path` must be a file of weights. Received: path={path}"
+        )
+    try:
+        return _flatten(_read_file(path))
+    except _Refused as error:
+        raise ValueError(
+            f"`path` must hold tensors alone; nothing of it was run. "
+            f"Received: path={path}, with {error}"
+        ) from None
+    except (
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        struct.error,
+        EOFError,
+        # What the pickle machine raises on broken programs.
+        AttributeError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        TypeError,
+        UnicodeDecodeError,
+        ValueError,
+    ) as error:
+        raise ValueError(
+            "`path` must be a whole .pth, .safetensors or .npz file. Received: "
+            f"path={path}, damaged or of another kind ({error})"
+        ) from error
+
+
+class _Refused(Exception):
+    """A pickle names something that is neither tensor nor number."""
+
+
+def _read_file(path):
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start[:2] == b"PK":
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if any(name.endswith("data.pkl") for name in names):
+                return _read_zip(archive)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    if path.suffix == ".safetensors" or start[8:9] == b"{":
+        from safetensors.numpy import load_file
+
+        try:
+            return load_file(path)
+        except Exception as error:  # Of a type of its own.
+            raise ValueError(error) from error
+    return _read_legacy(path)
+
+
+def _read_zip(archive):
+    """A `.pth` since PyTorch 1.6: a pickle, and one entry per storage."""
+    pickled = next(n for n in archive.namelist() if n.endswith("data.pkl"))
+    folder = pickled.removesuffix("data.pkl")
+
+    def storage(kind, key):
+        return np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
+
+    with archive.open(pickled) as file:
+        return _resolve(_Unpickler(file).load(), storage)
+
+
+def _read_legacy(path):
+    """A `.pth` before PyTorch 1.6: pickles, then the storages in a row."""
+    with path.open("rb") as file:
+        unpicklers = (_Unpickler(file) for _ in iter(int, 1))
+        magic, _, information = (next(unpicklers).load() for _ in range(3))
+        if magic != _LEGACY_MAGIC or not information["little_endian"]:
+            raise ValueError("not a .pth file")
+        unpickler = next(unpicklers)
+        content = unpickler.load()
+        storages = {}
+        for key in next(unpicklers).load():
+            (size,) = struct.unpack("<q", file.read(8))
+            kind = unpickler.kinds[key]
+            data = file.read(size * kind.itemsize)
+            storages[key] = np.frombuffer(data, kind, count=size)
+    return _resolve(content, lambda kind, key: storages[key])
+
+
+class _Tensor:
+    """A tensor whose numbers are still to be read."""
+
+    def __init__(self, storage, offset, shape, strides, *_):
+        self.kind, self.bfloat16, self.key = storage
+        self.layout = offset, shape, strides
+
+    def read(self, storage):
+        values = storage(self.kind, self.key)
+        offset, shape, strides = self.layout
+        sizes = (offset, *shape, *strides)
+        if any(not isinstance(n, int) or n < 0 for n in sizes):
+            raise ValueError("a tensor of impossible shape")
+        last = offset + sum((n - 1) * s for n, s in zip(shape, strides))
+        if math.prod(shape) and last >= len(values):
+            raise ValueError("a tensor beyond its storage")
+        array = np.lib.stride_tricks.as_strided(
+            values[offset:],
+            shape,
+            [s * values.itemsize for s in strides],
+            writeable=False,
+        )
+        if self.bfloat16:  # The upper half of a float32.
+            return (array.astype("uint32") << 16).view("float32")
+        return array.copy()
+
+
+class _Ignored:
+    """Stands for an object that is not read."""
+
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+    def __setstate__(self, state):
+        pass
+
+
+def _rebuild_parameter(tensor, *_):
+    return tensor
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows tensors and containers; any other name is refused."""
+
+    def __init__(self, file):
+        super().__init__(file, encoding="utf-8")
+        self.kinds = {}
+
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if module == "torch._utils":
+            if name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
+                return _Tensor
+            if name == "_rebuild_parameter":
+                return _rebuild_parameter
+        if module in ("torch", "torch.storage") and name in _STORAGES:
+            return name
+        if (module, name) in _IGNORED:
+            return _Ignored
+        raise _Refused(f"the name {module}.{name}")
+
+    def persistent_load(self, reference):
+        tag, name, key = reference[:3]
+        if tag != "storage":
+            raise _Refused(f"a reference to {tag!r}")
+        self.kinds[key] = _STORAGES[name]
+        return _STORAGES[name], name == "BFloat16Storage", key
+
+
+def _resolve(content, storage):
+    """Replaces the tensors by arrays, and drops what is neither."""
+    if isinstance(content, _Tensor):
+        return content.read(storage)
+    if isinstance(content, dict):
+        return {k: _resolve(v, storage) for k, v in content.items()}
+    return None
+
+
+def _flatten(content, prefix=""):
+    if not isinstance(content, dict):
+        return {}
+    tensors = {}
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            tensors.update(_flatten(value, f"{name}."))
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            narrow = value.dtype.itemsize < 4
+            tensors[name] = value.astype("float32") if narrow else value
+    return tensors
+
+
+def _read_tensorflow(path):
+    try:
+        import tensorflow
+    except ImportError:
+        raise ImportError(
+            "Reading a TensorFlow checkpoint needs TensorFlow: "
+            "`pip install 'keras_sagan[tensorflow]'`"
+        ) from None
+    if path.is_dir():
+        newest = tensorflow.train.latest_checkpoint(str(path))
+        if newest is None:
+            raise FileNotFoundError(
+                "`path` must be a TensorFlow checkpoint, or a folder with "
+                f"one. Received: path={path}"
+            )
+        path = newest
+    try:
+        reader = tensorflow.train.load_checkpoint(str(path))
+        shapes = reader.get_variable_to_shape_map()
+        tensors = {name: reader.get_tensor(name) for name in shapes}
+    except (
+        tensorflow.errors.OpError,
+        ValueError,
+    ) as error:
+        raise ValueError(
+            "`path` must be a whole TensorFlow checkpoint. "
+            f"Received: path={path} ({error})"
+        ) from error
+    return {k: v for k, v in tensors.items() if v.dtype.kind == "f"}

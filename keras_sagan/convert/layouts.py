@@ -1,0 +1,298 @@
+"""The names that other implementations give to the tensors of SAGAN."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+from keras_sagan.convert import axes
+from keras_sagan.models.discriminator import DOWNSAMPLINGS
+from keras_sagan.models.generator import WIDTHS
+
+_GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How one implementation names and orders what ours has.
+
+    Attributes:
+        source: Its name.
+        names: Theirs for each of our layers, and for the parts of a block,
+            of the attention, of a norm.
+        stage: Their prefix of a block or attention, from the side, the
+            number of the stage, of the block, and whether it attends.
+        axes: The `Axes` of each kind of kernel.
+        kernels: Their names of the kernel and bias of each kind; None where
+            the tensor has the name of the layer, or there is none.
+        normalized: Their names of a normalized kernel (None: as without),
+            its `u` and its `v` (None: not stored, and recomputed, with a new
+            `u`, at every call).
+        gain_offset: What their stored gains lack: 1 where they add it.
+        separator: Between the parts of a name.
+        defaults: What its networks are built with, as arguments of ours.
+    """
+
+    source: str
+    names: dict
+    stage: Callable
+    axes: dict
+    kernels: dict
+    normalized: tuple
+    gain_offset: float
+    separator: str = "."
+    defaults: dict = dataclasses.field(default_factory=dict)
+
+    def join(self, *parts):
+        return self.separator.join(parts)
+
+    def base(self, side, layer_name, prefixes):
+        """Their name of one of our layers, e.g. of `up_8_conv_1`."""
+        match = re.fullmatch(r"((?:up|block)_\d+)_(.+)", layer_name)
+        if match:
+            stage, part = match.groups()
+            name = self.names.get(f"{side}_{part}", self.names[part])
+            return self.join(prefixes[stage], name)
+        if layer_name in prefixes:
+            return prefixes[layer_name]
+        return self.names[f"{side}_{layer_name}"]
+
+    def prefixes(self, side, stages):
+        """Their prefix of each of our stages, which come in order."""
+        result, block = {}, -1
+        for i, name in enumerate(stages):
+            attends = name.startswith("attention")
+            block += not attends
+            result[name] = self.stage(side, i, block, attends)
+        return result
+
+
+def stages(side, resolution, attention_resolutions):
+    """The names of a network's blocks and attentions, in order."""
+    if side == _GENERATOR:
+        sizes = [8 * 2**i for i in range(len(WIDTHS[resolution]) - 1)]
+        blocks = [(f"up_{size}", size) for size in sizes]
+    else:
+        halvings = DOWNSAMPLINGS[resolution]
+        # Attention comes after the first block of a size; those that follow
+        # without halving have none.
+        count = halvings + (2 if resolution <= 32 else 1)
+        blocks = [
+            (f"block_{i}", resolution >> i if i <= halvings else None)
+            for i in range(1, count + 1)
+        ]
+    result = []
+    for name, size in blocks:
+        result.append(name)
+        if size in attention_resolutions:
+            result.append(f"attention_{size}")
+    return result
+
+
+_TORCH_KERNELS = dict.fromkeys(
+    ("convolution", "linear", "latents", "embedding", "table"),
+    ("weight", "bias"),
+)
+_TORCH_AXES = {
+    "convolution": axes.CONVOLUTION,
+    "linear": axes.LINEAR,
+    "latents": axes.LATENTS_TO_MAP,
+    "embedding": axes.EMBEDDING,
+    "table": axes.TABLE_AS_EMBEDDING,
+}
+
+# `u` alone, and an iteration at every call: BigGAN-PyTorch's, which
+# mmgeneration's attention may have too.
+BY_CALL = (None, "u0", None)
+_TORCH_NORMALIZED = ("weight_orig", "weight_u", "weight_v")
+
+STUDIOGAN = Layout(
+    source="studiogan",
+    names={
+        "generator_linear": "linear0",
+        "generator_last_norm": "bn4",
+        "generator_rgb": "conv2d5",
+        "discriminator_linear": "linear1",
+        "discriminator_embedding": "embedding",
+        "conv_1": "conv2d1",
+        "conv_2": "conv2d2",
+        "shortcut": "conv2d0",
+        "norm_1": "bn1",
+        "norm_2": "bn2",
+        "query": "conv1x1_theta",
+        "key": "conv1x1_phi",
+        "value": "conv1x1_g",
+        "projection": "conv1x1_attn",
+        "gamma": "sigma",
+        "table_gain": "gain",
+        "table_offset": "bias",
+        "table_mean": "bn.running_mean",
+        "table_variance": "bn.running_var",
+        "gain": "weight",
+        "offset": "bias",
+        "mean": "running_mean",
+        "variance": "running_var",
+    },
+    stage=lambda side, i, block, attends: f"blocks.{i}.0",
+    axes={**_TORCH_AXES, "table": axes.TABLE_AS_LINEAR},
+    kernels=_TORCH_KERNELS,
+    normalized=_TORCH_NORMALIZED,
+    gain_offset=1.0,
+    defaults={
+        "spectral_epsilon": 1e-6,
+        "batch_norm_epsilon": 1e-4,
+        "batch_norm_momentum": 0.9,
+        "class_table_spectral_normalization": True,
+        "shortcut_after_relu": True,
+    },
+)
+
+
+def _mmgeneration_stage(side, i, block, attends):
+    if side == _GENERATOR:
+        return f"conv_blocks.{i}"
+    return f"conv_blocks.{i - 1}" if i else "from_rgb"
+
+
+MMGENERATION = Layout(
+    source="mmgeneration",
+    names={
+        "generator_linear": "noise2feat",
+        "generator_last_norm": "to_rgb.bn",
+        "generator_rgb": "to_rgb.conv",
+        "discriminator_linear": "decision",
+        "discriminator_embedding": "proj_y",
+        "conv_1": "conv_1.conv",
+        "conv_2": "conv_2.conv",
+        "shortcut": "shortcut.conv",
+        "norm_1": "norm_1",
+        "norm_2": "norm_2",
+        "query": "theta.conv",
+        "key": "phi.conv",
+        "value": "g.conv",
+        "projection": "o.conv",
+        "gamma": "gamma",
+        "table_gain": "weight_embedding",
+        "table_offset": "bias_embedding",
+        "table_mean": "norm.running_mean",
+        "table_variance": "norm.running_var",
+        "gain": "weight",
+        "offset": "bias",
+        "mean": "running_mean",
+        "variance": "running_var",
+    },
+    stage=_mmgeneration_stage,
+    axes=_TORCH_AXES,
+    kernels=_TORCH_KERNELS,
+    normalized=_TORCH_NORMALIZED,
+    gain_offset=1.0,
+    defaults={
+        "spectral_epsilon": 1e-12,
+        "batch_norm_epsilon": 1e-4,
+        "batch_norm_momentum": 0.9,
+    },
+)
+
+BIGGAN_PYTORCH = Layout(
+    source="biggan_pytorch",
+    names={
+        "generator_linear": "linear",
+        "generator_last_norm": "output_layer.0",
+        "generator_rgb": "output_layer.2",
+        "discriminator_linear": "linear",
+        "discriminator_embedding": "embed",
+        "conv_1": "conv1",
+        "conv_2": "conv2",
+        "shortcut": "conv_sc",
+        "norm_1": "bn1",
+        "norm_2": "bn2",
+        "query": "theta",
+        "key": "phi",
+        "value": "g",
+        "projection": "o",
+        "gamma": "gamma",
+        "table_gain": "gain",
+        "table_offset": "bias",
+        "table_mean": "stored_mean",
+        "table_variance": "stored_var",
+        "gain": "gain",
+        "offset": "bias",
+        "mean": "stored_mean",
+        "variance": "stored_var",
+    },
+    stage=lambda side, i, block, attends: f"blocks.{block}.{int(attends)}",
+    axes=_TORCH_AXES,
+    kernels=_TORCH_KERNELS,
+    normalized=BY_CALL,
+    gain_offset=1.0,
+    defaults={
+        "spectral_epsilon": 1e-8,
+        "batch_norm_epsilon": 1e-5,
+        "batch_norm_momentum": 0.9,
+    },
+)
+
+
+def _released_stage(side, i, block, attends):
+    letter = side[0]
+    if attends:
+        return f"model/{letter}_non_local"
+    if side == _DISCRIMINATOR and block == 0:
+        return "model/d_optimized_block1"
+    return f"model/{letter}_block{block + 1}"
+
+
+RELEASED = Layout(
+    source="released",
+    names={
+        "generator_linear": "model/g_snh0",
+        "generator_last_norm": "model/g_bn",
+        "generator_rgb": "model/g_snconv_last",
+        "discriminator_linear": "model/d_sn_linear",
+        "discriminator_embedding": "model/d_embedding",
+        "conv_1": "snconv1",
+        "conv_2": "snconv2",
+        "shortcut": "snconv3",
+        "discriminator_conv_1": "sn_conv1",
+        "discriminator_conv_2": "sn_conv2",
+        "discriminator_shortcut": "sn_conv3",
+        "norm_1": "cbn_0",
+        "norm_2": "cbn_1",
+        "query": "sn_conv_theta",
+        "key": "sn_conv_phi",
+        "value": "sn_conv_g",
+        "projection": "sn_conv_attn",
+        "gamma": "sigma_ratio",
+        "table_gain": "gamma",
+        "table_offset": "beta",
+        "table_mean": "mean",
+        "table_variance": "var",
+        "gain": "gamma",
+        "offset": "beta",
+        "mean": "moving_mean",
+        "variance": "moving_variance",
+    },
+    stage=_released_stage,
+    axes={
+        "convolution": axes.TENSORFLOW_CONVOLUTION,
+        "linear": axes.TENSORFLOW_LINEAR,
+        "latents": axes.TENSORFLOW_LINEAR,
+        "embedding": axes.EMBEDDING,
+        "table": axes.TENSORFLOW_TABLE,
+    },
+    kernels={
+        "convolution": ("w", "biases"),
+        "linear": ("Matrix", "bias"),
+        "latents": ("Matrix", "bias"),
+        "embedding": ("embedding_map", None),
+        "table": (None, None),
+    },
+    normalized=(None, "u", None),
+    gain_offset=0.0,
+    separator="/",
+    defaults={"batch_norm_momentum": (0.999, 0.9999)},
+)
+
+LAYOUTS = {
+    layout.source: layout
+    for layout in (STUDIOGAN, MMGENERATION, BIGGAN_PYTORCH, RELEASED)
+}

@@ -1,0 +1,236 @@
+"""Weights from and to other implementations of SAGAN."""
+
+import pathlib
+
+from absl import logging
+
+from keras_sagan.convert.architecture import find_architecture
+from keras_sagan.convert.layouts import LAYOUTS
+from keras_sagan.convert.networks import SIDES
+from keras_sagan.convert.networks import read_networks
+from keras_sagan.convert.tensors import Normalized
+from keras_sagan.convert.tensors import Tensors
+from keras_sagan.convert.tensors import correspondences
+from keras_sagan.files import replacing
+from keras_sagan.models.discriminator import build_discriminator
+from keras_sagan.models.generator import build_generator
+from keras_sagan.models.sagan import SAGAN
+
+
+def load_model(path, source, **overrides):
+    """Builds the SAGAN that a file of another implementation holds.
+
+    Resolution, classes, width and places of attention are read off the
+    tensors; what they do not tell (epsilons, momenta, the order of ReLU and
+    shortcut) is that of the source's own configuration.
+
+    Args:
+        path: See `load_weights`.
+        source: `"studiogan"`, `"mmgeneration"`, `"biggan_pytorch"` or
+            `"released"`.
+        **overrides: Arguments of `build_generator` and `build_discriminator`
+            in the place of the source's. For mmgeneration's models "with
+            in-place ReLU", and those it converted from StudioGAN:
+            `shortcut_after_relu=True`.
+
+    Returns:
+        A compiled `SAGAN`, with default optimizers.
+
+    Raises:
+        FileNotFoundError, ValueError: See `load_weights`.
+
+    Example:
+        model = keras_sagan.convert.load_model("checkpoints/", "studiogan")
+        images = model.generate(labels=207, num_images=8, seed=0)
+    """
+    layout = _layout(source)
+    networks = read_networks(path, layout)
+    arguments = {}
+    for side, tensors in networks.items():
+        side = side.removeprefix("averaged_")
+        arguments[side] = find_architecture(tensors, side, layout)
+    generator, discriminator = _complete(arguments)
+    defaults = {**layout.defaults, **_recipe(layout, networks), **overrides}
+    model = SAGAN(
+        build_generator(**{**generator, **_of(build_generator, defaults)}),
+        build_discriminator(
+            **{**discriminator, **_of(build_discriminator, defaults)}
+        ),
+    )
+    unknown = set(overrides) - set(_of(build_generator, overrides))
+    unknown -= set(_of(build_discriminator, overrides))
+    if unknown:
+        raise ValueError(
+            "`overrides` must be arguments of `build_generator` or "
+            f"`build_discriminator`. Received: {sorted(unknown)}"
+        )
+    model.compile()
+    _assign(model, networks, layout, path)
+    return model
+
+
+def load_weights(model, path, source):
+    """Loads another implementation's weights into a model.
+
+    Kernels, biases, class tables, batch norm statistics and the vectors of
+    the spectral normalization. The released code and BigGAN-PyTorch store `u`
+    alone and evaluate with one more power iteration: it is run here, once.
+    The averaged generator takes the file's, or else the generator's weights.
+    A network that the path has none of stays as it is, and is logged.
+
+    The numbers are those of the source only if the model was built with its
+    epsilons and its order of ReLU and shortcut: `load_model` does.
+
+    Args:
+        model: A `SAGAN`.
+        path: A file with one network or all of them: a `.pth` of PyTorch,
+            `.safetensors`, `.npz` with the names of such a file, or the
+            prefix or folder of a TensorFlow checkpoint (this alone needs
+            TensorFlow). For StudioGAN and BigGAN-PyTorch also the folder of
+            their checkpoints; the best come before the latest ones. No
+            code in a `.pth` is run: what is neither tensor nor number is
+            refused.
+        source: `"studiogan"`, `"mmgeneration"`, `"biggan_pytorch"` or
+            `"released"`.
+
+    Raises:
+        FileNotFoundError: If nothing is there.
+        ValueError: If a file is damaged or holds more than tensors, or if its
+            tensors do not fit: the message lists those missing, left over,
+            and of another shape. Nothing is loaded then.
+    """
+    layout = _layout(source)
+    _assign(model, read_networks(path, layout), layout, path)
+
+
+def save_weights(model, path, target="studiogan"):
+    """Writes a model's weights for another implementation to read.
+
+    Three files in the layout of StudioGAN's checkpoints, so that its
+    evaluation runs on them: `model=G-best-weights-step=N.pth`, `G_ema` and
+    `D`. Needs PyTorch.
+
+    Args:
+        model: A `SAGAN` of 32 to 256 pixels, built with
+            `class_table_spectral_normalization=True` and the released form
+            of the attention.
+        path: Folder for the files.
+        target: `"studiogan"`.
+
+    Raises:
+        ValueError: If StudioGAN has no such network.
+        ImportError: If PyTorch is not installed.
+    """
+    if target != "studiogan":
+        raise ValueError(
+            f"`target` must be 'studiogan'. Received: target={target!r}"
+        )
+    layout = LAYOUTS[target]
+    try:
+        import torch as pytorch
+    except ImportError:
+        raise ImportError(
+            "Writing .pth files needs PyTorch: "
+            "`pip install 'keras_sagan[torch]'`"
+        ) from None
+    model.sync_variables()
+    step = int(model.steps_trained.numpy())
+    for side, name in zip(SIDES, ("G", "D", "G_ema")):
+        state_dict = {
+            key: pytorch.tensor(x)
+            for key, x in _state_dict(getattr(model, side), side, layout)
+        }
+        content = {"state_dict": state_dict, "optimizer": {}, "step": step}
+        content |= {"seed": 0, "run_name": "keras_sagan", "epoch": 0}
+        content |= {"topk": 1, "aa_p": None, "best_step": step}
+        content |= {"best_fid": None, "best_fid_ckpt": None}
+        file = f"model={name}-best-weights-step={step}.pth"
+        with replacing(pathlib.Path(path) / file) as temporary:
+            pytorch.save(content, temporary)
+
+
+def _assign(model, networks, layout, path):
+    """Assigns every tensor, or raises before the first."""
+    networks = dict(networks)
+    if "generator" not in networks and "averaged_generator" in networks:
+        networks["generator"] = networks["averaged_generator"]
+    elif "averaged_generator" not in networks and "generator" in networks:
+        networks["averaged_generator"] = networks["generator"]
+    values, problems = [], []
+    for side in SIDES:
+        if side not in networks:
+            logging.warning("%s holds no %s: it stays as it is", path, side)
+            continue
+        tensors = Tensors(networks[side])
+        kind = side.removeprefix("averaged_")
+        for entry in correspondences(getattr(model, side), kind, layout):
+            values += entry.load(tensors)
+        for what, names in (
+            ("missing", sorted(tensors.missing)),
+            ("left over", tensors.left_over()),
+            ("of another shape", sorted(tensors.misshapen)),
+        ):
+            if names:
+                problems.append(f"{side}, {what}: {', '.join(names)}")
+    if problems:
+        raise ValueError(
+            f"The tensors of `path` must be those of the model, in the layout "
+            f"of source={layout.source!r}; nothing was loaded. `load_model` "
+            f"builds the model of a file. Received: path={path}\n  "
+            + "\n  ".join(problems)
+        )
+    for variable, value in values:
+        variable.assign(value)
+
+
+def _state_dict(network, side, layout):
+    side = side.removeprefix("averaged_")
+    for entry in correspondences(network, side, layout):
+        normalized = isinstance(entry, Normalized)
+        if not normalized and "kernel" in entry.variable.path:
+            raise ValueError(
+                "`model` must have spectral normalization wherever StudioGAN "
+                f"has it. Received: {entry.variable.path} without"
+            )
+        yield from entry.save()
+
+
+def _complete(arguments):
+    """The arguments of both networks, where the file may hold one."""
+    generator = arguments.get("generator")
+    discriminator = arguments.get("discriminator")
+    if generator is None:
+        generator = {**discriminator, "attention_resolutions": None}
+    elif discriminator is None:
+        discriminator = {
+            k: v for k, v in generator.items() if k != "latent_dim"
+        }
+    return generator, discriminator
+
+
+def _recipe(layout, networks):
+    """Mmgeneration's two recipes, told apart by the class tables."""
+    if layout.source != "mmgeneration":
+        return {}
+    if any(
+        "weight_embedding.weight_orig" in name
+        for tensors in networks.values()
+        for name in tensors
+    ):
+        return {"class_table_spectral_normalization": True}
+    return {"batch_norm_epsilon": 1e-5, "spectral_epsilon": 1e-8}
+
+
+def _of(function, arguments):
+    """Those that are arguments of a function."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return {k: v for k, v in arguments.items() if k in names}
+
+
+def _layout(source):
+    if source not in LAYOUTS:
+        raise ValueError(
+            f"`source` must be one of {sorted(LAYOUTS)}. "
+            f"Received: source={source!r}"
+        )
+    return LAYOUTS[source]

@@ -1,0 +1,186 @@
+"""Files of weights: every format, and what must not be read."""
+
+import io
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from keras_sagan.convert.checkpoints import read_tensors
+from tests.convert.test_sources import write_checkpoint
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture
+def tensors(rng):
+    return {
+        "a.weight": rng.normal(size=(3, 4)).astype("float32"),
+        "b.bias": rng.normal(size=5),
+        "gamma": np.float32(0.25),
+    }
+
+
+def as_torch(tensors):
+    return {name: torch.tensor(x) for name, x in tensors.items()}
+
+
+def assert_equal(found, expected):
+    assert set(found) == set(expected)
+    for name, x in expected.items():
+        np.testing.assert_array_equal(found[name], x)
+        assert found[name].shape == x.shape
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_reads_both_formats_of_pytorch(tensors, tmp_path, zipped):
+    path = tmp_path / "x.pth"
+    content = {
+        "state_dict": as_torch(tensors),
+        "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}},
+        "epoch": 3,
+        "best_fid": np.float64(12.5),
+        "note": "text",
+    }
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    found = read_tensors(path)
+    del found["optimizer.state.0.step"]
+    assert_equal(found, {f"state_dict.{k}": x for k, x in tensors.items()})
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_reads_views_and_other_types(tmp_path, zipped):
+    base = torch.arange(24.0).reshape(4, 6)
+    content = {
+        "transposed": base.t(),
+        "part": base[1:3, 2:5],
+        "half": base.half(),
+        "bfloat16": base.bfloat16(),
+        "parameter": torch.nn.Parameter(base),
+        "integers": torch.arange(3),
+        "empty": torch.zeros(0, 3),
+    }
+    path = tmp_path / "x.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    del content["integers"]
+    assert_equal(
+        read_tensors(path),
+        {k: x.detach().float().numpy() for k, x in content.items()},
+    )
+
+
+def test_reads_npz_safetensors_and_tensorflow(tensors, tmp_path):
+    from safetensors.numpy import save_file
+
+    np.savez(tmp_path / "x.npz", **tensors)
+    assert_equal(read_tensors(tmp_path / "x.npz"), tensors)
+    arrays = {k: np.asarray(x) for k, x in tensors.items()}
+    save_file(arrays, tmp_path / "x.safetensors")
+    assert_equal(read_tensors(tmp_path / "x.safetensors"), tensors)
+    prefix = tmp_path / "model.ckpt-7"
+    write_checkpoint(prefix, tensors)
+    single = {k: np.float32(x) for k, x in tensors.items()}
+    assert_equal(read_tensors(prefix), single)
+
+
+class Hostile:
+    """Unpickled by PyTorch or pickle, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_runs_nothing_of_a_hostile_file(tensors, tmp_path, zipped):
+    made = tmp_path / "made"
+    path = tmp_path / "x.pth"
+    content = {**as_torch(tensors), "surprise": Hostile(made)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ValueError, match=r"tensors alone.*mkdir"):
+        read_tensors(path)
+    assert not made.exists()
+    torch.load(path, weights_only=False)  # It would have been made.
+    assert made.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ("builtins", "eval"),
+        ("builtins", "getattr"),
+        ("torch", "load"),
+        ("torch.serialization", "load"),
+        ("numpy", "load"),
+        ("keras_sagan.convert.checkpoints", "read_tensors"),
+        ("os", "system"),
+        ("torch._utils", "_rebuild_wrapper_subclass"),
+    ],
+)
+def test_refuses_every_other_name(name, tmp_path):
+    module, function = name
+    program = f"c{module}\n{function}\n(V1\ntR.".encode()
+    path = tmp_path / "x.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", program)
+    with pytest.raises(ValueError, match="nothing of it was run"):
+        read_tensors(path)
+
+
+def test_a_tensor_stays_within_its_storage(tmp_path):
+    """A pickle may ask for any size, stride and offset."""
+    path = tmp_path / "x.pth"
+    torch.save({"x": torch.arange(4.0)}, path)
+    with zipfile.ZipFile(path) as archive:
+        files = {n: archive.read(n) for n in archive.namelist()}
+    name = next(n for n in files if n.endswith("data.pkl"))
+    program = files[name]
+    assert program.count(b"K\x04\x85") == 1  # The shape, (4,).
+    for shape in (b"K\x05\x85", b"J\xff\xff\xff\xff\x85"):
+        files[name] = program.replace(b"K\x04\x85", shape)
+        with zipfile.ZipFile(path, "w") as archive:
+            for key, content in files.items():
+                archive.writestr(key, content)
+        with pytest.raises(ValueError, match="damaged"):
+            read_tensors(path)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "npz", "safetensors"])
+def test_refuses_a_truncated_file(tensors, tmp_path, kind):
+    from safetensors.numpy import save_file
+
+    path = tmp_path / f"x.{kind if kind in ('npz', 'safetensors') else 'pth'}"
+    if kind == "npz":
+        np.savez(path, **tensors)
+    elif kind == "safetensors":
+        save_file({k: np.asarray(x) for k, x in tensors.items()}, path)
+    else:
+        torch.save(
+            as_torch(tensors),
+            path,
+            _use_new_zipfile_serialization=kind == "zip",
+        )
+    whole = path.read_bytes()
+    for size in (0, 1, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"must be a whole"):
+            read_tensors(path)
+
+
+def test_refuses_what_is_no_file_of_weights(tmp_path):
+    with pytest.raises(FileNotFoundError, match="must be a file of weights"):
+        read_tensors(tmp_path / "none.pth")
+    for content in (b"text\n" * 100, pickle.dumps({"a": 1}), b"\x80\x02."):
+        (tmp_path / "x.pth").write_bytes(content)
+        with pytest.raises(ValueError, match="must be a whole"):
+            read_tensors(tmp_path / "x.pth")
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.array([Hostile(tmp_path / "made")], object))
+    (tmp_path / "x.npz").write_bytes(buffer.getvalue())
+    with pytest.raises(ValueError, match="must be a whole"):
+        read_tensors(tmp_path / "x.npz")
+    assert not (tmp_path / "made").exists()
