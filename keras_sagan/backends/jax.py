@@ -58,6 +58,10 @@ class Trainer:
             variable.assign(value)
         return scalars, gradients
 
+    def set_jit_compile(self, jit_compile):
+        """Returns what the Keras trainer is to be told."""
+        return jit_compile
+
     def sync_variables(self):
         """During `fit` the values live in the trainer, not in the variables."""
         self.jax_state_sync()

@@ -35,6 +35,10 @@ class Trainer:
         # would move only the rows seen: another algorithm than the others'.
         return scalars, [tf.convert_to_tensor(g) for g in gradients]
 
+    def set_jit_compile(self, jit_compile):
+        """Returns what the Keras trainer is to be told."""
+        return jit_compile
+
     def sync_variables(self):
         """Variables always hold the current values here."""
 

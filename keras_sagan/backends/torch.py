@@ -6,6 +6,8 @@ from torch.nn import functional
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
+from keras_sagan.backends.torch_graph import GraphOfStep
+from keras_sagan.backends.torch_graph import traced_value_and_gradients
 
 keep_freed_memory()
 
@@ -17,9 +19,18 @@ class Trainer:
     the discriminator learns from need none.
     """
 
+    _graph = None
+
+    def set_jit_compile(self, jit_compile):
+        """Keeps whether to run the step as a graph; Keras' way is another."""
+        self._graph = GraphOfStep(self) if jit_compile is True else None
+        return False
+
     @torch.no_grad()
     def train_step(self, data):
-        return self.step(data)
+        if self._graph is None or self.run_eagerly:
+            return self.step(data)
+        return self._graph.run(*self.prepare(data))
 
     @torch.no_grad()
     def test_step(self, data):
@@ -27,6 +38,10 @@ class Trainer:
 
     def value_and_gradients(self, loss_fn, variables):
         """Returns `loss_fn()`, a dict, and the gradients of its first item."""
+        if self._graph is not None and self._graph.tracing:
+            return traced_value_and_gradients(
+                loss_fn, variables, self.variables
+            )
         with torch.enable_grad():
             scalars = loss_fn()
         loss = next(iter(scalars.values()))

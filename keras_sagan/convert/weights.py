@@ -44,6 +44,13 @@ def load_model(path, source, **overrides):
         images = model.generate(labels=207, num_images=8, seed=0)
     """
     layout = _layout(source)
+    unknown = set(overrides) - set(_of(build_generator, overrides))
+    unknown -= set(_of(build_discriminator, overrides))
+    if unknown:
+        raise ValueError(
+            "`overrides` must be arguments of `build_generator` or "
+            f"`build_discriminator`. Received: {sorted(unknown)}"
+        )
     networks = read_networks(path, layout)
     arguments = {}
     for side, tensors in networks.items():
@@ -57,13 +64,6 @@ def load_model(path, source, **overrides):
             **{**discriminator, **_of(build_discriminator, defaults)}
         ),
     )
-    unknown = set(overrides) - set(_of(build_generator, overrides))
-    unknown -= set(_of(build_discriminator, overrides))
-    if unknown:
-        raise ValueError(
-            "`overrides` must be arguments of `build_generator` or "
-            f"`build_discriminator`. Received: {sorted(unknown)}"
-        )
     model.compile()
     _assign(model, networks, layout, path)
     return model

@@ -157,12 +157,26 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def step(self, data):
         """Runs one training step, and returns the logs."""
+        return self.learn(*self.prepare(data))
+
+    def prepare(self, data):
+        """Returns the parts of a batch, and what is drawn for the step.
+
+        The latents and labels of each part's fakes, then those of the
+        generator's update.
+        """
         parts = self._split(data)
+        seen = [*parts, *parts[: self.gradient_accumulation_steps]]
+        return parts, [self._draw(images) for images, _ in seen]
+
+    def learn(self, parts, draws):
+        """Updates both networks and the average, and returns the logs."""
         a = self.gradient_accumulation_steps
-        for i in range(self.discriminator_steps):
+        for i in range(0, len(parts), a):
             batches = []
-            for images, labels in parts[i * a : (i + 1) * a]:
-                latents, fake_labels = self._draw(images)
+            for (images, labels), (latents, fake_labels) in zip(
+                parts[i : i + a], draws[i : i + a]
+            ):
                 fakes = self._call(self.generator, latents, fake_labels)
                 batches.append((images, labels, fakes, fake_labels))
             self._minimize(
@@ -173,7 +187,7 @@ class SAGAN(backends.Trainer, keras.Model):
             )
         self._minimize(
             self._generator_loss,
-            [self._draw(images) for images, _ in parts[:a]],
+            draws[len(parts) :],
             self.generator,
             self.generator_optimizer,
         )
@@ -343,7 +357,9 @@ class SAGAN(backends.Trainer, keras.Model):
             discriminator_optimizer: Likewise, with learning rate 4e-4.
             run_eagerly: Whether to run without compiling, to debug.
             steps_per_execution: Steps per compiled call. Not on PyTorch.
-            jit_compile: As in `keras.Model.compile`.
+            jit_compile: As in `keras.Model.compile`; on PyTorch, True makes a
+                graph of the step in its first seconds and then runs that,
+                without Keras' Python: worth it where steps are short.
 
         Raises:
             ValueError: If the two optimizers are one object.
@@ -365,7 +381,7 @@ class SAGAN(backends.Trainer, keras.Model):
             optimizer=pair,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
+            jit_compile=self.set_jit_compile(jit_compile),
             auto_scale_loss=False,
         )
         pair.build_pair(

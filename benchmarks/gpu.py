@@ -1,0 +1,119 @@
+r"""Everything about one GPU in one call, at the size of the paper.
+
+    python benchmarks/gpu.py --studiogan=../studiogan --out=outputs/gpu.jsonl
+
+128 pixels, width 64, 1,000 classes, attention at 64, in float32 and bfloat16,
+for each batch: images per second of JAX and PyTorch beside StudioGAN's, in
+turns; the share of the card's measured matrix rate, by the 140 GFLOP per
+image and step of the plain network (SAGAN's convolutions one by one: fused
+ones do fewer, so that a share may be above what the card is busy for); peak
+memory; and the attention's share, from the same networks without it.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from absl import app
+from absl import flags
+
+_BENCH = pathlib.Path(__file__).resolve().parent / "bench.py"
+_FLOP_PER_IMAGE = 140e9
+
+_STUDIOGAN = flags.DEFINE_string("studiogan", None, "Checkout of StudioGAN.")
+_BATCHES = flags.DEFINE_list("batches", ["64", "128", "256"], "Batch sizes.")
+_RESOLUTION = flags.DEFINE_integer("resolution", 128, "Side of the images.")
+_WIDTH = flags.DEFINE_integer("width", 64, "Base channels.", 1)
+_CLASSES = flags.DEFINE_integer("classes", 1000, "Classes.", 1)
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds.", 1)
+_OUT = flags.DEFINE_string("out", None, "JSON file to append the runs to.")
+
+_MATRIX_RATE = """
+import time, torch
+device = "cuda" if torch.cuda.is_available() else "cpu"
+n = 8192 if device == "cuda" else 1024
+a, b = (torch.randn(n, n, device=device, dtype=torch.{dtype}) for _ in "ab")
+def wait():
+    if device == "cuda":
+        torch.cuda.synchronize()
+for i in range(30):
+    if i == 10:
+        wait()
+        begin = time.perf_counter()
+    a @ b
+wait()
+print(20 * 2 * n**3 / (time.perf_counter() - begin))
+"""
+
+
+def matrix_rate(dtype):
+    """Operations per second of square matrix products."""
+    code = _MATRIX_RATE.format(dtype=dtype)
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(run.stdout)
+
+
+def bench(contenders, batch, precision, attention):
+    """Returns the results of one run of `bench.py`."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "run.jsonl"
+        command = [
+            sys.executable,
+            str(_BENCH),
+            f"--resolution={_RESOLUTION.value}",
+            f"--width={_WIDTH.value}",
+            f"--classes={_CLASSES.value}",
+            f"--batch={batch}",
+            f"--precision={precision}",
+            f"--attention={attention}",
+            f"--contenders={','.join(contenders)}",
+            f"--rounds={_ROUNDS.value}",
+            "--samples=0",
+            f"--out={out}",
+        ]
+        if _STUDIOGAN.value:
+            command.append(f"--studiogan={_STUDIOGAN.value}")
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        line = out.read_text()
+    if _OUT.value:
+        pathlib.Path(_OUT.value).parent.mkdir(parents=True, exist_ok=True)
+        with open(_OUT.value, "a") as file:
+            file.write(line)
+    return json.loads(line)["results"]
+
+
+def main(_):
+    ours = ["ours/jax", "ours/torch"]
+    peers = ["studiogan", "studiogan/channels_last"]
+    contenders = ours + (peers if _STUDIOGAN.value else [])
+    print(
+        "| | batch | precision | images/s | share of the matrix rate |"
+        " attention's share | peak memory, GB |\n|---|---|---|---|---|---|---|"
+    )
+    for precision in ("float32", "mixed_bfloat16"):
+        rate = matrix_rate(precision.removeprefix("mixed_"))
+        for batch in map(int, _BATCHES.value):
+            without = {
+                r["name"]: r["train_seconds"]
+                for r in bench(ours, batch, precision, 0)
+            }
+            place = _RESOLUTION.value // 2
+            for r in bench(contenders, batch, precision, place):
+                seconds = r["train_seconds"]
+                share = _FLOP_PER_IMAGE * batch / seconds / rate
+                attention = ""
+                if r["name"] in without:
+                    attention = f"{1 - without[r['name']] / seconds:.0%}"
+                print(
+                    f"| {r['name']} | {batch} | {precision} |"
+                    f" {batch / seconds:.1f} | {share:.0%} | {attention} |"
+                    f" {r['peak_memory'] / 1e9:.2f} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    app.run(main)

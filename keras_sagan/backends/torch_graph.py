@@ -1,0 +1,97 @@
+"""The training step as a graph of PyTorch operations.
+
+Keras' layers cost Python for every call: on small steps, and on fast devices,
+more than the arithmetic does. Here the step runs once under a tracer that
+writes down the operations that PyTorch was asked for, those of its gradients
+included, and from then on these are run, in the same order on the same
+numbers. Unlike `torch.compile` it needs no compiler, and takes seconds.
+"""
+
+import keras
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+
+
+class GraphOfStep:
+    """Runs `model.learn`, as a graph for each shape of its arguments.
+
+    Latents and labels are drawn outside: seeds are Python numbers.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.graphs = {}
+        self.tracing = False
+
+    def run(self, parts, draws):
+        tensors, structure = _flatten((parts, draws))
+        key = tuple(x if x is None else (x.shape, x.dtype) for x in tensors)
+        if key not in self.graphs:
+            self.graphs[key] = self._trace(tensors, structure)
+        variables, graph = self.graphs[key]
+        values, logs = graph([v.value.detach() for v in variables], tensors)
+        for variable, value in zip(variables, values):
+            # What was not updated in place is a tensor of its own by now:
+            # the variable takes its memory, and nothing is copied.
+            variable.value.data = value
+        return logs
+
+    def _trace(self, tensors, structure):
+        model = self.model
+        variables = [
+            *model.trainable_variables,
+            *model.non_trainable_variables,
+            *model.optimizer.variables,
+            *model.metrics_variables,
+        ]
+        variables = list({id(v): v for v in variables}.values())
+
+        def step(values, tensors):
+            parts, draws = keras.tree.pack_sequence_as(structure, tensors)
+            mapping = list(zip(variables, values))
+            with keras.StatelessScope(mapping) as scope:
+                logs = model.learn(parts, draws)
+            return [scope.get_current_value(v) for v in variables], logs
+
+        # On copies: tracing runs the operations, some of them in place.
+        values = [v.value.detach().clone() for v in variables]
+        self.tracing = True
+        try:
+            graph = make_fx(step)(values, tensors)
+        finally:
+            self.tracing = False
+        return variables, _without_detach(graph)
+
+
+def traced_value_and_gradients(loss_fn, variables, all_variables):
+    """`value_and_gradients` of variables whose values a scope holds."""
+    ids = {id(v) for v in variables}
+    others = [v for v in all_variables if id(v) not in ids]
+    before = [v.value for v in others]
+    leaves = [v.value.detach().requires_grad_() for v in variables]
+    mapping = [*zip(variables, leaves), *zip(others, before)]
+    with torch.enable_grad(), keras.StatelessScope(mapping) as scope:
+        scalars = loss_fn()
+    loss = next(iter(scalars.values()))
+    gradients = torch.autograd.grad(loss, leaves)
+    for variable, old in zip(others, before):
+        new = scope.get_current_value(variable)
+        if new is not old:
+            variable.assign(new.detach())
+    return {k: v.detach() for k, v in scalars.items()}, gradients
+
+
+def _flatten(structure):
+    """The tensors in a structure; labels may be None."""
+    leaves = keras.tree.flatten(structure)
+    return [x if x is None else torch.as_tensor(x) for x in leaves], structure
+
+
+def _without_detach(graph):
+    """Takes out the operations that only matter to a recorder of gradients."""
+    for node in list(graph.graph.nodes):
+        if node.target is torch.ops.aten.detach.default:
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+    graph.recompile()
+    return graph

@@ -1,0 +1,67 @@
+"""`jit_compile=True` on PyTorch: the step as a graph is the step."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.conftest import same
+from tests.conftest import tiny_model
+from tests.conftest import values
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="PyTorch's graph of the step"
+)
+
+
+def train(jit_compile, batches, **kwargs):
+    """State after a step of each batch size, the last at another rate."""
+    keras.utils.set_random_seed(0)
+    model = tiny_model(compiled=False, **kwargs)
+    model.compile(jit_compile=jit_compile)
+    rng = np.random.default_rng(0)
+    for i, n in enumerate(batches):
+        images = rng.uniform(-1, 1, (n, 16, 16, 3)).astype("float32")
+        labels = rng.integers(3, size=n).astype("int32")
+        if i == len(batches) - 1:
+            model.generator_optimizer.learning_rate = 0.01
+        batch = (images,) if model.num_classes is None else (images, labels)
+        logs = model.train_on_batch(*batch, return_dict=True)
+    variables = [*model.variables, *model.optimizer.variables]
+    return model, values(variables), logs
+
+
+@pytest.mark.parametrize(
+    ("batches", "kwargs"),
+    [
+        ((8, 4, 8), {"ema_start_step": 1}),
+        (
+            (8, 8),
+            {
+                "num_classes": None,
+                "discriminator_steps": 2,
+                "gradient_accumulation_steps": 2,
+            },
+        ),
+    ],
+)
+def test_leaves_the_same_state(batches, kwargs):
+    model, state, logs = train(True, batches, **kwargs)
+    assert len(model._graph.graphs) == len(set(batches))
+    _, expected, expected_logs = train(False, batches, **kwargs)
+    assert all(same(state, expected))
+    assert logs == expected_logs
+
+
+def test_is_kept_with_the_model(tmp_path):
+    model = tiny_model(compiled=False)
+    model.compile(jit_compile=True)
+    model.save(tmp_path / "x.keras")
+    assert keras.saving.load_model(tmp_path / "x.keras")._graph is not None
+
+
+def test_reports_numerics_eagerly():
+    """`run_eagerly` is for looking at a step: no graph then."""
+    model = tiny_model(compiled=False)
+    model.compile(jit_compile=True, run_eagerly=True)
+    model.train_on_batch(np.zeros((4, 16, 16, 3), "float32"), np.arange(4) % 3)
+    assert not model._graph.graphs
