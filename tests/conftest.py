@@ -10,6 +10,7 @@ import pytest
 import keras_sagan
 from keras_sagan import backends
 from keras_sagan import models
+from keras_sagan.layers import SpectralNormalization
 
 if keras.backend.backend() == "jax":
     # Many tests compile the same step: once is enough.
@@ -35,6 +36,16 @@ def _seeded():
     yield
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def any_singular_vector(monkeypatch):
+    """Networks are built without the search for their norms: far sooner."""
+    monkeypatch.setattr(
+        SpectralNormalization,
+        "_leading_u",
+        lambda layer: keras.ops.ones(layer._matrix_shape()[1]),
+    )
 
 
 @pytest.fixture
@@ -93,10 +104,26 @@ def gradients(loss_fn, variables, all_variables=None):
     """Gradients of a scalar function, by the backend's own means."""
     trainer = backends.Trainer()
     trainer.variables = all_variables or variables
-    _, result = trainer.value_and_gradients(
-        lambda: {"loss": loss_fn()}, variables
-    )
-    return [array(g) for g in result]
+
+    def run():
+        return trainer.value_and_gradients(
+            lambda: {"loss": loss_fn()}, variables
+        )[1]
+
+    if keras.backend.backend() == "jax":
+        run = _compiled(run)
+    return [array(g) for g in run()]
+
+
+def _compiled(function):
+    """On JAX: not operation by operation. No variable is assigned."""
+
+    @jax.jit
+    def run():
+        with keras.StatelessScope():
+            return function()
+
+    return run
 
 
 def tiny_networks(num_classes=3, resolution=16, **kwargs):

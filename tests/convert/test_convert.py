@@ -42,7 +42,7 @@ def model_like_studiogan(resolution=32, num_classes=5, **kwargs):
 
 
 @pytest.mark.parametrize("resolution", [16, 32, 256])
-def test_stages_are_the_networks(resolution):
+def test_stages_are_the_networks(resolution, any_singular_vector):
     for side in ("generator", "discriminator"):
         places = (8, 16, 32, 64, 128)
         places = [p for p in places if p < resolution]

@@ -15,19 +15,22 @@ from tests.conftest import relative_error
 from tests.conftest import tiny_networks
 
 
-# SPEC: counted in the released and in StudioGAN's code.
+# SPEC: counted in the released and in StudioGAN's code. Those of 128 pixels
+# are the presets', and counted there.
 @pytest.mark.parametrize(
     ("resolution", "num_classes", "attention", "generator", "discriminator"),
     [
-        (128, 1000, (), 41_996_931, 39_443_137),
-        (128, 1000, None, 42_078_852, 39_463_618),
-        (128, 1000, (64,), 42_017_412, 39_448_258),
         (64, 200, (32,), 13_387_396, 19_752_642),
         (32, 10, (16,), 4_386_308, 1_075_586),
     ],
 )
 def test_parameter_counts(
-    resolution, num_classes, attention, generator, discriminator
+    resolution,
+    num_classes,
+    attention,
+    generator,
+    discriminator,
+    any_singular_vector,
 ):
     kwargs = {"attention_resolutions": attention}
     assert generator == parameters(
@@ -40,7 +43,9 @@ def test_parameter_counts(
 
 @pytest.mark.parametrize("num_classes", [None, 3])
 @pytest.mark.parametrize("resolution", [16, 32, 64, 128, 256])
-def test_shapes_at_every_resolution(resolution, num_classes):
+def test_shapes_at_every_resolution(
+    resolution, num_classes, any_singular_vector
+):
     generator, discriminator = tiny_networks(num_classes, resolution)
     latents = np.ones((2, 8), "float32")
     labels = [] if num_classes is None else [np.array([0, 2], "int32")]
@@ -186,6 +191,7 @@ def test_fused_and_plain_networks_agree(resolution, rng):
             # Biases that feed a batch norm have gradients of mere rounding.
             if np.abs(d).max() > 1e-5 * largest:
                 assert relative_error(c, d) < 1e-3
+            assert np.abs(c - d).max() < 1e-4 * largest
 
 
 def test_inference_changes_no_variable(rng):

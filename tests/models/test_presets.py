@@ -8,7 +8,7 @@ from tests.conftest import parameters
 
 
 @pytest.mark.parametrize("name", keras_sagan.list_presets())
-def test_parameter_counts_are_those_stated(name):
+def test_parameter_counts_are_those_stated(name, any_singular_vector):
     preset = keras_sagan.get_preset(name)
     assert preset["parameters"] == (
         parameters(build_generator(**preset["generator"])),
