@@ -20,6 +20,40 @@ def test_digits_are_the_real_ones():
         data.load_digits(4)
 
 
+def test_photographs_are_crops_of_the_real_ones():
+    images, labels = data.load_photographs(64, crops=3, seed=1)
+    names = data.PHOTOGRAPHS
+    assert images.shape == (3 * len(names), 64, 64, 3)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(labels, np.arange(len(names)).repeat(3))
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(
+        images
+    )
+    # Colours, and those of the photograph: a crop is nearest to its own.
+    from skimage.data import rocket
+
+    means = images.mean((1, 2))
+    assert np.abs(means[:, 0] - means[:, 2]).max() > 20
+    own = means[labels == names.index("rocket")].mean(0)
+    assert np.abs(own - rocket().mean((0, 1))).max() < 60
+    again, _ = data.load_photographs(64, crops=3, seed=1)
+    np.testing.assert_array_equal(images, again)
+    other, _ = data.load_photographs(64, crops=3, seed=2)
+    assert not np.array_equal(images, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resolution": 256}, "`resolution` must be from 16 to 128"),
+        ({"crops": 0}, "`crops` must be a positive integer"),
+    ],
+)
+def test_photographs_refuse_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.load_photographs(**arguments)
+
+
 def test_from_arrays_normalizes_uint8(rng):
     images = rng.integers(256, size=(10, 4, 4, 3), dtype="uint8")
     batch = data.from_arrays(images, batch_size=10)[0]

@@ -55,3 +55,43 @@ def test_refuses_bad_arguments(rng):
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_frechet_distance_of_gaussians_is_the_closed_form(rng):
+    """For covariances that commute: sum of (s_1 - s_2)^2, plus |m|^2."""
+    x = rng.normal(size=(4000, 3))
+    x = (x - x.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T))).T
+    shift, scale = np.array([1.0, -2.0, 0.5]), np.array([2.0, 1.0, 0.5])
+    expected = np.sum(shift**2) + np.sum((scale - 1) ** 2)
+    found = metrics.frechet_distance(x, x * scale + shift)
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert metrics.frechet_distance(x, x) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_distance_is_scipys(rng):
+    """Also of covariances without full rank."""
+    from scipy.linalg import sqrtm
+
+    mixing = rng.normal(size=(6, 6))
+    for n in (50, 4):
+        a, b = rng.normal(size=(n, 6)) @ mixing, rng.normal(size=(n, 6)) + 1
+        s_1, s_2 = np.cov(a.T), np.cov(b.T)
+        root = sqrtm(s_1 @ s_2).real
+        expected = np.sum((a.mean(0) - b.mean(0)) ** 2)
+        expected += np.trace(s_1 + s_2 - 2 * root)
+        found = metrics.frechet_distance(a, b)
+        assert found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros((3, 4)), "must be features"),
+        (np.zeros((1, 2)), np.zeros((3, 2)), "at least two"),
+        (np.zeros(3), np.zeros(3), "must be features"),
+        (np.full((3, 2), np.nan), np.zeros((3, 2)), "must be finite"),
+    ],
+)
+def test_frechet_distance_refuses_bad_features(real, fake, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.frechet_distance(real, fake)
