@@ -104,6 +104,7 @@ def main(_):
     images, labels = load()
     print(f"{len(images):,} images of {labels.max() + 1} classes")
     classifier = make_classifier(images, labels, workdir / "classifier.keras")
+    results = {cell.name: [] for cell in chosen}
     for seed in range(FLAGS.seeds):
         for cell in chosen:
             path = workdir / f"{cell.name.replace(' ', '_')}_{seed}.json"
@@ -116,15 +117,7 @@ def main(_):
                     f"{result['distance']:.2f}, {result['minutes']:.1f} min",
                     flush=True,
                 )
-    results = {
-        cell.name: [
-            json.loads(path.read_text())
-            for path in sorted(
-                workdir.glob(f"{cell.name.replace(' ', '_')}_*.json")
-            )
-        ]
-        for cell in chosen
-    }
+            results[cell.name].append(json.loads(path.read_text()))
     lines = table(results)
     with replacing(workdir / "table.md") as temporary:
         temporary.write_text(lines)
