@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BACKENDS ?= tensorflow jax torch
+# Processes of the tests. They trace and compile more than they compute.
+JOBS ?= 2
 # Pinned: a range would pull whatever is newest, with gigabytes of CUDA.
 TORCH ?= torch==2.13.0
 
@@ -18,7 +20,8 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test lint
 	@for backend in $(BACKENDS); do \
 	    echo "== $$backend"; \
-	    KERAS_BACKEND=$$backend $(BIN)/python -m pytest -m "not slow" || exit 1; \
+	    KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+	        $(BIN)/python -m pytest -n $(JOBS) -m "not slow" || exit 1; \
 	done
 
 lint: $(VENV)/.test
