@@ -10,16 +10,13 @@ ones do fewer, so that a share may be above what the card is busy for); peak
 memory; and the attention's share, from the same networks without it.
 """
 
-import json
-import pathlib
 import subprocess
 import sys
-import tempfile
 
 from absl import app
 from absl import flags
+from runs import run_bench
 
-_BENCH = pathlib.Path(__file__).resolve().parent / "bench.py"
 _FLOP_PER_IMAGE = 140e9
 
 _STUDIOGAN = flags.DEFINE_string("studiogan", None, "Checkout of StudioGAN.")
@@ -58,31 +55,19 @@ def matrix_rate(dtype):
 
 def bench(contenders, batch, precision, attention):
     """Returns the results of one run of `bench.py`."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / "run.jsonl"
-        command = [
-            sys.executable,
-            str(_BENCH),
-            f"--resolution={_RESOLUTION.value}",
-            f"--width={_WIDTH.value}",
-            f"--classes={_CLASSES.value}",
-            f"--batch={batch}",
-            f"--precision={precision}",
-            f"--attention={attention}",
-            f"--contenders={','.join(contenders)}",
-            f"--rounds={_ROUNDS.value}",
-            "--samples=0",
-            f"--out={out}",
-        ]
-        if _STUDIOGAN.value:
-            command.append(f"--studiogan={_STUDIOGAN.value}")
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        line = out.read_text()
-    if _OUT.value:
-        pathlib.Path(_OUT.value).parent.mkdir(parents=True, exist_ok=True)
-        with open(_OUT.value, "a") as file:
-            file.write(line)
-    return json.loads(line)["results"]
+    return run_bench(
+        _OUT.value,
+        resolution=_RESOLUTION.value,
+        width=_WIDTH.value,
+        classes=_CLASSES.value,
+        batch=batch,
+        precision=precision,
+        attention=attention,
+        contenders=",".join(contenders),
+        rounds=_ROUNDS.value,
+        samples=0,
+        studiogan=_STUDIOGAN.value,
+    )
 
 
 def main(_):

@@ -5,16 +5,9 @@ r"""How the cost of a step grows with resolution, batch and width.
 Runs `bench.py` once per setting, one after the other, and prints a table.
 """
 
-import json
-import pathlib
-import subprocess
-import sys
-import tempfile
-
 from absl import app
 from absl import flags
-
-_BENCH = pathlib.Path(__file__).resolve().parent / "bench.py"
+from runs import run_bench
 
 # From the middle one, one thing changes at a time.
 _MIDDLE = {"resolution": 64, "batch": 16, "width": 16}
@@ -34,17 +27,14 @@ _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds.", 1)
 
 def run(setting, contender):
     """Returns the result of one setting, a dict."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / "run.jsonl"
-        command = [sys.executable, str(_BENCH), f"--contenders={contender}"]
-        command += [f"--{name}={value}" for name, value in setting.items()]
-        command += [f"--rounds={_ROUNDS.value}", "--samples=0", f"--out={out}"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        line = out.read_text()
-    if _OUT.value:
-        with open(_OUT.value, "a") as file:
-            file.write(line)
-    return json.loads(line)["results"][0]
+    (result,) = run_bench(
+        _OUT.value,
+        contenders=contender,
+        rounds=_ROUNDS.value,
+        samples=0,
+        **setting,
+    )
+    return result
 
 
 def main(_):

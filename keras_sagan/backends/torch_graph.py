@@ -24,7 +24,11 @@ class GraphOfStep:
         self.tracing = False
 
     def run(self, parts, draws):
-        tensors, structure = _flatten((parts, draws))
+        structure = (parts, draws)
+        tensors = [  # Labels may be None.
+            x if x is None else torch.as_tensor(x)
+            for x in keras.tree.flatten(structure)
+        ]
         key = tuple(x if x is None else (x.shape, x.dtype) for x in tensors)
         if key not in self.graphs:
             self.graphs[key] = self._trace(tensors, structure)
@@ -79,12 +83,6 @@ def traced_value_and_gradients(loss_fn, variables, all_variables):
         if new is not old:
             variable.assign(new.detach())
     return {k: v.detach() for k, v in scalars.items()}, gradients
-
-
-def _flatten(structure):
-    """The tensors in a structure; labels may be None."""
-    leaves = keras.tree.flatten(structure)
-    return [x if x is None else torch.as_tensor(x) for x in leaves], structure
 
 
 def _without_detach(graph):

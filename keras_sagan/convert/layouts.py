@@ -103,6 +103,12 @@ _TORCH_AXES = {
 # `u` alone, and an iteration at every call: BigGAN-PyTorch's, which
 # mmgeneration's attention may have too.
 BY_CALL = (None, "u0", None)
+_TORCH_BATCH_NORM = {
+    "gain": "weight",
+    "offset": "bias",
+    "mean": "running_mean",
+    "variance": "running_var",
+}
 _TORCH_NORMALIZED = ("weight_orig", "weight_u", "weight_v")
 
 STUDIOGAN = Layout(
@@ -127,10 +133,7 @@ STUDIOGAN = Layout(
         "table_offset": "bias",
         "table_mean": "bn.running_mean",
         "table_variance": "bn.running_var",
-        "gain": "weight",
-        "offset": "bias",
-        "mean": "running_mean",
-        "variance": "running_var",
+        **_TORCH_BATCH_NORM,
     },
     stage=lambda side, i, block, attends: f"blocks.{i}.0",
     axes={**_TORCH_AXES, "table": axes.TABLE_AS_LINEAR},
@@ -175,10 +178,7 @@ MMGENERATION = Layout(
         "table_offset": "bias_embedding",
         "table_mean": "norm.running_mean",
         "table_variance": "norm.running_var",
-        "gain": "weight",
-        "offset": "bias",
-        "mean": "running_mean",
-        "variance": "running_var",
+        **_TORCH_BATCH_NORM,
     },
     stage=_mmgeneration_stage,
     axes=_TORCH_AXES,

@@ -89,13 +89,11 @@ def _split(tensors, layout, file_name):
             for side in ("generator", "discriminator")
         }
     tensors = _weights(tensors)
-    prefixes = {"generator.", "discriminator.", "generator_ema."}
-    if any(name.startswith(tuple(prefixes)) for name in tensors):
+    prefixes = ("generator.", "discriminator.", "generator_ema.")
+    if any(name.startswith(prefixes) for name in tensors):
         return {
-            side: _under(f"{prefix}.", tensors)
-            for side, prefix in zip(
-                SIDES, ("generator", "discriminator", "generator_ema")
-            )
+            side: _under(prefix, tensors)
+            for side, prefix in zip(SIDES, prefixes)
         }
     # One network: it is known by its first or last layer.
     first = layout.names["generator_rgb"]

@@ -8,7 +8,7 @@ from keras_sagan.convert.architecture import find_architecture
 from keras_sagan.convert.layouts import LAYOUTS
 from keras_sagan.convert.networks import SIDES
 from keras_sagan.convert.networks import read_networks
-from keras_sagan.convert.tensors import Normalized
+from keras_sagan.convert.tensors import Plain
 from keras_sagan.convert.tensors import Tensors
 from keras_sagan.convert.tensors import correspondences
 from keras_sagan.files import replacing
@@ -135,11 +135,15 @@ def save_weights(model, path, target="studiogan"):
         ) from None
     model.sync_variables()
     step = int(model.steps_trained.numpy())
-    for side, name in zip(SIDES, ("G", "D", "G_ema")):
-        state_dict = {
+    # All of them before the first is written.
+    state_dicts = [
+        {
             key: pytorch.tensor(x)
             for key, x in _state_dict(getattr(model, side), side, layout)
         }
+        for side in SIDES
+    ]
+    for state_dict, name in zip(state_dicts, ("G", "D", "G_ema")):
         content = {"state_dict": state_dict, "optimizer": {}, "step": step}
         content |= {"seed": 0, "run_name": "keras_sagan", "epoch": 0}
         content |= {"topk": 1, "aa_p": None, "best_step": step}
@@ -186,8 +190,7 @@ def _assign(model, networks, layout, path):
 def _state_dict(network, side, layout):
     side = side.removeprefix("averaged_")
     for entry in correspondences(network, side, layout):
-        normalized = isinstance(entry, Normalized)
-        if not normalized and "kernel" in entry.variable.path:
+        if isinstance(entry, Plain) and entry.axes is not None:
             raise ValueError(
                 "`model` must have spectral normalization wherever StudioGAN "
                 f"has it. Received: {entry.variable.path} without"

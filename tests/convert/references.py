@@ -180,8 +180,6 @@ class StudioGANStep:
 
 
 def biggan_pytorch(checkout):
-    import torch
-
     build = peer("biggan_pytorch").build
     networks = {}
     # At 32 its discriminator would attend after every block of 16 pixels.
@@ -233,7 +231,6 @@ def biggan_pytorch(checkout):
     steps(
         "biggan_pytorch", g, d, step, {"lr": 1e-4, **adam}, {"lr": 4e-4, **adam}
     )
-    del torch
 
 
 def steps(name, g, d, step, g_adam, d_adam):

@@ -157,5 +157,21 @@ def test_save_weights_needs_studiogans_network(tmp_path):
     with pytest.raises(ValueError, match="must have spectral normalization"):
         convert.save_weights(model, tmp_path)
     assert not list(pathlib.Path(tmp_path).iterdir())
+    tables = {"class_table_spectral_normalization": True}
+    for of_tables, of_discriminator in (({}, True), (tables, False)):
+        model = keras_sagan.SAGAN(
+            models.build_generator(
+                32, 5, latent_dim=4, base_channels=4, **of_tables
+            ),
+            models.build_discriminator(
+                32,
+                5,
+                base_channels=4,
+                spectral_normalization=of_discriminator,
+            ),
+        )
+        with pytest.raises(ValueError, match="must have spectral normal"):
+            convert.save_weights(model, tmp_path)
+        assert not list(pathlib.Path(tmp_path).iterdir())
     with pytest.raises(ValueError, match="`target` must be"):
         convert.save_weights(model, tmp_path, target="released")
