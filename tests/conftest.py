@@ -30,6 +30,15 @@ if keras.backend.backend() == "tensorflow":
     )
 
 
+def pytest_collection_modifyitems(config, items):
+    """Runs tests marked `no_backend` once, where tests start soonest."""
+    if keras.backend.backend() == "torch":
+        return
+    left_out = [i for i in items if i.get_closest_marker("no_backend")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [i for i in items if i not in left_out]
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
