@@ -5,12 +5,15 @@ import sys
 
 from absl import flags
 
+from keras_sagan.callbacks import TrainingFailed
 from keras_sagan.cli.parsing import HelpShown
 
 # One module each; it is imported when its verb is given.
 VERBS = {
     "convert": "weights of another implementation to a .keras file, or back",
+    "prepare": "images decoded and resized once, for training",
     "presets": "the recipes and what they are",
+    "train": "a SAGAN on your images",
 }
 USAGE = "\n".join(
     [
@@ -39,7 +42,7 @@ def main(arguments=None):
     except flags.Error as error:
         print(f"keras-sagan {verb}: {error}", file=sys.stderr)
         return 2
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, TrainingFailed) as error:
         print(f"keras-sagan {verb}: {error}", file=sys.stderr)
         return 1
     return 0
