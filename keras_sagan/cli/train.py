@@ -54,9 +54,11 @@ def main(arguments):
     for network in (recipe["generator"], recipe["discriminator"]):
         for key in ("resolution", "base_channels"):
             network[key] = values[key].value or network[key]
-    images.resolution = recipe["generator"]["resolution"]
-    source = data.prepare(images, out / f"images_{images.resolution}")
-    print_summary(source)
+    source = images
+    if isinstance(images, (data.ImageFolder, data.TfdsImages)):
+        images.resolution = recipe["generator"]["resolution"]
+        source = data.prepare(images, out / f"images_{images.resolution}")
+        print_summary(source)
     print(f"Chosen: {recipe['description']}; batches of {recipe['batch_size']}")
 
     def make_model():
