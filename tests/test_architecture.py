@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "losses": {"backends"},
     "models": {"backends", "callbacks", "layers", "losses"},
     "data": set(),
-    "visualization": {"files"},
+    "visualization": {"files", "metrics"},
     # Of convert, only the reading of files; inside a function.
     "metrics": {"backends", "convert", "files"},
     "callbacks": {"files", "metrics", "visualization"},

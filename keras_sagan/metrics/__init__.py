@@ -9,8 +9,8 @@ from keras_sagan.metrics.inception_weights import inception_tensors
 from keras_sagan.metrics.manifold import coverage
 from keras_sagan.metrics.manifold import density_coverage
 from keras_sagan.metrics.manifold import mean_class_distance
-from keras_sagan.metrics.manifold import nearest
 from keras_sagan.metrics.manifold import precision_recall
+from keras_sagan.metrics.neighbors import nearest_neighbors
 from keras_sagan.metrics.protocols import get_protocol
 from keras_sagan.metrics.reports import report
 from keras_sagan.metrics.scores import inception_score
@@ -32,7 +32,7 @@ __all__ = [
     "intra_fid",
     "kernel_distance",
     "mean_class_distance",
-    "nearest",
+    "nearest_neighbors",
     "precision_recall",
     "reference",
     "report",

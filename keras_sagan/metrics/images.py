@@ -55,9 +55,10 @@ class Images:
         """Yields uint8 images `(n, H, W, 3)` and labels `(n,)` or None."""
         indices = np.arange(len(self)) if indices is None else indices
         for begin in range(0, len(indices), batch_size):
-            yield self._take(indices[begin : begin + batch_size])
+            yield self.take(indices[begin : begin + batch_size])
 
-    def _take(self, indices):
+    def take(self, indices):
+        """Returns the images at these indices, and their labels or None."""
         labels = None if self.labels is None else self.labels[indices]
         if isinstance(self.images, np.ndarray):
             return self.images[indices], labels

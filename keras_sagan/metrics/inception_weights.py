@@ -112,11 +112,13 @@ def _sha256(file):
 
 def _converted(file):
     """Reads a checked `.pth`, and keeps it as `.npz`, with its own hash."""
+    converted = cache_folder() / f"inception-{SHA256[:8]}.npz"
+    if converted.exists():
+        return _read_converted(converted)
     # Inside: `convert` builds on models, and those on callbacks.
     from keras_sagan.convert.checkpoints import read_tensors
 
     tensors = read_tensors(file)
-    converted = cache_folder() / f"inception-{SHA256[:8]}.npz"
     try:
         with replacing(converted) as temporary:
             np.savez(temporary, **tensors)

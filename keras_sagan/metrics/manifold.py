@@ -112,22 +112,6 @@ def precision_recall(real, fake, nearest_k=3):
     return float(precise.mean()), float(recalled / len(real))
 
 
-def nearest(x, among, count=1):
-    """Returns the indices `(N, count)` of the nearest, the first one nearest.
-
-    Args:
-        x: Floats or uint8 `(N, ...)`, images or features.
-        among: Likewise `(M, ...)`, M at least `count`.
-        count: Positive integer.
-    """
-    x, among = _flatten("x", x), _flatten("among", among)
-    rows = [
-        np.argsort(distances, axis=1, kind="stable")[:, :count]
-        for _, distances in _in_blocks(x, among)
-    ]
-    return np.concatenate(rows)
-
-
 def _check_pair(real, fake, nearest_k):
     real, fake = _flatten("real", real), _flatten("fake", fake)
     if real.shape[1] != fake.shape[1] or not len(fake):
@@ -155,18 +139,18 @@ def _reach(x, nearest_k):
 
 def _in_blocks(a, b):
     """Yields squared distances of some rows of `a` to all of `b`."""
-    squares = _squares(b)
+    of_b = squares(b)
     for begin in progress(range(0, len(a), _BLOCK), "distances"):
         block = a[begin : begin + _BLOCK]
         # In place: a block of 50,000 columns is hundreds of megabytes.
         distances = block @ b.T
         distances *= -2
-        distances += squares
-        distances += _squares(block)[:, None]
+        distances += of_b
+        distances += squares(block)[:, None]
         yield begin, np.maximum(distances, 0.0, out=distances)
 
 
-def _squares(x):
+def squares(x):
     return np.einsum("ij,ij->i", x, x)
 
 
