@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_sagan.files import replacing
 
+_AT_ONCE = 1000
+
 
 class GaussianStatistics:
     """Mean and unbiased covariance of features, in float64.
@@ -31,15 +33,28 @@ class GaussianStatistics:
     """
 
     def __init__(self, made_from=None):
-        self.count = 0
-        self.mean = None  # (D,)
         self.made_from = made_from
+        self._count = 0
+        self._mean = None  # (D,)
         self._scatter = None  # Sum of (x - mean)(x - mean)^T, (D, D)
+        self._waiting = []  # Batches: many small ones cost far more.
         self._covariance = None  # Of a file, whose count may not be known.
+
+    @property
+    def count(self):
+        """How many features; 0 if a file does not say."""
+        return self._count + sum(len(x) for x in self._waiting)
+
+    @property
+    def mean(self):
+        """`(D,)`."""
+        self._take_in()
+        return self._mean
 
     @property
     def covariance(self):
         """Unbiased, `(D, D)`."""
+        self._take_in()
         if self._covariance is not None:
             return self._covariance
         if self.count < 2:
@@ -52,9 +67,15 @@ class GaussianStatistics:
     def update(self, features):
         """Takes in a batch of features, floats `(N, D)`."""
         features = check_features("features", features)
-        mean = features.mean(axis=0)
-        centred = features - mean
-        self._add(len(features), mean, centred.T @ centred)
+        mean = self._waiting[0] if self._waiting else self._mean
+        if mean is not None and features.shape[1] != mean.shape[-1]:
+            raise ValueError(
+                f"`features` must have {mean.shape[-1]} entries each, like "
+                f"those before. Received: {features.shape[1]}"
+            )
+        self._waiting.append(features)
+        if sum(len(x) for x in self._waiting) >= _AT_ONCE:
+            self._take_in()
 
     def merge(self, other):
         """Takes in what another one has gathered."""
@@ -63,26 +84,29 @@ class GaussianStatistics:
                 "`other` and this must know how many images they are of, to "
                 "be merged. Received: statistics of a file without a count"
             )
+        self._take_in()
+        other._take_in()
         if other.count:
-            self._add(other.count, other.mean, other._scatter)
+            self._add(other.count, other.mean, other._scatter.copy())
+
+    def _take_in(self):
+        if self._waiting:
+            features = np.concatenate(self._waiting)
+            self._waiting = []
+            mean = features.mean(axis=0)
+            features -= mean
+            self._add(len(features), mean, features.T @ features)
 
     def _add(self, count, mean, scatter):
-        if not self.count:
-            self.count, self.mean, self._scatter = count, mean, scatter
-            return
-        if mean.shape != self.mean.shape:
-            raise ValueError(
-                f"`features` must have {len(self.mean)} entries each, like "
-                f"those before. Received: {len(mean)}"
-            )
-        total = self.count + count
-        difference = mean - self.mean
-        self._scatter = self._scatter + scatter
-        self._scatter += np.outer(difference, difference) * (
-            self.count * count / total
-        )
-        self.mean = self.mean + difference * (count / total)
-        self.count = total
+        if self._count:
+            total = self._count + count
+            difference = mean - self._mean
+            scatter += self._scatter
+            weighted = difference * (self._count * count / total)
+            scatter += np.outer(weighted, difference)
+            mean = self._mean + difference * (count / total)
+            count = total
+        self._count, self._mean, self._scatter = count, mean, scatter
 
     def save(self, path):
         """Writes an `.npz` with `mu` and `sigma`, as other tools read it.
@@ -115,10 +139,10 @@ class GaussianStatistics:
                     f"Received: {path} with {', '.join(sorted(files))}"
                 )
             statistics = cls()
-            statistics.mean = np.float64(arrays["mu"])
+            statistics._mean = np.float64(arrays["mu"])
             covariance = np.float64(arrays["sigma"])
             if "count" in files:
-                statistics.count = int(arrays["count"])
+                statistics._count = int(arrays["count"])
             if "made_from" in files:
                 statistics.made_from = json.loads(str(arrays["made_from"]))
         d = statistics.mean.size
