@@ -85,8 +85,21 @@ def _trace_of_root(a, b):
 
 
 def _factor(covariance):
-    """Returns `A`, one row per direction in which anything varies."""
+    """Returns `A` with `S = A^T A`, of full rank.
+
+    By Cholesky's decomposition, a sixth of the work; where a pivot is no more
+    than rounding, by eigenvectors, one row for each direction in which
+    anything varies.
+    """
+    d = len(covariance)
+    rounding = np.finfo("float64").eps * d
+    try:
+        lower = np.linalg.cholesky(covariance)
+        pivots = np.diag(lower) ** 2
+        if pivots.min() > rounding * np.diag(covariance).max():
+            return lower.T
+    except np.linalg.LinAlgError:
+        pass
     values, vectors = np.linalg.eigh(covariance)
-    rounding = np.finfo("float64").eps * len(values) * abs(values).max()
-    kept = values > rounding
+    kept = values > rounding * abs(values).max()
     return np.sqrt(values[kept])[:, None] * vectors[:, kept].T
