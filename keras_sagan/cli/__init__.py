@@ -11,6 +11,7 @@ from keras_sagan.cli.parsing import HelpShown
 # One module each; it is imported when its verb is given.
 VERBS = {
     "convert": "weights of another implementation to a .keras file, or back",
+    "evaluate": "FID and other figures of a model or images against others",
     "prepare": "images decoded and resized once, for training",
     "presets": "the recipes and what they are",
     "train": "a SAGAN on your images",

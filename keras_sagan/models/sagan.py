@@ -506,6 +506,7 @@ class SAGAN(backends.Trainer, keras.Model):
         truncation=None,
         standing_statistics=None,
         batch_size=64,
+        quantize=True,
     ):
         """Generates images.
 
@@ -528,6 +529,7 @@ class SAGAN(backends.Trainer, keras.Model):
                 statistics of that many batches of fresh latents and labels,
                 on a copy. None: those moved during training.
             batch_size: Images per batch.
+            quantize: Whether to round to uint8; else floats in [-1, 1].
 
         Returns:
             A NumPy array, uint8, `(N, resolution, resolution, 3)`.
@@ -554,7 +556,9 @@ class SAGAN(backends.Trainer, keras.Model):
             generator = sampling.with_standing_statistics(
                 generator, standing_statistics, batch_size, self.num_classes
             )
-        return sampling.generate(generator, latents, labels, batch_size)
+        return sampling.generate(
+            generator, latents, labels, batch_size, quantize
+        )
 
     @classmethod
     def from_preset(cls, name, precision=None, **overrides):
