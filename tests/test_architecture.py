@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "losses": {"backends"},
     "models": {"backends", "callbacks", "layers", "losses"},
     "data": set(),
-    "visualization": {"files"},
+    "visualization": {"backends", "files", "layers"},
     "metrics": set(),
     "callbacks": {"visualization"},
     "convert": {"files", "layers", "models"},
