@@ -198,8 +198,8 @@ def with_blended_classes(generator, shares):
         gain, offset = (ops.convert_to_numpy(x) for x in class_tables(source))
         target.gain.assign(shares @ gain)
         target.offset.assign(shares @ offset)
-        target.moving_mean.assign(source.moving_mean)
-        target.moving_variance.assign(source.moving_variance)
+        for name in ("moving_mean", "moving_variance"):
+            getattr(target, name).assign(ops.copy(getattr(source, name)))
     return copy
 
 

@@ -10,23 +10,7 @@ from keras_sagan.layers import SelfAttention2D
 from keras_sagan.visualization.drawing import QUERY_COLORS
 from tests.conftest import array
 from tests.conftest import relative_error
-from tests.conftest import tiny_model
 from tests.conftest import tiny_networks
-
-
-@pytest.fixture(scope="module")
-def model():
-    keras.utils.set_random_seed(0)
-    model = tiny_model(compiled=False)
-    for i, network in enumerate(
-        (model.generator, model.averaged_generator, model.discriminator)
-    ):
-        attention = network.get_layer("attention_8")
-        attention.gamma.assign(0.5 + i)
-        for name in ("query", "key"):  # Untrained, the maps are all but flat.
-            kernel = getattr(attention, name).layer.kernel
-            kernel.assign(array(kernel) * 2)
-    return model
 
 
 def recomputed(attention, x, scores):

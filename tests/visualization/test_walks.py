@@ -4,19 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sagan import visualization
-from keras_sagan.layers import ConditionalBatchNorm
 from tests.conftest import tiny_model
-
-
-@pytest.fixture(scope="module")
-def model():
-    model = tiny_model(compiled=False)
-    rng = np.random.default_rng(0)
-    for layer in model.averaged_generator.layers:
-        if isinstance(layer, ConditionalBatchNorm):
-            layer.gain.assign(rng.normal(1, 0.5, layer.gain.shape))
-            layer.offset.assign(rng.normal(0, 0.5, layer.offset.shape))
-    return model
 
 
 @pytest.mark.no_backend
