@@ -2,7 +2,6 @@
 
 import io
 import json
-import pathlib
 import zipfile
 
 from keras_sagan.models.presets import PRESETS
@@ -44,16 +43,19 @@ def describe_file(path):
     import h5py
 
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             model = json.loads(archive.read(_CONFIG))
             metadata = json.loads(archive.read(_METADATA))
             member = archive.getinfo(_WEIGHTS)
             if model["registered_name"] != "keras_sagan>SAGAN":
                 raise KeyError("registered_name")
             networks = {name: model["config"][name] for name in _NETWORKS}
-            with _Part(path, archive, member) as file, h5py.File(file) as h5:
+            with h5py.File(_Part(file, archive, member)) as h5:
                 return _describe(networks, h5, metadata)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+    except FileNotFoundError:
+        raise
+    # Damaged files end in whatever the bytes lead zipfile and h5py to.
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise ValueError(
             "`path` must be a .keras file that `SAGAN.save` wrote. "
             f"Received: path={path}"
@@ -127,15 +129,14 @@ class _Part(io.RawIOBase):
     `zipfile` reads all that it passes over.
     """
 
-    def __init__(self, path, archive, member):
+    def __init__(self, file, archive, member):
         super().__init__()
+        self._file, self._start = file, 0
         if member.compress_type != zipfile.ZIP_STORED:
             self._file = io.BytesIO(archive.read(member))
-            self._start = 0
         else:
-            self._file = pathlib.Path(path).open("rb")
-            self._file.seek(member.header_offset + 26)
-            lengths = self._file.read(4)  # Of the name, and of what follows.
+            file.seek(member.header_offset + 26)
+            lengths = file.read(4)  # Of the name, and of what follows it.
             self._start = member.header_offset + 30
             self._start += int.from_bytes(lengths[:2], "little")
             self._start += int.from_bytes(lengths[2:], "little")
@@ -161,7 +162,3 @@ class _Part(io.RawIOBase):
         data = self._file.read(max(0, min(len(buffer), left)))
         buffer[: len(data)] = data
         return len(data)
-
-    def close(self):
-        self._file.close()
-        super().close()
