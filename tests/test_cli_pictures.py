@@ -30,7 +30,7 @@ def saved(tmp_path_factory):
         )
         model = tiny_model(compiled=False)
         norm = model.averaged_generator.get_layer("up_8_norm_1")
-        norm.offset.assign(np.random.default_rng(0).normal(size=(3, 8)))
+        norm.offset.assign(np.random.default_rng(0).normal(0, 9, (3, 8)))
         model.save(folder / "model.keras")
         tiny_model(None, compiled=False).save(folder / "plain.keras")
     (folder / "classes.json").write_text('["ant", "bee", "cat"]')
