@@ -11,12 +11,15 @@ from keras_sagan import visualization
 from keras_sagan.models.presets import get_preset
 from keras_sagan.models.presets import list_presets
 from keras_sagan.models.sagan import SAGAN
+from keras_sagan.recipes import choose_recipe
+from keras_sagan.runs import train
 from keras_sagan.version import __version__
 
 __all__ = [
     "SAGAN",
     "__version__",
     "callbacks",
+    "choose_recipe",
     "convert",
     "data",
     "get_preset",
@@ -25,5 +28,6 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "train",
     "visualization",
 ]

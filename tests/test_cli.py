@@ -1,9 +1,11 @@
 """keras-sagan VERB: what it prints and how it ends."""
 
 import keras
+import numpy as np
 import pytest
 
 from keras_sagan import cli
+from keras_sagan import data
 from tests.convert.test_sources import load
 
 
@@ -38,6 +40,13 @@ def test_converts_to_a_keras_file(tmp_path, capsys):
             2,
             "must end in .keras",
         ),
+        (["prepare", "--help"], 0, "--resolution"),
+        (["prepare", "x"], 2, "give --out"),
+        (["prepare", "x", "--out=y", "--resolution=4"], 2, "resolution"),
+        (["prepare", "nowhere", "--out=y"], 1, "which is none of these"),
+        (["train", "--help"], 0, "IMAGES"),
+        (["train"], 2, "takes IMAGES; received none"),
+        (["train", "nowhere"], 1, "which is none of these"),
         (
             ["convert", "none.pth", "--source=studiogan", "--out=y.keras"],
             1,
@@ -53,3 +62,23 @@ def test_help_and_errors(arguments, status, message, capsys):
     assert "Traceback" not in text
     if status == 1:
         assert text.count("\n") == 1
+
+
+def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
+    images, labels = data.load_digits(16)
+    path = tmp_path / "digits.npz"
+    np.savez(path, images=images[:40], labels=labels[:40])
+    out = tmp_path / "prepared"
+    arguments = ["prepare", str(path), f"--out={out}", "--resolution=16"]
+    assert cli.main(arguments) == 0
+    assert "40 images of 10 classes at 16 pixels" in capsys.readouterr().out
+    run = tmp_path / "run"
+    flags = [f"--out={run}", "--resolution=16", "--base_channels=1"]
+    assert cli.main(["train", str(out), "--steps=2", *flags]) == 0
+    assert "Chosen: 40 images of 10 classes" in capsys.readouterr().out
+    assert int(keras.saving.load_model(run / "model.keras").steps_trained) == 2
+    # It goes on, with the same recipe; with another it says what differs.
+    assert cli.main(["train", str(out), "--steps=3", *flags]) == 0
+    assert "Going on from step 2" in capsys.readouterr().out
+    assert cli.main(["train", str(out), *flags, "--seed=1"]) == 1
+    assert "seed=0, now 1" in capsys.readouterr().err

@@ -6,7 +6,8 @@ The module of the chosen backend supplies
   `sync_variables()`, `set_jit_compile(jit_compile)`, and `train_step` and
   `test_step` in the shape that the Keras trainer of that backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
-  fastest there, and `tanh` in the precision of its input.
+  fastest there, and `tanh` in the precision of its input;
+- `has_accelerator`, whether it computes on something else than a CPU.
 """
 
 import keras
@@ -31,6 +32,7 @@ attend = _backend.attend
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
 divide_by_norm = _backend.divide_by_norm
+has_accelerator = _backend.has_accelerator
 max_pool = _backend.max_pool
 move_average = _backend.move_average
 normalize = _backend.normalize

@@ -183,3 +183,7 @@ def move_average(averages, variables, momentum):
 
 
 tanh = jnp.tanh
+
+
+def has_accelerator():
+    return jax.default_backend() != "cpu"

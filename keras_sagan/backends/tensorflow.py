@@ -164,3 +164,7 @@ def move_average(averages, variables, momentum):
 
 
 tanh = tf.tanh
+
+
+def has_accelerator():
+    return bool(tf.config.list_physical_devices("GPU"))

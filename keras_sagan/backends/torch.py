@@ -188,3 +188,7 @@ def move_average(averages, variables, momentum):
 
 
 tanh = torch.tanh
+
+
+def has_accelerator():
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

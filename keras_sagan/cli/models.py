@@ -7,16 +7,28 @@ from absl import flags
 
 
 def find_model(name):
-    """Returns the `.keras` file of a path: itself, or a folder's model."""
+    """Returns the `.keras` file of a path: itself, or a folder's model.
+
+    A run that has not ended has checkpoints instead: the last one.
+    """
     path = pathlib.Path(name)
     if path.is_dir():
+        checkpoints = path.glob("checkpoints/step_*.keras")
+        last = max(checkpoints, key=lambda x: (len(x.stem), x), default=None)
         path = path / "model.keras"
+        path = path if path.exists() or last is None else last
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
-            f"MODEL must be a .keras file, or a folder with model.keras. "
-            f"Received: {name}"
+            "MODEL must be a .keras file, or a folder with model.keras or "
+            f"checkpoints. Received: {name}"
         )
     return path
+
+
+def folder_of(path):
+    """Returns where what belongs to a model lies: its run's folder."""
+    folder = path.parent
+    return folder.parent if folder.name == "checkpoints" else folder
 
 
 def load_model(name):
@@ -33,7 +45,7 @@ def load_model(name):
 
 def class_names(path, num_classes):
     """Returns the names in `classes.json` beside a model, or None."""
-    file = path.parent / "classes.json"
+    file = folder_of(path) / "classes.json"
     if num_classes is None or not file.exists():
         return None
     names = json.loads(file.read_text())

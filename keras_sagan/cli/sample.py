@@ -4,8 +4,8 @@ keras-sagan sample MODEL --classes=3,cat --out=samples.png
 keras-sagan sample MODEL --count=100 --out=FOLDER
 keras-sagan sample MODEL --truncation=0.5,1,none --out=sweep.png
 
-MODEL is a .keras file, or a folder with model.keras. Classes go by number, or
-by name where a classes.json, a list of names, lies beside the model.
+MODEL is a .keras file, or the folder of a run. Classes go by number, or by
+name where a classes.json, a list of names, lies beside the model.
 """
 
 import pathlib

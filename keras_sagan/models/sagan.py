@@ -8,6 +8,7 @@ from keras_sagan import backends
 from keras_sagan.backends.optimizer_pair import OptimizerPair
 from keras_sagan.backends.precision import dtype_policy
 from keras_sagan.callbacks.watch import Watch
+from keras_sagan.layers import DiffAugment
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.losses import discriminator_hinge_loss
@@ -41,9 +42,10 @@ class SAGAN(backends.Trainer, keras.Model):
     real images only.
 
     Logs of `fit`: `discriminator_loss`, `generator_loss`, `real_logits` and
-    `fake_logits` (means of D over the epoch), the `gamma` of each attention
-    layer, `images_per_second`, and at the end of an epoch `largest_sigma`,
-    the largest spectral norm of a kernel.
+    `fake_logits` (means of D over the epoch), `discriminator_gradient_norm`
+    and `generator_gradient_norm`, the `gamma` of each attention layer,
+    `images_per_second`, and at the end of an epoch `largest_sigma`, the
+    largest spectral norm of a kernel.
 
     Args:
         generator: A `keras.Model` from `[latents, labels]`, or latents alone,
@@ -58,6 +60,9 @@ class SAGAN(backends.Trainer, keras.Model):
             per step.
         ema_start_step: Non-negative integer; in the steps before it the
             averaged generator is a copy.
+        augmentation: What the discriminator's images go through, a policy of
+            `keras_sagan.layers.DiffAugment` such as `("color", "translation",
+            "cutout")`: for data of few images. None: nothing.
         seed: Integer, from which latents and labels of training are drawn, or
             None for one drawn at random.
         **kwargs: Base model arguments.
@@ -89,6 +94,7 @@ class SAGAN(backends.Trainer, keras.Model):
         gradient_accumulation_steps=1,
         ema_momentum=0.9999,
         ema_start_step=2000,
+        augmentation=None,
         seed=None,
         **kwargs,
     ):
@@ -106,6 +112,11 @@ class SAGAN(backends.Trainer, keras.Model):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.ema_momentum = ema_momentum
         self.ema_start_step = ema_start_step
+        self.augmentation = augmentation and tuple(augmentation)
+        self.augment = None
+        if augmentation:
+            self.augment = DiffAugment(augmentation, seed=0, dtype="float32")
+            self.augment.build(discriminator.inputs[0].shape)
         self.seed = seed
         self.averaged_generator = sampling.copy_of(generator)
         self.averaged_generator.trainable = False
@@ -128,6 +139,8 @@ class SAGAN(backends.Trainer, keras.Model):
                 "generator_loss",
                 "real_logits",
                 "fake_logits",
+                "discriminator_gradient_norm",
+                "generator_gradient_norm",
             )
         }
         self.built = True
@@ -163,23 +176,30 @@ class SAGAN(backends.Trainer, keras.Model):
     def prepare(self, data):
         """Returns the parts of a batch, and what is drawn for the step.
 
-        The latents and labels of each part's fakes, then those of the
-        generator's update.
+        The latents, labels and augmentation of each part's fakes, then those
+        of the generator's update.
         """
         parts = self._split(data)
-        seen = [*parts, *parts[: self.gradient_accumulation_steps]]
-        return parts, [self._draw(images) for images, _ in seen]
+        draws = [
+            # The discriminator sees as many images again, the real ones.
+            (*self._draw(images), self._draw_augmentation(images, 2))
+            for images, _ in parts
+        ] + [
+            (*self._draw(images), self._draw_augmentation(images, 1))
+            for images, _ in parts[: self.gradient_accumulation_steps]
+        ]
+        return parts, draws
 
     def learn(self, parts, draws):
         """Updates both networks and the average, and returns the logs."""
         a = self.gradient_accumulation_steps
         for i in range(0, len(parts), a):
             batches = []
-            for (images, labels), (latents, fake_labels) in zip(
+            for (images, labels), (latents, fake_labels, u) in zip(
                 parts[i : i + a], draws[i : i + a]
             ):
                 fakes = self._call(self.generator, latents, fake_labels)
-                batches.append((images, labels, fakes, fake_labels))
+                batches.append((images, labels, fakes, fake_labels, u))
             self._minimize(
                 self._discriminator_loss,
                 batches,
@@ -196,11 +216,12 @@ class SAGAN(backends.Trainer, keras.Model):
         self.steps_trained.assign_add(1)
         return self._logs()
 
-    def _discriminator_loss(self, images, labels, fakes, fake_labels):
+    def _discriminator_loss(self, images, labels, fakes, fake_labels, u=None):
         # Real and fake in one pass: there is no batch norm to mix them.
+        images = ops.concatenate([images, ops.stop_gradient(fakes)])
         logits = self._call(
             self.discriminator,
-            ops.concatenate([images, ops.stop_gradient(fakes)]),
+            self._augmented(images, u),
             None if labels is None else ops.concatenate([labels, fake_labels]),
         )
         real_logits, fake_logits = ops.split(logits, 2)
@@ -212,10 +233,14 @@ class SAGAN(backends.Trainer, keras.Model):
             "fake_logits": mean_logit(fake_logits),
         }
 
-    def _generator_loss(self, latents, labels):
+    def _generator_loss(self, latents, labels, u=None):
         fakes = self._call(self.generator, latents, labels)
+        fakes = self._augmented(fakes, u)
         logits = self._call(self.discriminator, fakes, labels)
         return {"generator_loss": generator_hinge_loss(logits)}
+
+    def _augmented(self, images, u):
+        return images if u is None else self.augment(images, draws=u)
 
     def _minimize(self, loss_fn, batches, network, optimizer):
         """Updates a network with its mean gradient over the batches.
@@ -235,6 +260,9 @@ class SAGAN(backends.Trainer, keras.Model):
             )
         if len(batches) > 1:
             total = [gradient / len(batches) for gradient in total]
+        name = "generator" if network is self.generator else "discriminator"
+        squares = [ops.sum(ops.square(gradient)) for gradient in total]
+        self._update_means({f"{name}_gradient_norm": ops.sqrt(sum(squares))})
         optimizer.apply(total, variables)
 
     def _move_average(self):
@@ -263,6 +291,12 @@ class SAGAN(backends.Trainer, keras.Model):
     def _draw(self, images):
         """Draws latents and labels, as many as there are images."""
         return self._draw_with(self.seed_generator, ops.shape(images)[0])
+
+    def _draw_augmentation(self, images, times):
+        if self.augment is None:
+            return None
+        n = times * ops.shape(images)[0]
+        return self.augment.draw(n, self.seed_generator)
 
     def _draw_with(self, seed_generator, n):
         latents = keras.random.normal((n, self.latent_dim), seed=seed_generator)
@@ -337,7 +371,7 @@ class SAGAN(backends.Trainer, keras.Model):
             "fake_logits": mean_logit(fake_logits),
         }
         self._update_means(scalars)
-        return {mean.name: mean.result() for mean in self.means.values()}
+        return {name: self.means[name].result() for name in scalars}
 
     # What users call.
 
@@ -409,10 +443,10 @@ class SAGAN(backends.Trainer, keras.Model):
         """Trains on images and labels; arguments as in `keras.Model.fit`.
 
         Args:
-            x: Images in [-1, 1], `(N, resolution, resolution, 3)`, or a
-                dataset of batches `(images, labels)`: a `tf.data.Dataset`, a
-                `keras.utils.PyDataset`, a PyTorch `DataLoader`, a generator.
-                Without classes, of images alone.
+            x: Images, `(N, resolution, resolution, 3)`, floats in [-1, 1] or
+                uint8, or a dataset of batches `(images, labels)`: a
+                `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch
+                `DataLoader`, a generator. Without classes, of images alone.
             y: Integer labels `(N,)`, if `x` is an array of images.
             batch_size: Images per batch, if `x` is an array.
             epochs: Passes over the data.
@@ -570,7 +604,8 @@ class SAGAN(backends.Trainer, keras.Model):
         A preset carries a recipe, not weights: the networks are new.
 
         Args:
-            name: One of `keras_sagan.list_presets()`.
+            name: One of `keras_sagan.list_presets()`, or a dict such as
+                `keras_sagan.get_preset` returns, changed at will.
             precision: `"float32"`, or `"mixed_bfloat16"`: convolutions and
                 products in bfloat16, while the weights, spectral norms,
                 moments, softmax, images, logits and losses stay in float32.
@@ -588,7 +623,7 @@ class SAGAN(backends.Trainer, keras.Model):
         >>> model.resolution
         16
         """
-        preset = presets.get_preset(name)
+        preset = name if isinstance(name, dict) else presets.get_preset(name)
         checks.check_precision(precision)
         with dtype_policy(precision):
             model = cls(
@@ -623,6 +658,7 @@ class SAGAN(backends.Trainer, keras.Model):
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
             "ema_momentum": self.ema_momentum,
             "ema_start_step": self.ema_start_step,
+            "augmentation": self.augmentation,
             "seed": self.seed,
         }
 
@@ -654,6 +690,9 @@ class SAGAN(backends.Trainer, keras.Model):
 def _unpack(data):
     """Returns the images and labels, or None, that `fit` yields."""
     images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        # Here, not on the host: a quarter of the bytes travel.
+        images = ops.cast(images, keras.config.floatx()) / 127.5 - 1.0
     return images, None if labels is None else ops.cast(labels, "int32")
 
 
