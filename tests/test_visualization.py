@@ -65,5 +65,5 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 
 def test_sample_grid_refuses_bad_arguments(tmp_path):
-    with pytest.raises(ValueError, match="must be positive integers"):
+    with pytest.raises(ValueError, match="must be a positive integer"):
         callbacks.SampleGrid(tmp_path, every=0)
