@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "losses": {"backends"},
     "models": {"backends", "callbacks", "layers", "losses"},
     "data": {"files"},
-    "visualization": {"files", "metrics"},
+    "visualization": {"backends", "files", "layers", "metrics"},
     # Of convert, only the reading of files; inside a function.
     "metrics": {"backends", "convert", "files"},
     "callbacks": {"files", "metrics", "visualization"},

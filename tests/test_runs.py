@@ -17,6 +17,7 @@ import pytest
 import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
+from keras_sagan.callbacks.json_logger import read_lines
 from tests.conftest import same
 from tests.conftest import tiny_model
 from tests.conftest import values
@@ -47,13 +48,14 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
     )
     assert int(model.steps_trained) == 5
     assert json.loads((tmp_path / "classes.json").read_text()) == names
-    assert [
-        line["step"] for line in callbacks.read_log(tmp_path / "log.jsonl")
-    ] == [3, 5]
+    assert [line["step"] for line in read_lines(tmp_path / "log.jsonl")] == [
+        3,
+        5,
+    ]
     model = train(tmp_path, 8, digits_like, settings={"width": 2})
     assert int(model.steps_trained) == 8
     assert "Going on from step 5" in capsys.readouterr().out
-    lines = callbacks.read_log(tmp_path / "log.jsonl")
+    lines = read_lines(tmp_path / "log.jsonl")
     assert [line["step"] for line in lines] == [3, 5, 8]
     assert {"discriminator_loss", "largest_sigma", "time"} <= set(lines[0])
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")}
@@ -197,7 +199,7 @@ def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
         callbacks=[callbacks.TensorBoardLogger(tmp_path)],
     )
     events = event_accumulator.EventAccumulator(str(tmp_path)).Reload()
-    lines = callbacks.read_log(tmp_path / "log.jsonl")
+    lines = read_lines(tmp_path / "log.jsonl")
     scalars = events.Scalars("discriminator_loss")
     assert [s.step for s in scalars] == [3, 6]
     np.testing.assert_allclose(

@@ -5,7 +5,6 @@ from keras_sagan.callbacks.evaluation import Evaluation
 from keras_sagan.callbacks.guard import Guard
 from keras_sagan.callbacks.guard import TrainingFailed
 from keras_sagan.callbacks.json_logger import JSONLogger
-from keras_sagan.callbacks.json_logger import read_log
 from keras_sagan.callbacks.progress_bar import ProgressBar
 from keras_sagan.callbacks.sample_grid import SampleGrid
 from keras_sagan.callbacks.tensor_board import TensorBoardLogger
@@ -19,5 +18,4 @@ __all__ = [
     "SampleGrid",
     "TensorBoardLogger",
     "TrainingFailed",
-    "read_log",
 ]

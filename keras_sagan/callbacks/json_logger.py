@@ -30,7 +30,7 @@ class JSONLogger(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         step = int(self.model.steps_trained)
-        lines = [line for line in read_log(self.path) if line["step"] <= step]
+        lines = [line for line in read_lines(self.path) if line["step"] <= step]
         with replacing(self.path) as temporary:
             temporary.write_text("".join(map(_to_line, lines)))
 
@@ -44,7 +44,7 @@ class JSONLogger(keras.callbacks.Callback):
             file.write(_to_line(line))
 
 
-def read_log(path):
+def read_lines(path):
     """Reads a file of `JSONLogger`: a list of dicts, one for each line.
 
     A last line that a killed process did not finish is left out.

@@ -10,11 +10,17 @@ from keras_sagan.cli.parsing import HelpShown
 
 # One module each; it is imported when its verb is given.
 VERBS = {
+    "attention": "where a model looks, as figures",
     "convert": "weights of another implementation to a .keras file, or back",
+    "curves": "curves of a training run, from its log",
     "evaluate": "FID and other figures of a model or images against others",
+    "film": "a film of a training run, from its grids",
+    "info": "what is in a saved model",
     "prepare": "images decoded and resized once, for training",
     "presets": "the recipes and what they are",
+    "sample": "images of a model, a grid or a file each",
     "train": "a SAGAN on your images",
+    "walk": "from image to image, as a film or a strip",
 }
 USAGE = "\n".join(
     [
