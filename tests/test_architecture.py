@@ -97,20 +97,17 @@ def run(code, **env):
 def test_import_adds_no_backend_and_little_time():
     code = """
 import sys, time
-import keras
-before = set(sys.modules)
 start = time.perf_counter()
+import keras
+before, middle = set(sys.modules), time.perf_counter()
 import keras_sagan
-print(time.perf_counter() - start)
-print([m for m in ("tensorflow", "jax", "torch", "PIL", "sklearn",
-                   "matplotlib") if m in set(sys.modules) - before])
+print((time.perf_counter() - middle) / (middle - start))
+print([m for m in ("tensorflow", "jax", "torch", "PIL", "sklearn", "gradio",
+                   "matplotlib", "onnx") if m in set(sys.modules) - before])
 """
-    seconds = []
-    for _ in range(2):
-        lines = run(code).stdout.split("\n")
-        seconds.append(float(lines[0]))
-        assert lines[1] == "[]"
-    assert min(seconds) < 0.2
+    lines = run(code).stdout.split("\n")
+    assert lines[1] == "[]"
+    assert float(lines[0]) < 0.25  # Of the time of `import keras`.
 
 
 def test_refuses_another_backend():
