@@ -29,7 +29,8 @@ def choose_recipe(source, accelerated=None):
         ValueError: If there are fewer than 16 images.
 
     Example:
-    >>> source = keras_sagan.data.open_source("photographs", 64)
+    >>> pixels = np.zeros((40, 64, 64, 3), "uint8")
+    >>> source = keras_sagan.data.ArrayImages(pixels)
     >>> recipe = keras_sagan.choose_recipe(source, accelerated=False)
     >>> recipe["generator"]["resolution"], recipe["batch_size"]
     (64, 32)

@@ -1,6 +1,7 @@
 """Callbacks for `SAGAN.fit`."""
 
 from keras_sagan.callbacks.checkpoint import Checkpoint
+from keras_sagan.callbacks.evaluation import Evaluation
 from keras_sagan.callbacks.guard import Guard
 from keras_sagan.callbacks.guard import TrainingFailed
 from keras_sagan.callbacks.json_logger import JSONLogger
@@ -11,6 +12,7 @@ from keras_sagan.callbacks.tensor_board import TensorBoardLogger
 
 __all__ = [
     "Checkpoint",
+    "Evaluation",
     "Guard",
     "JSONLogger",
     "ProgressBar",

@@ -13,6 +13,7 @@ VERBS = {
     "attention": "where a model looks, as figures",
     "convert": "weights of another implementation to a .keras file, or back",
     "curves": "curves of a training run, from its log",
+    "evaluate": "FID and other figures of a model or images against others",
     "film": "a film of a training run, from its grids",
     "info": "what is in a saved model",
     "prepare": "images decoded and resized once, for training",

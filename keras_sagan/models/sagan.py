@@ -507,6 +507,7 @@ class SAGAN(backends.Trainer, keras.Model):
         truncation=None,
         standing_statistics=None,
         batch_size=64,
+        quantize=True,
     ):
         """Generates images.
 
@@ -531,6 +532,7 @@ class SAGAN(backends.Trainer, keras.Model):
                 statistics of that many batches of fresh latents and labels,
                 on a copy. None: those moved during training.
             batch_size: Images per batch.
+            quantize: Whether to round to uint8; else floats in [-1, 1].
 
         Returns:
             A NumPy array, uint8, `(N, resolution, resolution, 3)`.
@@ -554,7 +556,9 @@ class SAGAN(backends.Trainer, keras.Model):
         if labels is not None and labels.ndim == 2:
             generator = sampling.with_blended_classes(generator, labels)
             labels = np.arange(len(labels), dtype="int32")
-        return sampling.generate(generator, latents, labels, batch_size)
+        return sampling.generate(
+            generator, latents, labels, batch_size, quantize
+        )
 
     def draw_inputs(
         self,

@@ -401,7 +401,7 @@ def test_callbacks_run(digits_like, tmp_path):
             keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras"),
             keras.callbacks.CSVLogger(tmp_path / "log.csv"),
             keras.callbacks.TerminateOnNaN(),
-            keras_sagan.callbacks.SampleGrid(tmp_path, columns=2),
+            keras_sagan.callbacks.SampleGrid(tmp_path, every=4, columns=2),
         ],
         epochs=2,
     )
