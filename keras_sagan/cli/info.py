@@ -37,7 +37,7 @@ def main(arguments):
         f"{x['network']} at {x['size']}x{x['size']}, gamma {x['gamma']:+.4f}"
         for x in about["attention"]
     ] or ["none"]
-    lines["metrics"] = _numbers(_read_metrics(path)) or ["not beside it"]
+    lines["metrics"] = _read_metrics(path) or ["not beside it"]
     if log := _read_log(path):
         lines["last logged"] = _numbers(log)
     lines["saved"] = f"{about['saved']}, Keras {about['keras_version']}"
@@ -55,15 +55,23 @@ def _classes(about, names):
 
 
 def _read_metrics(path):
-    """From metrics.json, or the metrics in the config.json of a preset."""
+    """From metrics.json, or the metrics in the config.json of a preset.
+
+    What `evaluate --out` wrote is said as `evaluate` says it.
+    """
+    from keras_sagan.metrics import report
+
     for file, inside in (("metrics.json", None), ("config.json", "metrics")):
         file = folder_of(path) / file
         if file.exists():
             metrics = json.loads(file.read_text())
             metrics = metrics.get(inside) if inside else metrics
             if metrics:
-                return metrics
-    return {}
+                try:
+                    return report(metrics).splitlines()
+                except (KeyError, TypeError):  # Of another make.
+                    return _numbers(metrics)
+    return []
 
 
 def _read_log(path):
