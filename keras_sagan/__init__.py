@@ -3,6 +3,7 @@
 from keras_sagan import callbacks
 from keras_sagan import convert
 from keras_sagan import data
+from keras_sagan import export
 from keras_sagan import layers
 from keras_sagan import losses
 from keras_sagan import metrics
@@ -19,6 +20,7 @@ __all__ = [
     "callbacks",
     "convert",
     "data",
+    "export",
     "get_preset",
     "layers",
     "list_presets",

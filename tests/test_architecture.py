@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "callbacks": {"visualization"},
     "convert": {"files", "layers", "models"},
+    "export": {"files", "layers", "models", "version"},
     "files": set(),
 }
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
@@ -132,6 +133,7 @@ def test_public_names_are_there():
         keras_sagan.models,
         keras_sagan.callbacks,
         keras_sagan.data,
+        keras_sagan.export,
         keras_sagan.metrics,
         keras_sagan.visualization,
     ):
