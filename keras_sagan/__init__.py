@@ -12,6 +12,7 @@ from keras_sagan import visualization
 from keras_sagan.models.presets import get_preset
 from keras_sagan.models.presets import list_presets
 from keras_sagan.models.sagan import SAGAN
+from keras_sagan.models.sharing import upload_preset
 from keras_sagan.version import __version__
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "upload_preset",
     "visualization",
 ]

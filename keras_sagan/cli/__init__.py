@@ -10,6 +10,7 @@ from keras_sagan.cli.parsing import HelpShown
 # One module each; it is imported when its verb is given.
 VERBS = {
     "convert": "weights of another implementation to a .keras file, or back",
+    "export": "the generator as ONNX, SavedModel, .keras or safetensors",
     "presets": "the recipes and what they are",
 }
 USAGE = "\n".join(

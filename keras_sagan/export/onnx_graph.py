@@ -39,12 +39,8 @@ class Graph:
         return output
 
     def constant(self, value, dtype="float32"):
-        """Adds an array, and returns its name; equal small ones are shared."""
+        """Adds an array, and returns its name."""
         value = np.ascontiguousarray(value, dtype)
-        for name, other in self.constants.items():
-            if other.dtype == dtype and value.size < 8:
-                if np.array_equal(value, other):
-                    return name
         name = f"constant_{len(self.constants)}"
         self.constants[name] = value
         return name
@@ -105,7 +101,9 @@ def _batch_norm(graph, layer, x, labels=None):
     gain /= np.sqrt(variance + layer.epsilon)
     offset -= mean * gain
     if labels is None:
-        gain, offset = (graph.constant(t[:, None, None]) for t in (gain, offset))
+        gain, offset = (
+            graph.constant(t[:, None, None]) for t in (gain, offset)
+        )
     else:
         gain, offset = (
             graph.node(
@@ -123,20 +121,20 @@ def _attention(graph, layer, x):
     _, height, width, _ = layer.input.shape
 
     flat = graph.constant([0, 0, -1], "int64")
-    pool = {"kernel_shape": [layer.pool_size] * 2}
-    pool["strides"] = pool["kernel_shape"]
     f, g, h = (graph.conv(x, y) for y in (layer.query, layer.key, layer.value))
     if layer.pool_size > 1:
-        g, h = graph.node("MaxPool", g, **pool), graph.node("MaxPool", h, **pool)
+        pool = [layer.pool_size] * 2
+        g, h = (
+            graph.node("MaxPool", y, kernel_shape=pool, strides=pool)
+            for y in (g, h)
+        )
     # (B, D, N), (B, D, M), (B, C', M)
     f, g, h = (graph.node("Reshape", y, flat) for y in (f, g, h))
     f = graph.node("Transpose", f, perm=[0, 2, 1])  # (B, N, D)
     beta = graph.node("Softmax", graph.node("MatMul", f, g), axis=-1)
     beta = graph.node("Transpose", beta, perm=[0, 2, 1])  # (B, M, N)
     o = graph.node("MatMul", h, beta)  # (B, C', N)
-    o = graph.node(
-        "Reshape", o, graph.constant([0, 0, height, width], "int64")
-    )
+    o = graph.node("Reshape", o, graph.constant([0, 0, height, width], "int64"))
     if layer.output_projection:
         o = graph.conv(o, layer.projection)  # (B, C, H, W)
     gamma = graph.constant(array(layer.gamma))
