@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "visualization",
     },
     "data": set(),
-    "visualization": {"files"},
+    "visualization": {"backends", "files", "layers"},
     "metrics": set(),
     "callbacks": {"visualization"},
     "convert": {"files", "layers", "models"},

@@ -48,7 +48,7 @@ def test_curves(tmp_path):
     visualization.training_curves(history, path, steps_per_epoch=10)
     assert Image.open(path).size[0] == 1200
     with pytest.raises(ValueError, match=r"must hold what `SAGAN\.fit` logs"):
-        visualization.training_curves({"accuracy": [1]}, path)
+        visualization.training_curves({"generator_loss": []}, path)
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

@@ -1,6 +1,7 @@
 """SAGAN: the two networks, and the algorithm that trains them."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_sagan import backends
@@ -482,7 +483,9 @@ class SAGAN(backends.Trainer, keras.Model):
 
         Args:
             labels: Integer, or integers `(N,)`; one is repeated. None: drawn
-                uniformly. None too for a model without classes.
+                uniformly. None too for a model without classes. Or floats
+                `(N, num_classes)`: each image has the gains and offsets of
+                the classes in these shares, rows summing to 1, on a copy.
             num_images: Positive integer; that of `labels` or `latents`, or
                 one, if None.
             seed: Integer, or None for images that differ at each call.
@@ -503,14 +506,8 @@ class SAGAN(backends.Trainer, keras.Model):
             ValueError: If an argument is out of range or does not fit.
         """
         self.sync_variables()
-        latents, labels = sampling.prepare_inputs(
-            labels,
-            num_images,
-            seed,
-            latents,
-            truncation,
-            self.latent_dim,
-            self.num_classes,
+        latents, labels = self.draw_inputs(
+            labels, num_images, seed, latents, truncation
         )
         checks.check_positive_integer("batch_size", batch_size)
         generator = self.averaged_generator if ema else self.generator
@@ -521,7 +518,51 @@ class SAGAN(backends.Trainer, keras.Model):
             generator = sampling.with_standing_statistics(
                 generator, standing_statistics, batch_size, self.num_classes
             )
+        if labels is not None and labels.ndim == 2:
+            generator = sampling.with_blended_classes(generator, labels)
+            labels = np.arange(len(labels), dtype="int32")
         return sampling.generate(generator, latents, labels, batch_size)
+
+    def draw_inputs(
+        self,
+        labels=None,
+        num_images=None,
+        seed=None,
+        latents=None,
+        truncation=None,
+    ):
+        """Returns the latents and labels that `generate` makes images of.
+
+        Args:
+            labels: As in `generate`.
+            num_images: As in `generate`.
+            seed: As in `generate`.
+            latents: As in `generate`.
+            truncation: As in `generate`.
+
+        Returns:
+            `(latents, labels)`, NumPy arrays: floats `(N, latent_dim)`; int32
+            `(N,)`, or floats `(N, num_classes)` if such weights were given,
+            or None for a model without classes.
+
+        Raises:
+            ValueError: If an argument is out of range or does not fit.
+
+        Example:
+        >>> model = keras_sagan.SAGAN.from_preset("digits")
+        >>> latents, labels = model.draw_inputs(labels=7, num_images=2, seed=0)
+        >>> latents.shape, labels.tolist()
+        ((2, 128), [7, 7])
+        """
+        return sampling.prepare_inputs(
+            labels,
+            num_images,
+            seed,
+            latents,
+            truncation,
+            self.latent_dim,
+            self.num_classes,
+        )
 
     @classmethod
     def from_preset(cls, name, precision=None, **overrides):

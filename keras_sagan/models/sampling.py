@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_sagan.layers import BatchNorm
+from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.models import checks
 
@@ -25,7 +26,7 @@ def copy_values(source, target):
 def prepare_inputs(
     labels, num_images, seed, latents, truncation, latent_dim, num_classes
 ):
-    """Checks or draws latents `(N, latent_dim)` and labels `(N,)`."""
+    """Checks or draws latents `(N, latent_dim)` and labels, see `generate`."""
     if latents is not None:
         latents = np.asarray(latents, dtype=keras.config.floatx())
         if latents.ndim != 2 or latents.shape[1] != latent_dim:
@@ -73,6 +74,8 @@ def _prepare_labels(labels, n, num_classes, rng):
     if labels is None:
         return rng.integers(num_classes, size=n, dtype="int32")
     labels = np.asarray(labels)
+    if labels.ndim == 2 and np.issubdtype(labels.dtype, np.floating):
+        return _prepare_shares(labels, num_classes)
     if labels.ndim > 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             "`labels` must be an integer or integers of shape (N,). Received: "
@@ -85,6 +88,16 @@ def _prepare_labels(labels, n, num_classes, rng):
             f"SAGAN. Received: labels with {outside.flat[0]}"
         )
     return np.broadcast_to(labels, (n,)).astype("int32")
+
+
+def _prepare_shares(shares, num_classes):
+    if shares.shape[1] != num_classes or not np.allclose(shares.sum(1), 1):
+        raise ValueError(
+            f"`labels` of floats must have shape (N, {num_classes}), shares "
+            "of the classes, rows summing to 1. Received: labels of shape "
+            f"{shares.shape}, with rows summing to {shares.sum(1)[:3]}"
+        )
+    return shares.astype(keras.config.floatx())
 
 
 def draw_latents(rng, n, latent_dim, truncation=None):
@@ -153,3 +166,46 @@ def with_standing_statistics(generator, num_batches, batch_size, num_classes):
         for variable, value in vectors:
             variable.assign(value)
     return copy
+
+
+def with_blended_classes(generator, shares):
+    """Returns a copy whose class i is a blend of the generator's classes.
+
+    The batch norms' tables get the rows `shares @ table`, of `(rows, classes)
+    @ (classes, channels)`: a row of `shares` that is one class is that class,
+    to the bit. Tables under spectral normalization are taken as normalized.
+    """
+
+    def clone(layer):
+        config = layer.get_config()
+        if isinstance(layer, ConditionalBatchNorm):
+            config["num_classes"] = len(shares)
+            config["spectral_normalization"] = False
+        return type(layer).from_config(config)
+
+    if not any(isinstance(x, ConditionalBatchNorm) for x in generator.layers):
+        raise ValueError(
+            "`labels` can be shares of classes only where the generator knows "
+            "its classes by `ConditionalBatchNorm`. Received: labels of shape "
+            f"{shares.shape} for the generator '{generator.name}'"
+        )
+    copy = keras.models.clone_model(generator, clone_function=clone)
+    for source in generator.layers:
+        target = copy.get_layer(source.name)
+        if not isinstance(source, ConditionalBatchNorm):
+            copy_values(source, target)
+            continue
+        gain, offset = (ops.convert_to_numpy(x) for x in class_tables(source))
+        target.gain.assign(shares @ gain)
+        target.offset.assign(shares @ offset)
+        for name in ("moving_mean", "moving_variance"):
+            getattr(target, name).assign(ops.copy(getattr(source, name)))
+    return copy
+
+
+def class_tables(norm):
+    """Returns the gains and offsets of all classes, `(classes, channels)`."""
+    if not norm.spectral_normalization:
+        return norm.gain, norm.offset
+    classes = np.arange(norm.num_classes)
+    return 1.0 + norm.gain(classes), norm.offset(classes)

@@ -1,39 +1,49 @@
 """Curves of a training run."""
 
+import json
+import math
+import os
+import pathlib
+
 from keras_sagan.files import replacing
 
+# A curve goes to the first panel with an ending of its name.
 _PANELS = (
     ("hinge loss", ("discriminator_loss", "generator_loss")),
     ("mean logit", ("real_logits", "fake_logits")),
     ("attention gamma", ("_gamma",)),
     ("largest sigma", ("largest_sigma",)),
+    ("images per second", ("images_per_second",)),
 )
+# What a log holds beside what was measured.
+_NOT_MEASURED = {"step", "epoch", "time", "seconds"}
 
 
 def training_curves(history, path, steps_per_epoch=None):
-    """Plots losses, logits, attention gammas and the largest sigma.
+    """Plots losses, logits, gammas, sigma, speed, and what else was logged.
 
     Args:
-        history: A `keras.callbacks.History`, or a dict of lists of floats by
-            the names that `SAGAN.fit` logs.
+        history: A `keras.callbacks.History`; a dict of lists of floats by the
+            names that `SAGAN.fit` logs; or the path of a log with one JSON
+            object a line, as `read_log` takes it. Other numbers in it, such
+            as a FID, get panels of their own.
         path: File to save to; the suffix decides the format.
-        steps_per_epoch: Training steps per entry: the horizontal axis is then
-            in steps. None: in epochs.
+        steps_per_epoch: Training steps per entry of a history: the horizontal
+            axis is then in steps. None: in epochs. A log has its own steps.
 
     Raises:
         ValueError: If there is nothing to plot.
         ImportError: If matplotlib is missing.
     """
-    history = getattr(history, "history", history)
-    panels = [
-        (title, [k for k in history if any(k.endswith(n) for n in names)])
-        for title, names in _PANELS
-    ]
-    panels = [(title, names) for title, names in panels if names]
+    if isinstance(history, (str, os.PathLike)):
+        curves, unit = read_log(history), "step"
+    else:
+        curves, unit = _of_history(history, steps_per_epoch)
+    panels = _panels(curves)
     if not panels:
         raise ValueError(
             "`history` must hold what `SAGAN.fit` logs, such as "
-            f"'generator_loss'. Received: history of {sorted(history)}"
+            f"'generator_loss'. Received: history of {sorted(curves)}"
         )
     try:
         from matplotlib.figure import Figure
@@ -45,16 +55,95 @@ def training_curves(history, path, steps_per_epoch=None):
     for i, (title, names) in enumerate(panels):
         axes = figure.add_subplot((len(panels) + 1) // 2, 2, i + 1)
         for name in names:
-            values = history[name]
-            steps = [
-                (j + 1) * (steps_per_epoch or 1) for j in range(len(values))
-            ]
-            axes.plot(steps, values, label=name.removesuffix("_gamma"))
+            marker = "o" if len(curves[name][0]) == 1 else None
+            label = name.removesuffix("_gamma")
+            axes.plot(*curves[name], label=label, marker=marker)
         axes.set_title(title)
-        axes.set_xlabel("step" if steps_per_epoch else "epoch")
+        axes.set_xlabel(unit)
         axes.grid(alpha=0.3)
         if len(names) > 1:
             axes.legend(fontsize="small")
     figure.tight_layout()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def read_log(path):
+    r"""Reads a log of training: a JSON object a line, each with its "step".
+
+    Where the steps go back, a run was resumed: what was logged from there on
+    replaces what it had logged before it stopped. A last line that is cut
+    off is left out, as a run may be writing it.
+
+    Args:
+        path: File, such as `log.jsonl`.
+
+    Returns:
+        A dict, `(steps, values)` by name, lists of numbers.
+
+    Raises:
+        ValueError: If a line is no such object.
+
+    Example:
+    >>> text = '{"step": 10, "fid": 90.0}\n{"step": 20, "fid": 70.0}\n'
+    >>> with open("log.jsonl", "w") as file:
+    ...     _ = file.write(text)
+    >>> keras_sagan.visualization.read_log("log.jsonl")
+    {'fid': ([10, 20], [90.0, 70.0])}
+    """
+    entries = []
+    lines = pathlib.Path(path).read_text().splitlines(keepends=True)
+    for i, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            step = entry["step"]
+        except (ValueError, KeyError, TypeError) as error:
+            if i == len(lines) - 1 and not line.endswith("\n"):
+                break
+            raise ValueError(
+                '`path` must hold a JSON object with a "step" on each line. '
+                f"Received: line {i + 1} of {path}: {line.strip()[:60]}"
+            ) from error
+        # Epochs and evaluations may log at the same step.
+        while entries and entries[-1]["step"] > step:
+            entries.pop()
+        entries.append(entry)
+    curves = {}
+    for entry in entries:
+        for name, value in entry.items():
+            if name not in _NOT_MEASURED and _is_number(value):
+                steps, values = curves.setdefault(name, ([], []))
+                steps.append(entry["step"])
+                values.append(value)
+    return curves
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _of_history(history, steps_per_epoch):
+    history = getattr(history, "history", history)
+    curves = {}
+    for name, values in history.items():
+        steps = [(i + 1) * (steps_per_epoch or 1) for i in range(len(values))]
+        curves[name] = steps, values
+    return curves, "step" if steps_per_epoch else "epoch"
+
+
+def _panels(curves):
+    """Returns `(title, names)` of each panel; none if nothing is known."""
+    names = [
+        name
+        for name, (_, values) in curves.items()
+        if any(_is_number(x) and math.isfinite(x) for x in values)
+    ]
+    panels = []
+    for title, endings in _PANELS:
+        chosen = [n for n in names if any(n.endswith(e) for e in endings)]
+        names = [name for name in names if name not in chosen]
+        if chosen:
+            panels.append((title, chosen))
+    return panels + [(name, [name]) for name in names]

@@ -3,9 +3,14 @@
 import numpy as np
 
 from keras_sagan.files import replacing
+from keras_sagan.visualization.drawing import pillow
+from keras_sagan.visualization.drawing import text_width
+from keras_sagan.visualization.drawing import words
 
 
-def image_grid(images, columns=None, scale=1, padding=1, path=None):
+def image_grid(
+    images, columns=None, scale=1, padding=1, path=None, row_names=None
+):
     """Lays images out in a grid, row by row.
 
     Args:
@@ -15,14 +20,15 @@ def image_grid(images, columns=None, scale=1, padding=1, path=None):
         scale: Positive integer, enlargement of each pixel.
         padding: Non-negative integer, white pixels around each image.
         path: File to save to, or None. The suffix decides the format.
+        row_names: Strings, one per row, written to the left of it, or None.
 
     Returns:
         A uint8 array, `(grid height, grid width, 3)`.
 
     Raises:
-        ValueError: If `images` is not such an array, or `columns` or `scale`
-            is not positive.
-        ImportError: If Pillow is missing and a path is given.
+        ValueError: If `images` is not such an array, `columns` or `scale` is
+            not positive, or there is not a name for each row.
+        ImportError: If Pillow is missing and a path or names are given.
 
     Example:
     >>> images = np.zeros((6, 8, 8, 3), "uint8")
@@ -56,18 +62,31 @@ def image_grid(images, columns=None, scale=1, padding=1, path=None):
         y = i // columns * step_y + padding
         x = i % columns * step_x + padding
         grid[y : y + height, x : x + width] = image
+    if row_names is not None:
+        grid = _with_row_names(grid, list(row_names), rows, step_y, padding)
     if path is not None:
         save_image(grid, path)
     return grid
 
 
+def _with_row_names(grid, names, rows, step, padding):
+    if len(names) != rows:
+        raise ValueError(
+            f"`row_names` must be as many as there are rows, {rows}. "
+            f"Received: row_names={names}"
+        )
+    size = int(np.clip(step // 2, 8, 16))
+    width = 6 + max(text_width(name, size) for name in names)
+    margin = np.full((len(grid), width, 3), 255, "uint8")
+    for i, name in enumerate(names):
+        y = i * step + padding
+        height = step - padding
+        margin[y : y + height] = words(name, width, height, size, "right")
+    return np.concatenate([margin, grid], axis=1)
+
+
 def save_image(image, path):
     """Saves a uint8 image `(height, width, 3)`, whole or not at all."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "Saving a picture needs Pillow: pip install 'keras_sagan[data]'"
-        ) from error
+    picture, _, _ = pillow()
     with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary)
+        picture.fromarray(image).save(temporary)

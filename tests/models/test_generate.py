@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 
+import keras_sagan
+from keras_sagan import models
+from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.models import sampling
 from tests.conftest import array
 from tests.conftest import same
@@ -85,6 +88,55 @@ def test_standing_statistics_are_those_of_the_batches(model, rng):
     assert all(same(before, values(model.variables)))
 
 
+@pytest.mark.parametrize("normalized", [False, True])
+def test_shares_of_classes_blend_their_gains_and_offsets(normalized, rng):
+    model = keras_sagan.SAGAN(
+        models.build_generator(
+            16,
+            3,
+            latent_dim=8,
+            base_channels=2,
+            class_table_spectral_normalization=normalized,
+        ),
+        models.build_discriminator(16, 3, base_channels=2),
+    )
+    generator = model.averaged_generator
+    norms = [
+        layer
+        for layer in generator.layers
+        if isinstance(layer, ConditionalBatchNorm)
+    ]
+    for norm in norms:
+        for table in (norm.gain, norm.offset):
+            table = table.layer.kernel if normalized else table
+            table.assign(rng.normal(1, 0.5, table.shape))
+    latents = rng.normal(size=(3, 8)).astype("float32")
+    before = values(model.variables)
+    at_ends = model.generate(np.eye(3)[[2, 0, 1]], latents=latents)
+    expected = model.generate([2, 0, 1], latents=latents)
+    np.testing.assert_array_equal(at_ends, expected)
+    shares = np.array([[0.25, 0.0, 0.75]] * 3)
+    blended = model.generate(shares, latents=latents)
+    assert not np.array_equal(blended, model.generate(2, latents=latents))
+    assert all(same(before, values(model.variables)))
+    if normalized:
+        return  # A row cannot be set without changing the norm.
+    for norm in norms:
+        for table in (norm.gain, norm.offset):
+            rows = array(table)
+            table.assign([0.25 * rows[0] + 0.75 * rows[2], rows[1], rows[2]])
+    actual = model.generate(0, latents=latents)
+    assert np.abs(actual.astype(int) - blended).max() <= 1
+
+
+def test_draws_the_inputs_of_the_images(model):
+    latents, labels = model.draw_inputs(num_images=3, seed=4, truncation=0.5)
+    np.testing.assert_array_equal(
+        model.generate(labels, latents=latents),
+        model.generate(num_images=3, seed=4, truncation=0.5),
+    )
+
+
 def test_touches_no_training_seed(model):
     before = array(model.seed_generator.state)
     model.generate(labels=[0, 1])
@@ -99,6 +151,8 @@ def test_touches_no_training_seed(model):
         ({"labels": 0.5}, "`labels` must be an integer or integers"),
         ({"labels": [[0]]}, "`labels` must be an integer or integers"),
         ({"labels": [0, 1], "num_images": 3}, "must agree on the number"),
+        ({"labels": [[0.5, 0.5]]}, r"floats must have shape \(N, 3\)"),
+        ({"labels": [[0.5, 0.2, 0.1]]}, "rows summing to 1"),
         ({"num_images": 0}, "`num_images` must be a positive integer"),
         ({"latents": np.zeros((2, 5))}, r"`latents` must have shape \(N, 8\)"),
         ({"truncation": 0.0}, "`truncation` must be a positive float"),

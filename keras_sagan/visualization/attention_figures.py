@@ -1,0 +1,159 @@
+"""Figures of attention, as the paper's Figures 1 and 5."""
+
+import pathlib
+
+import numpy as np
+
+from keras_sagan.visualization.drawing import QUERY_COLORS
+from keras_sagan.visualization.drawing import framed
+from keras_sagan.visualization.drawing import heat
+from keras_sagan.visualization.drawing import overlaid
+from keras_sagan.visualization.drawing import resized
+from keras_sagan.visualization.drawing import with_dots
+from keras_sagan.visualization.drawing import words
+from keras_sagan.visualization.grids import save_image
+
+_WHITE = (255, 255, 255)
+_LINE = 20  # Height of a line of text in pixels.
+_BRIGHTEST = 3  # Times the weight of looking everywhere alike, at least.
+
+
+def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
+    """Draws where the queries of one image look.
+
+    Above: the image with its queries as dots, then for each query the image
+    in gray under the heat of where it looks. Below: the image, and the same
+    maps as they are, a square per key. The captions give the largest weight
+    of each map, in multiples of looking everywhere alike. The heat is linear
+    from 0 to that weight, but never brightest below 3x: a flat map looks flat.
+
+    Args:
+        maps: An `AttentionMaps`.
+        index: Integer, which of its images.
+        panel: Positive integer, the side that a picture in the figure has, or
+            falls short of: images are enlarged by whole factors.
+        class_names: Strings, the names of the classes, for the title; None:
+            their numbers.
+        path: File to save to, or None. The suffix decides the format.
+
+    Returns:
+        A uint8 array `(figure height, figure width, 3)`.
+
+    Raises:
+        ValueError: If there is no such image.
+        ImportError: If Pillow is missing.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> maps = keras_sagan.visualization.attention_maps(
+    ...     model, labels=3, seed=0, queries=3)
+    >>> keras_sagan.visualization.attention_figure(maps).shape
+    (376, 672, 3)
+    """
+    n = len(maps.images)
+    if not isinstance(index, (int, np.integer)) or not -n <= index < n:
+        raise ValueError(
+            f"`index` must be one of the {n} images. Received: index={index}"
+        )
+    above, below = _panels(maps, index, panel)
+    width = above[0].shape[1]
+    peaks = maps.maps[index].max(axis=(1, 2)) * maps.maps[index, 0].size
+    captions = [words("", width, _LINE)] + [
+        words(f"max {peak:.1f}x", width, _LINE, align="middle")
+        for peak in peaks
+    ]
+    rows = [np.concatenate(row, axis=1) for row in (above, below, captions)]
+    title = words(_title(maps, index, class_names), rows[0].shape[1], _LINE)
+    return _saved(np.concatenate([title, *rows]), path)
+
+
+def attention_sheet(maps, panel=96, path=None):
+    """Draws where the queries of all images look, an image a row.
+
+    Each row is the upper one of its `attention_figure`.
+
+    Args:
+        maps: An `AttentionMaps`.
+        panel: As in `attention_figure`.
+        path: File to save to, or None. The suffix decides the format.
+
+    Returns:
+        A uint8 array `(sheet height, sheet width, 3)`.
+
+    Raises:
+        ImportError: If Pillow is missing.
+    """
+    rows = [
+        np.concatenate(_panels(maps, i, panel)[0], axis=1)
+        for i in range(len(maps.images))
+    ]
+    return _saved(np.concatenate(rows), path)
+
+
+def save_attention(maps, directory, class_names=None):
+    """Saves a figure of each image, and a sheet of all.
+
+    Args:
+        maps: An `AttentionMaps`.
+        directory: Folder. The files are `generator_attention_32_000.png` and
+            so on, by the network and layer, and `..._sheet.png`.
+        class_names: As in `attention_figure`.
+
+    Returns:
+        The paths, the sheet's last.
+
+    Raises:
+        ImportError: If Pillow is missing.
+    """
+    name = pathlib.Path(directory) / f"{maps.network}_{maps.layer}"
+    paths = []
+    for i in range(len(maps.images)):
+        paths.append(pathlib.Path(f"{name}_{i:03d}.png"))
+        attention_figure(maps, i, class_names=class_names, path=paths[-1])
+    paths.append(pathlib.Path(f"{name}_sheet.png"))
+    attention_sheet(maps, path=paths[-1])
+    return paths
+
+
+def _panels(maps, index, panel):
+    """The upper and lower pictures of an image, the image's own first."""
+    image = maps.images[index]
+    scale = max(1, panel // max(image.shape[:2]))
+    image = image.repeat(scale, axis=0).repeat(scale, axis=1)
+    height, width, _ = image.shape
+    # Dots lie in the middle of the location that they stand for.
+    rows, columns = maps.scores.shape[1:3]
+    centres = (maps.locations[index][:, ::-1] + 0.5) * (
+        width / columns,
+        height / rows,
+    )
+    colors = [QUERY_COLORS[i % len(QUERY_COLORS)] for i in range(len(centres))]
+    radius = max(3, max(height, width) / 22)
+    above = [framed(with_dots(image, centres, colors, radius), _WHITE)]
+    below = [framed(image, _WHITE)]
+    for values, centre, color in zip(maps.maps[index], centres, colors):
+        values = values / max(values.max(), _BRIGHTEST / values.size)
+        smooth = resized(values, height, width, smooth=True)
+        over = with_dots(overlaid(image, smooth), [centre], [color], radius)
+        squares = heat(resized(values, height, width, smooth=False))
+        above.append(framed(over, color))
+        below.append(framed(squares, color))
+    return above, below
+
+
+def _title(maps, index, class_names):
+    rows, columns, height, width = maps.scores.shape[1:]
+    title = (
+        f"{maps.network}, {maps.layer}: {rows}x{columns} queries on "
+        f"{height}x{width} keys, gamma {maps.gamma:+.3f}"
+    )
+    if maps.labels is None:
+        return title
+    label = int(maps.labels[index])
+    return f"{class_names[label] if class_names else label} | {title}"
+
+
+def _saved(figure, path):
+    if path is not None:
+        save_image(figure, path)
+    return figure

@@ -1,0 +1,107 @@
+"""What figures are drawn with: heat, overlays, words and dots on arrays."""
+
+import numpy as np
+
+# Of queries, in order: apart from one another and from the heat.
+QUERY_COLORS = (
+    (230, 50, 50),
+    (40, 150, 255),
+    (60, 190, 75),
+    (255, 120, 235),
+    (255, 215, 0),
+    (0, 210, 210),
+    (160, 90, 250),
+    (255, 140, 30),
+)
+_HEAT = np.array(
+    [(0, 0, 0), (80, 20, 110), (190, 55, 80), (250, 145, 20), (255, 250, 170)]
+)
+
+
+def pillow():
+    """Returns Pillow's `Image`, `ImageDraw` and `ImageFont`."""
+    try:
+        from PIL import Image
+        from PIL import ImageDraw
+        from PIL import ImageFont
+    except ImportError as error:
+        raise ImportError(
+            "Pictures need Pillow: pip install 'keras_sagan[data]'"
+        ) from error
+    return Image, ImageDraw, ImageFont
+
+
+def heat(values):
+    """Colours of values in [0, 1], dark to bright: `(..., 3)` uint8."""
+    at = np.linspace(0, 1, len(_HEAT))
+    channels = [np.interp(values, at, channel) for channel in _HEAT.T]
+    return np.rint(np.stack(channels, axis=-1)).astype("uint8")
+
+
+def resized(values, height, width, smooth):
+    """Enlarges a map `(h, w)` of floats: smoothly, or in squares."""
+    image, _, _ = pillow()
+    method = image.Resampling.BICUBIC if smooth else image.Resampling.NEAREST
+    picture = image.fromarray(np.asarray(values, "float32"))
+    return np.asarray(picture.resize((width, height), method))
+
+
+def overlaid(image, values):
+    """Lays heat over an image `(H, W, 3)`, by values in [0, 1] `(H, W)`.
+
+    The image is gray and dimmed where the heat is low.
+    """
+    values = np.clip(values, 0, 1)
+    gray = 0.6 * image.mean(axis=-1, keepdims=True)
+    share = (0.8 * values**0.7)[..., None]
+    return np.rint((1 - share) * gray + share * heat(values)).astype("uint8")
+
+
+def framed(image, color, width=3, margin=1):
+    """Puts a frame around an image, and white around that."""
+    inner = np.pad(image, ((width, width), (width, width), (0, 0)))
+    edge = np.ones(inner.shape[:2], bool)
+    edge[width:-width, width:-width] = False
+    inner[edge] = color
+    around = ((margin, margin), (margin, margin), (0, 0))
+    return np.pad(inner, around, constant_values=255)
+
+
+def with_dots(image, points, colors, radius):
+    """Draws dots with a white rim at points (x, y) on an image."""
+    picture, draw, _ = pillow()
+    canvas = picture.fromarray(np.ascontiguousarray(image))
+    pen = draw.Draw(canvas)
+    for (x, y), color in zip(points, colors):
+        pen.circle(
+            (float(x), float(y)),
+            radius,
+            fill=color,
+            outline="white",
+            width=max(1, round(radius / 4)),
+        )
+    return np.asarray(canvas)
+
+
+def words(text, width, height, size=13, align="left"):
+    """Draws a line of text, black on white, as an image of that size.
+
+    Text that is too long is cut.
+    """
+    picture, draw, font = pillow()
+    canvas = picture.new("RGB", (width, height), "white")
+    place, anchor = {
+        "left": ((2, height / 2), "lm"),
+        "middle": ((width / 2, height / 2), "mm"),
+        "right": ((width - 4, height / 2), "rm"),
+    }[align]
+    draw.Draw(canvas).text(
+        place, text, "black", font.load_default(size), anchor=anchor
+    )
+    return np.asarray(canvas)
+
+
+def text_width(text, size=13):
+    """Pixels that a line of text takes."""
+    _, _, font = pillow()
+    return int(np.ceil(font.load_default(size).getlength(text)))

@@ -1,0 +1,133 @@
+"""Labelled grids of what a model makes."""
+
+import numpy as np
+
+from keras_sagan.visualization.grids import image_grid
+
+
+def class_grid(
+    model,
+    classes=None,
+    columns=10,
+    seed=None,
+    class_names=None,
+    truncation=None,
+    ema=True,
+    scale=1,
+    path=None,
+):
+    """Draws images of each class, a class a row, with its name.
+
+    Args:
+        model: A `SAGAN` with classes.
+        classes: Integers, in the order of the rows. None: the first ten.
+        columns: Positive integer, images per class.
+        seed: As in `SAGAN.generate`.
+        class_names: Strings, the names of all classes. None: their numbers.
+        truncation: As in `SAGAN.generate`.
+        ema: As in `SAGAN.generate`.
+        scale: Positive integer, enlargement of each pixel.
+        path: File to save to, or None. The suffix decides the format.
+
+    Returns:
+        A uint8 array, `(grid height, grid width, 3)`.
+
+    Raises:
+        ValueError: If the model has no classes, an argument is out of range,
+            or there are not as many names as classes.
+        ImportError: If Pillow is missing.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> grid = keras_sagan.visualization.class_grid(model, [3, 1, 4], seed=0)
+    >>> len(grid)
+    52
+    """
+    if model.num_classes is None:
+        raise ValueError(
+            "`model` must have classes: show others by `image_grid(model."
+            "generate(num_images=...))`. Received: a model without classes"
+        )
+    if classes is None:
+        classes = range(min(10, model.num_classes))
+    classes = list(classes)
+    check_class_names(class_names, model.num_classes)
+    if columns < 1:
+        raise ValueError(
+            f"`columns` must be a positive integer. Received: columns={columns}"
+        )
+    images = model.generate(
+        labels=np.repeat(classes, columns),
+        seed=seed,
+        truncation=truncation,
+        ema=ema,
+    )
+    names = [str(class_names[i] if class_names else i) for i in classes]
+    return image_grid(images, columns, scale, path=path, row_names=names)
+
+
+def truncation_grid(
+    model,
+    truncations=(0.25, 0.5, 1.0, 2.0, None),
+    labels=None,
+    columns=10,
+    seed=0,
+    ema=True,
+    scale=1,
+    path=None,
+):
+    """Draws images at several truncations of their latents, one a row.
+
+    A column has one label and, but for the entries that a row draws again,
+    one latent vector. Small truncations make images more alike.
+
+    Args:
+        model: A `SAGAN`.
+        truncations: Positive floats or None (none), as in `SAGAN.generate`.
+        labels: Integer, or integers `(columns,)`. None: drawn, the same in
+            all rows; for a model without classes, none.
+        columns: Positive integer, images per row.
+        seed: Integer.
+        ema: As in `SAGAN.generate`.
+        scale: Positive integer, enlargement of each pixel.
+        path: File to save to, or None. The suffix decides the format.
+
+    Returns:
+        A uint8 array, `(grid height, grid width, 3)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+        ImportError: If Pillow is missing.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> grid = keras_sagan.visualization.truncation_grid(
+    ...     model, (0.5, None), columns=3)
+    >>> len(grid)
+    35
+    """
+    if not len(truncations):
+        raise ValueError(
+            "`truncations` must be one or more positive floats or None. "
+            f"Received: truncations={truncations}"
+        )
+    # Redrawing latents would change the labels that are drawn after them.
+    _, labels = model.draw_inputs(labels, columns, seed)
+    rows = [
+        model.generate(
+            labels, num_images=columns, seed=seed, truncation=t, ema=ema
+        )
+        for t in truncations
+    ]
+    names = ["none" if t is None else f"{t:g}" for t in truncations]
+    return image_grid(
+        np.concatenate(rows), columns, scale, path=path, row_names=names
+    )
+
+
+def check_class_names(class_names, num_classes):
+    if class_names is not None and len(class_names) != num_classes:
+        raise ValueError(
+            f"`class_names` must be {num_classes} names, one for each class of "
+            f"the model. Received: {len(class_names)} names"
+        )

@@ -1,0 +1,172 @@
+"""Walks between images: through latents, or from class to class."""
+
+import itertools
+
+import numpy as np
+
+
+def latent_walk(
+    model,
+    seeds=(0, 1),
+    labels=None,
+    num_images=None,
+    steps=16,
+    truncation=None,
+    ema=True,
+):
+    """Generates the images on the way between the latents of seeds.
+
+    The way is spherical: between two normal vectors of many entries, the
+    straight one passes through vectors far shorter than any that is drawn.
+    The labels stay. At each seed, the images are those of
+    `model.generate(labels, seed=seed)`.
+
+    Args:
+        model: A `SAGAN`.
+        seeds: Two integers or more, the stations.
+        labels: Integer, or integers `(N,)`. None: drawn by the first seed.
+        num_images: As in `SAGAN.generate`: N walks at once.
+        steps: Positive integer, from one station to the next.
+        truncation: As in `SAGAN.generate`.
+        ema: As in `SAGAN.generate`.
+
+    Returns:
+        uint8 `((len(seeds) - 1) * steps + 1, N, resolution, resolution, 3)`,
+        for `save_film`, or for `image_grid` a walk `[:, i]` at a time.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> walk = keras_sagan.visualization.latent_walk(
+    ...     model, seeds=(0, 1, 2), labels=[3, 7], steps=2)
+    >>> walk.shape
+    (5, 2, 16, 16, 3)
+    """
+    _check_walk("seeds", seeds, steps)
+    _, labels = model.draw_inputs(
+        labels, num_images, seeds[0], truncation=truncation
+    )
+    if labels is not None:
+        num_images = len(labels)
+    stations = [
+        model.draw_inputs(labels, num_images, seed, truncation=truncation)[0]
+        for seed in seeds
+    ]
+    latents = _between(stations, steps, spherical_interpolation)
+    frames, n, size = latents.shape
+    images = model.generate(
+        None if labels is None else np.tile(labels, frames),
+        latents=latents.reshape(frames * n, size),
+        ema=ema,
+    )
+    return images.reshape(frames, n, *images.shape[1:])
+
+
+def class_walk(
+    model,
+    classes=(0, 1),
+    num_images=1,
+    seed=None,
+    steps=16,
+    truncation=None,
+    ema=True,
+):
+    """Generates the images on the way from class to class, latents fixed.
+
+    Between two classes the gains and offsets of the conditional batch norms
+    are blended linearly; at a class they are its own.
+
+    Args:
+        model: A `SAGAN` with classes.
+        classes: Two integers or more, the stations.
+        num_images: Positive integer, N walks at once.
+        seed: As in `SAGAN.generate`.
+        steps: Positive integer, from one class to the next.
+        truncation: As in `SAGAN.generate`.
+        ema: As in `SAGAN.generate`.
+
+    Returns:
+        uint8 `((len(classes) - 1) * steps + 1, N, resolution, resolution,
+        3)`.
+
+    Raises:
+        ValueError: If an argument is out of range, or the model has no
+            classes.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> walk = keras_sagan.visualization.class_walk(
+    ...     model, classes=(3, 8), seed=0, steps=4)
+    >>> walk.shape
+    (5, 1, 16, 16, 3)
+    """
+    _check_walk("classes", classes, steps)
+    latents, _ = model.draw_inputs(
+        classes[0], num_images, seed, truncation=truncation
+    )
+    model.draw_inputs(list(classes))  # Refuses what is no class.
+    stations = np.eye(model.num_classes)[list(classes)]
+    shares = _between(stations, steps, _linear_interpolation)
+    frames = len(shares)
+    images = model.generate(
+        shares.repeat(len(latents), axis=0),
+        latents=np.tile(latents, (frames, 1)),
+        ema=ema,
+    )
+    return images.reshape(frames, len(latents), *images.shape[1:])
+
+
+def spherical_interpolation(a, b, share):
+    """Goes from vectors `a` to `b`, `(..., size)`, at a constant turn.
+
+    `(sin((1 - t) w) a + sin(t w) b) / sin(w)`, with w the angle between them;
+    straight where they point the same or opposite ways. Exact at t = 0
+    and t = 1.
+
+    Args:
+        a: Floats `(..., size)`.
+        b: Floats `(..., size)`.
+        share: Float t in [0, 1].
+
+    Returns:
+        Floats `(..., size)`.
+
+    Reference: Shoemake, "Animating rotation with quaternion curves", 1985.
+    """
+    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    cosine = np.sum(a * b, axis=-1) / np.maximum(norms, 1e-30)
+    angle = np.arccos(np.clip(cosine, -1, 1))[..., None]
+    sine = np.sin(angle)
+    straight = (sine < 1e-6) | (norms[..., None] == 0)
+    sine = np.where(straight, 1, sine)
+    to_a = np.where(straight, 1 - share, np.sin((1 - share) * angle) / sine)
+    to_b = np.where(straight, share, np.sin(share * angle) / sine)
+    return to_a * a + to_b * b
+
+
+def _linear_interpolation(a, b, share):
+    return (1 - share) * a + share * b
+
+
+def _between(stations, steps, interpolation):
+    """Goes from station to station in equal steps, the ends included."""
+    points = [
+        interpolation(a, b, i / steps)
+        for a, b in itertools.pairwise(stations)
+        for i in range(steps)
+    ]
+    return np.stack([*points, stations[-1]])
+
+
+def _check_walk(name, stations, steps):
+    if np.ndim(stations) != 1 or len(stations) < 2:
+        raise ValueError(
+            f"`{name}` must be two integers or more. "
+            f"Received: {name}={stations}"
+        )
+    if not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ValueError(
+            f"`steps` must be a positive integer. Received: steps={steps}"
+        )
