@@ -68,11 +68,18 @@ def local_path(name):
     if not str(name).startswith(HUB):
         return pathlib.Path(name)
     repository, revision = _parse(name)
-    folder = _hub().snapshot_download(
-        repository,
-        revision=revision,
-        allow_patterns=[MODEL, CONFIG, CLASSES],
-    )
+    try:
+        folder = _hub().snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=[MODEL, CONFIG, CLASSES],
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise OSError(
+            f"`name` must be a repository that can be read: {reason} "
+            f"Received: name={name!r}"
+        ) from error
     return pathlib.Path(folder)
 
 
@@ -135,7 +142,7 @@ def upload_preset(name, folder, private=False):
                 "`folder` must be one that `save_to_preset` wrote. Received: "
                 f"folder={folder}, without {file}"
             )
-    hub = _hub()
+    hub = _hub().HfApi()
     url = hub.create_repo(repository, private=private, exist_ok=True)
     hub.upload_folder(
         repo_id=repository,
