@@ -9,9 +9,16 @@ from keras_sagan.cli.parsing import HelpShown
 
 # One module each; it is imported when its verb is given.
 VERBS = {
+    "attention": "where a model looks, as figures",
     "convert": "weights of another implementation to a .keras file, or back",
+    "curves": "curves of a training run, from its log",
     "export": "the generator as ONNX, SavedModel, .keras or safetensors",
+    "film": "a film of a training run, from its grids",
+    "info": "what is in a saved model",
     "presets": "the recipes and what they are",
+    "sample": "images of a model, a grid or a file each",
+    "serve": "a page to play with a model",
+    "walk": "from image to image, as a film or a strip",
 }
 USAGE = "\n".join(
     [

@@ -18,6 +18,7 @@ import pathlib
 
 from absl import flags
 
+from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import parse
 
 WRITERS = {
@@ -49,9 +50,8 @@ def main(arguments):
             f"suffix: a folder; not --out={values.out}"
         )
     from keras_sagan import export
-    from keras_sagan.cli.loading import load
 
-    model = load(name)
+    model, _ = load_model(name)
     getattr(export, WRITERS[suffix])(model, values.out, ema=values.ema)
     classes = "no" if model.num_classes is None else model.num_classes
     print(

@@ -1,6 +1,7 @@
-"""The networks, and SAGAN itself."""
+"""The networks, SAGAN itself, and what a saved one holds."""
 
 from keras_sagan.models.discriminator import build_discriminator
 from keras_sagan.models.generator import build_generator
+from keras_sagan.models.saved_file import describe_file
 
-__all__ = ["build_discriminator", "build_generator"]
+__all__ = ["build_discriminator", "build_generator", "describe_file"]

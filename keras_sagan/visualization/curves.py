@@ -100,7 +100,8 @@ def read_log(path):
             entry = json.loads(line)
             step = entry["step"]
         except (ValueError, KeyError, TypeError) as error:
-            if i == len(lines) - 1 and not line.endswith("\n"):
+            cut_off = i == len(lines) - 1 and not line.endswith("\n")
+            if entries and cut_off:
                 break
             raise ValueError(
                 '`path` must hold a JSON object with a "step" on each line. '

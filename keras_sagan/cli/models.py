@@ -1,0 +1,92 @@
+"""The model that a verb is given, and its classes by name."""
+
+import json
+import pathlib
+
+from absl import flags
+
+
+def find_model(name):
+    """Returns the `.keras` file of a path: itself, or a folder's model.
+
+    What `hf://owner/name` says is fetched first.
+    """
+    from keras_sagan.models.sharing import local_path
+
+    path = local_path(name)
+    if path.is_dir():
+        path = path / "model.keras"
+    if not path.is_file() or path.suffix != ".keras":
+        raise ValueError(
+            "MODEL must be a .keras file, a folder with model.keras, or "
+            f"hf://owner/name. Received: {name}"
+        )
+    return path
+
+
+def load_model(name):
+    """Returns a SAGAN, and the names of its classes or None."""
+    import keras
+
+    import keras_sagan
+
+    path = find_model(name)
+    keras_sagan.models.describe_file(path)  # Refuses what is no SAGAN.
+    model = keras.saving.load_model(path)
+    return model, class_names(path, model.num_classes)
+
+
+def class_names(path, num_classes):
+    """Returns the names in `classes.json` beside a model, or None."""
+    file = path.parent / "classes.json"
+    if num_classes is None or not file.exists():
+        return None
+    names = json.loads(file.read_text())
+    if not isinstance(names, list) or len(names) != num_classes:
+        raise ValueError(
+            f"{file} must be a list of {num_classes} names, one for each class "
+            "of the model"
+        )
+    return [str(name) for name in names]
+
+
+def parse_classes(texts, names, num_classes):
+    """Returns the classes that a user named, or numbered, as integers.
+
+    Args:
+        texts: Strings, or None.
+        names: Strings, the names of all classes, or None.
+        num_classes: Positive integer, or None for a model without classes.
+
+    Returns:
+        A list of integers, or None if there are no classes or no texts.
+    """
+    if not texts:
+        return None
+    if num_classes is None:
+        raise flags.Error("--classes: this model has no classes")
+    classes = []
+    for text in texts:
+        if names and text in names:
+            classes.append(names.index(text))
+        elif text.isdecimal() and int(text) < num_classes:
+            classes.append(int(text))
+        else:
+            known = f"from 0 to {num_classes - 1}"
+            if names:
+                known += f", or a name such as {names[0]!r}"
+            raise flags.Error(
+                f"--classes: {text!r} is no class; one is {known}"
+            )
+    return classes
+
+
+def parse_numbers(flag, texts, kind):
+    """Returns the numbers of a list flag, each of a kind: int or float."""
+    try:
+        return [kind(text) for text in texts]
+    except ValueError as error:
+        what = "integers" if kind is int else "numbers"
+        raise flags.Error(
+            f"--{flag}: must be {what}, not {','.join(texts)}"
+        ) from error

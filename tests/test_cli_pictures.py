@@ -1,0 +1,190 @@
+"""The verbs that draw: sample, attention, walk, curves, film, info."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_sagan import cli
+from keras_sagan.layers import SpectralNormalization
+from tests.conftest import parameters
+from tests.conftest import tiny_model
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "torch",
+    reason="One backend: what the verbs call is tested on each",
+)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(  # As in `any_singular_vector`.
+            SpectralNormalization,
+            "_leading_u",
+            lambda layer: keras.ops.ones(layer._matrix_shape()[1]),
+        )
+        model = tiny_model(compiled=False)
+        norm = model.averaged_generator.get_layer("up_8_norm_1")
+        norm.offset.assign(np.random.default_rng(0).normal(0, 9, (3, 8)))
+        model.save(folder / "model.keras")
+        tiny_model(None, compiled=False).save(folder / "plain.keras")
+    (folder / "classes.json").write_text('["ant", "bee", "cat"]')
+    (folder / "metrics.json").write_text('{"fid": 12.34567, "protocol": "x"}')
+    (folder / "log.jsonl").write_text(
+        '{"step": 1, "generator_loss": 1.0}\n'
+        '{"step": 2, "generator_loss": 0.5}\n'
+    )
+    return folder
+
+
+@pytest.fixture
+def here(saved, tmp_path, monkeypatch):
+    """A folder to write in, beside the model."""
+    for file in saved.iterdir():
+        shutil.copy(file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments, status=0):
+    assert cli.main([str(x) for x in arguments]) == status
+
+
+def size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_sample(here):
+    run("sample", "model.keras", "--classes=cat,0", "--count=3", "--out=a.png")
+    run("sample", ".", "--classes=2,ant", "--count=3", "--out=b.png")
+    run("sample", "model.keras", "--classes=cat,0", "--count=3", "--seed=1")
+    a, b, c = (
+        (here / x).read_bytes() for x in ("a.png", "b.png", "samples.png")
+    )
+    assert a == b != c
+    assert size("a.png")[1] == 2 * 65 + 1
+    run("sample", "model.keras", "--truncation=0.5,none", "--classes=bee")
+    assert size("samples.png")[1] == 2 * 65 + 1
+    run("sample", "plain.keras", "--count=4", "--scale=1", "--out=c.png")
+    assert size("c.png") == (35, 35)
+
+
+def test_sample_to_files_is_what_generate_gives(here):
+    run("sample", "model.keras", "--classes=bee,0", "--count=40", "--out=out")
+    files = sorted((here / "out").rglob("*.png"), key=lambda x: x.name)
+    assert [x.parent.name for x in files[39:41]] == ["0001_bee", "0000_ant"]
+    images = np.stack([np.asarray(Image.open(x)) for x in files])
+    model = keras.saving.load_model("model.keras")
+    expected = model.generate([1] * 40 + [0] * 40, seed=0)
+    assert np.abs(images.astype(int) - expected).max() <= 1
+
+
+def test_attention(here, capsys):
+    run("attention", "model.keras", "--classes=bee", "--points=3:4,12:12")
+    assert len(list((here / "attention").iterdir())) == 4
+    assert "discriminator_attention_8_sheet.png" in capsys.readouterr().out
+    Image.new("L", (40, 20)).save("gray.png")
+    run("attention", "plain.keras", "--images=gray.png,gray.png", "--out=given")
+    names = sorted(x.name for x in (here / "given").iterdir())
+    assert [x.rpartition("_")[2] for x in names] == [
+        "000.png",
+        "001.png",
+        "sheet.png",
+    ]
+
+
+def test_walk(here):
+    run("walk", "model.keras", "--steps=2", "--out=strip.png")
+    assert size("strip.png") == (3 * 65 + 1, 2 * 65 + 1)
+    run("walk", "model.keras", "--seed=3", "--classes=ant,bee,cat", "--steps=1")
+    with Image.open("walk.webp") as film:
+        assert film.n_frames == 3
+    run("walk", "plain.keras", "--steps=1", "--seed=1,2,3", "--out=w.gif")
+
+
+def test_curves_and_film(here, capsys):
+    run("curves", ".", "--out=curves.svg")
+    assert "hinge loss" in (here / "curves.svg").read_text()
+    for step in (10, 2000):
+        Image.new("RGB", (40, 40), (step % 256, 0, 0)).save(
+            f"step_{step:08d}.png"
+        )
+    run("film", ".", "--out=film.gif")
+    assert "2 grids, steps 10 to 2,000" in capsys.readouterr().out
+
+
+def test_info(here, capsys):
+    run("info", "model.keras")
+    out = capsys.readouterr().out
+    model = keras.saving.load_model("model.keras")
+    for part in (
+        "16x16 pixels",
+        "3: ant, bee, cat",
+        f"{parameters(model.generator):,} parameters",
+        "0 steps",
+        "discriminator at 8x8, gamma +0.0000",
+        "fid 12.35",
+        "generator_loss 0.5",
+    ):
+        assert part in out, part
+    for file in ("classes.json", "metrics.json", "log.jsonl"):
+        (here / file).unlink()
+    config = {"metrics": {"fid": 7.5}}
+    (here / "config.json").write_text(json.dumps(config))
+    run("info", ".")
+    out = capsys.readouterr().out
+    assert "no classes.json beside it" in out and "fid 7.5" in out
+    run("info", "plain.keras")
+    assert "classes       none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "verb", ["sample", "attention", "walk", "curves", "film", "info"]
+)
+def test_help(verb, capsys):
+    run(verb, "--help")
+    assert f"keras-sagan {verb} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["sample"], 2, "takes MODEL; received none"),
+        (["sample", "none.keras"], 1, "must be a .keras file, or a folder"),
+        (["sample", "model.keras", "--classes=dog"], 2, "'dog' is no class"),
+        (["sample", "model.keras", "--classes=3"], 2, "from 0 to 2, or a name"),
+        (["sample", "plain.keras", "--classes=1"], 2, "has no classes"),
+        (["sample", "model.keras", "--count=0"], 2, "count"),
+        (["sample", "model.keras", "--truncation=-1"], 2, "from 0.01 to 100"),
+        (["sample", "model.keras", "--truncation=x"], 2, "must be numbers"),
+        (["sample", "model.keras", "--out=x.txt"], 2, "--out must be a folder"),
+        (["sample", "broken.keras"], 1, "that `SAGAN.save` wrote"),
+        (["attention", "model.keras", "--points=1:2:3"], 2, "must be x:y"),
+        (["attention", "model.keras", "--points=1:99"], 1, "to (15, 15)"),
+        (["attention", "model.keras", "--images=no.png"], 1, "no.png"),
+        (["attention", "model.keras", "--images=log.jsonl"], 1, "log.jsonl"),
+        (["walk", "model.keras", "--seed=x"], 2, "must be integers"),
+        (["walk", "plain.keras", "--seed=1"], 2, "give several of --seed"),
+        (["walk", "model.keras", "--out=walk.mp4"], 2, "must end in .gif"),
+        (["curves", "model.keras", "--out=x.doc"], 2, "must end in .png"),
+        (["curves", "nothing.jsonl"], 1, "nothing.jsonl"),
+        (["curves", "classes.json"], 1, 'JSON object with a "step"'),
+        (["film", "."], 1, "must hold grids that `SampleGrid` saved"),
+        (["film", ".", "--rate=0"], 2, "rate"),
+        (["info", "log.jsonl"], 1, "must be a .keras file"),
+        (["info"], 2, "takes MODEL; received none"),
+    ],
+)
+def test_errors_are_one_line(arguments, status, message, here, capsys):
+    (here / "broken.keras").write_bytes((here / "model.keras").read_bytes()[9:])
+    before = sorted(here.iterdir())
+    run(*arguments, status=status)
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert sorted(here.iterdir()) == before
