@@ -1,7 +1,6 @@
 """The model that a verb is given, and its classes by name."""
 
 import json
-import pathlib
 
 from absl import flags
 
