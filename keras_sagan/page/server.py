@@ -113,7 +113,7 @@ def _images_tab(gradio, answers):
             button = gradio.Button("Generate", variant="primary", elem_id="go")
         with gradio.Column(scale=2):
             gallery = gradio.Gallery(
-                label="Images",
+                show_label=False,
                 columns=4,
                 format="png",
                 object_fit="contain",
@@ -132,9 +132,11 @@ def _images_tab(gradio, answers):
                 visible=len(answers.layers) > 1,
                 elem_id="layer",
             )
-            image = _picture(gradio, "Click a point of this image", "image")
+            gradio.Markdown("Click one of the images, then a point in it:")
+            image = _picture(gradio, "image")
         with gradio.Column(scale=2):
-            looks = _picture(gradio, "Where that point looks", "looks")
+            gradio.Markdown("Where that point looks:")
+            looks = _picture(gradio, "looks")
 
     def generate(classes, count, seed, truncation):
         latents, labels = answers.draw(classes, count, seed, truncation)
@@ -251,9 +253,9 @@ def _truncation(gradio, name):
     )
 
 
-def _picture(gradio, label, name):
+def _picture(gradio, name):
     return gradio.Image(
-        label=label,
+        show_label=False,
         format="png",
         interactive=False,
         buttons=[],
