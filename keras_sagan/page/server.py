@@ -4,7 +4,6 @@ import functools
 
 from keras_sagan.page.answers import MAX_FRAMES
 from keras_sagan.page.answers import MAX_IMAGES
-from keras_sagan.page.answers import MAX_SEED
 from keras_sagan.page.answers import MAX_TRUNCATION
 from keras_sagan.page.answers import Answers
 from keras_sagan.page.bounds import Bounds
@@ -231,14 +230,8 @@ def _of(drawn, index):
 
 
 def _seed(gradio, label, value, name):
-    return gradio.Number(
-        value,
-        label=label,
-        precision=0,
-        minimum=0,
-        maximum=MAX_SEED,
-        elem_id=name,
-    )
+    # Without bounds: at these Gradio logs a traceback; `Answers` has its own.
+    return gradio.Number(value, label=label, precision=0, elem_id=name)
 
 
 def _truncation(gradio, name):
