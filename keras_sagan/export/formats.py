@@ -115,11 +115,9 @@ def to_keras(model, path, ema=True):
             the model's by more than 1 of 255: nothing is written then.
 
     Example:
-    >>> model = keras_sagan.SAGAN.from_preset("digits")
-    >>> keras_sagan.export.to_keras(model, "generator.keras")
-    >>> generator = keras.saving.load_model("generator.keras")
-    >>> tuple(generator([np.zeros((1, 128)), np.array([7])]).shape)
-    (1, 16, 16, 3)
+        keras_sagan.export.to_keras(model, "generator.keras")
+        generator = keras.saving.load_model("generator.keras")
+        images = generator([latents, labels])
     """
     generator = plain_generator(model, ema)
     with replacing(path) as temporary:

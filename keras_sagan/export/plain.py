@@ -30,10 +30,8 @@ def plain_generator(model, ema=True):
         ValueError: If the generator has a model among its layers.
 
     Example:
-    >>> model = keras_sagan.SAGAN.from_preset("digits")
-    >>> generator = keras_sagan.export.plain_generator(model)
-    >>> [v.path for v in generator.get_layer("linear").variables]
-    ['linear/kernel', 'linear/bias']
+        generator = keras_sagan.export.plain_generator(model)
+        kernel = generator.get_layer("linear").kernel  # W / sigma
     """
     model.sync_variables()
     generator = model.averaged_generator if ema else model.generator

@@ -645,9 +645,8 @@ class SAGAN(backends.Trainer, keras.Model):
             ImportError: If Pillow is not installed.
 
         Example:
-        >>> model = keras_sagan.SAGAN.from_preset("digits")
-        >>> model.save_to_preset("shared", data="Nothing: it is untrained.")
-        >>> model = keras_sagan.SAGAN.from_preset("shared")
+            model.save_to_preset("shared", license="apache-2.0")
+            model = keras_sagan.SAGAN.from_preset("shared")
         """
         self.sync_variables()
         statements = {"data": data, "recipe": recipe, "metrics": metrics}
