@@ -27,7 +27,7 @@ def new_folder(path):
     Raises:
         FileExistsError: If `path` exists and is no empty folder.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).absolute()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(
             f"`path` must be a new or empty folder. Received: path={path}"

@@ -105,6 +105,8 @@ def to_saved_model(model, path, ema=True):
 def to_keras(model, path, ema=True):
     """Writes the generator as a `.keras` file: a `keras.Model` to load.
 
+    Its layers are this package's: import `keras_sagan` before loading it.
+
     Args:
         model: A `SAGAN`.
         path: File to write; it must end in `.keras`.

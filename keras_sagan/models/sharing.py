@@ -23,12 +23,10 @@ def save(model, folder, class_names, statements):
     card = model_card(config, class_names)
     with new_folder(folder) as temporary:
         model.save(temporary / MODEL)
-        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-        (temporary / CARD).write_text(card)
+        _write(temporary / CARD, card)
+        _write(temporary / CONFIG, json.dumps(config, indent=2) + "\n")
         if class_names is not None:
-            (temporary / CLASSES).write_text(
-                json.dumps(class_names, ensure_ascii=False) + "\n"
-            )
+            _write(temporary / CLASSES, json.dumps(class_names) + "\n")
         _save_samples(model, temporary / SAMPLES)
 
 
@@ -152,6 +150,10 @@ def upload_preset(name, folder, private=False):
         commit_message="A SAGAN, from keras_sagan",
     )
     return str(url)
+
+
+def _write(path, text):
+    path.write_text(text, encoding="utf-8")
 
 
 def _parse(name):
