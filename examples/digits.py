@@ -50,7 +50,7 @@ def main(_):
         labels[train],
         batch_size=PRESET["batch_size"],
         seed=FLAGS.seed,
-        passes=5,
+        steps_per_epoch=105,  # Five passes.
     )
     epochs = -(-FLAGS.steps // len(dataset))
     print(
@@ -64,7 +64,7 @@ def main(_):
         verbose=0,
         callbacks=[
             callbacks.ProgressBar(),
-            callbacks.SampleGrid(out / "samples", every=3, scale=3),
+            callbacks.SampleGrid(out / "samples", every=315, scale=3),
         ],
     )
     minutes = (time.perf_counter() - start) / 60

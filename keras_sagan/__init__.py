@@ -13,12 +13,15 @@ from keras_sagan.models.presets import get_preset
 from keras_sagan.models.presets import list_presets
 from keras_sagan.models.sagan import SAGAN
 from keras_sagan.models.sharing import upload_preset
+from keras_sagan.recipes import choose_recipe
+from keras_sagan.runs import train
 from keras_sagan.version import __version__
 
 __all__ = [
     "SAGAN",
     "__version__",
     "callbacks",
+    "choose_recipe",
     "convert",
     "data",
     "export",
@@ -28,6 +31,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "train",
     "upload_preset",
     "visualization",
 ]

@@ -15,6 +15,8 @@ def replacing(path):
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())  # The data before the name.
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

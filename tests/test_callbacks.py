@@ -1,8 +1,12 @@
 import io
+import json
 import re
 
+import keras
+import numpy as np
 import pytest
 
+from keras_sagan.callbacks import Evaluation
 from keras_sagan.callbacks import ProgressBar
 from tests.conftest import tiny_model
 
@@ -45,3 +49,68 @@ def test_progress_bar_without_a_known_end(digits_like):
         batches(), verbose=0, callbacks=[ProgressBar(stream=stream)]
     )
     assert "step 2" in stream.getvalue() and "left" not in stream.getvalue()
+
+
+def colours(images):
+    return images.mean(axis=(1, 2))
+
+
+def test_evaluation_keeps_the_best_model(
+    any_singular_vector, digits_like, tmp_path, capsys
+):
+    images, _labels = digits_like
+    real = ((images + 1) * 127.5).astype("uint8")
+
+    def train(model, **kwargs):
+        callback = Evaluation(
+            real,
+            every=3,
+            path=tmp_path / "best.keras",
+            num_images=20,
+            feature_extractor=colours,
+            **kwargs,
+        )
+        history = model.fit(
+            *digits_like,
+            batch_size=8,
+            epochs=4,
+            verbose=0,
+            callbacks=[callback],
+        )
+        return callback, history
+
+    model = tiny_model(ema_start_step=100)
+    callback, history = train(model)
+    steps = [figures["step"] for figures in callback.history]
+    assert steps == [3, 6, 9, 12, 15]
+    values = [figures["fid"] for figures in callback.history]
+    assert history.history["fid"] == [values[i] for i in (0, 1, 3, 4)]
+    best = keras.saving.load_model(tmp_path / "best.keras")
+    assert int(best.steps_trained) == steps[np.argmin(values)]
+    record = json.loads((tmp_path / "best.json").read_text())
+    assert record["fid"] == min(values) == callback.best
+    assert record["protocol"]["extractor"] == "colours"
+    assert {p.name for p in tmp_path.iterdir()} == {"best.keras", "best.json"}
+    assert "the best so far" in capsys.readouterr().out
+    # A resumed run counts on, and knows the best.
+    (tmp_path / "best.json").write_text('{"fid": 0.0}')
+    before = (tmp_path / "best.keras").stat().st_mtime_ns
+    callback, _ = train(model, verbose=False)
+    assert next(figures["step"] for figures in callback.history) == 18
+    assert (tmp_path / "best.keras").stat().st_mtime_ns == before
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"every": 0}, "`every` must be"),
+        ({"figures": ["FID"]}, "`metrics` must be of"),
+        ({"monitor": "is"}, "`monitor` must be one of fid"),
+        ({"path": "best.h5"}, "must end in .keras"),
+    ],
+)
+def test_evaluation_refuses_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Evaluation(None, **arguments)

@@ -1,9 +1,14 @@
 """keras-sagan VERB: what it prints and how it ends."""
 
+import json
+
 import keras
+import numpy as np
 import pytest
 
 from keras_sagan import cli
+from keras_sagan import data
+from tests.conftest import tiny_model
 from tests.convert.test_sources import load
 
 
@@ -27,6 +32,11 @@ def test_converts_to_a_keras_file(tmp_path, capsys):
         (["paint"], 2, "no verb 'paint'"),
         (["presets"], 0, "imagenet_128"),
         (["presets", "x"], 2, "takes no arguments; received x"),
+        (["evaluate", "--help"], 0, "--metrics"),
+        (["evaluate", "x"], 2, "takes MODEL REAL; received x"),
+        (["evaluate", "x", "y", "--num_images=1"], 2, "num_images"),
+        (["evaluate", "x.keras", "y"], 1, "there is no file x.keras"),
+        (["evaluate", "x", "y", "--metrics=f"], 1, "`metrics` must be of"),
         (["convert", "--help"], 0, "--source"),
         (["convert"], 2, "takes PATH; received none"),
         (["convert", "x"], 2, "one of --source and --target"),
@@ -38,6 +48,13 @@ def test_converts_to_a_keras_file(tmp_path, capsys):
             2,
             "must end in .keras",
         ),
+        (["prepare", "--help"], 0, "--resolution"),
+        (["prepare", "x"], 2, "give --out"),
+        (["prepare", "x", "--out=y", "--resolution=4"], 2, "resolution"),
+        (["prepare", "nowhere", "--out=y"], 1, "which is none of these"),
+        (["train", "--help"], 0, "IMAGES"),
+        (["train"], 2, "takes IMAGES; received none"),
+        (["train", "nowhere"], 1, "which is none of these"),
         (
             ["convert", "none.pth", "--source=studiogan", "--out=y.keras"],
             1,
@@ -53,3 +70,51 @@ def test_help_and_errors(arguments, status, message, capsys):
     assert "Traceback" not in text
     if status == 1:
         assert text.count("\n") == 1
+
+
+def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
+    images, labels = data.load_digits(16)
+    path = tmp_path / "digits.npz"
+    np.savez(path, images=images[:40], labels=labels[:40])
+    out = tmp_path / "prepared"
+    arguments = ["prepare", str(path), f"--out={out}", "--resolution=16"]
+    assert cli.main(arguments) == 0
+    assert "40 images of 10 classes at 16 pixels" in capsys.readouterr().out
+    run = tmp_path / "run"
+    flags = [f"--out={run}", "--resolution=16", "--base_channels=1"]
+    assert cli.main(["train", str(out), "--steps=2", *flags]) == 0
+    assert "Chosen: 40 images of 10 classes" in capsys.readouterr().out
+    assert int(keras.saving.load_model(run / "model.keras").steps_trained) == 2
+    # It goes on, with the same recipe; with another it says what differs.
+    assert cli.main(["train", str(out), "--steps=3", *flags]) == 0
+    assert "Going on from step 2" in capsys.readouterr().out
+    assert cli.main(["train", str(out), *flags, "--seed=1"]) == 1
+    assert "seed=0, now 1" in capsys.readouterr().err
+
+
+def test_evaluates_a_model_and_statistics(tmp_path, capsys, monkeypatch, rng):
+    def colours(images):
+        return images.mean(axis=(1, 2)), images.mean(axis=(1, 2))
+
+    # In the place of the network, whose weights are not here.
+    monkeypatch.setattr(
+        "keras_sagan.metrics.evaluation.Inception", lambda logits: colours
+    )
+    images = rng.integers(0, 256, (40, 16, 16, 3), "uint8")
+    np.savez(tmp_path / "real.npz", images=images)
+    tiny_model(compiled=False).save(tmp_path / "model.keras")
+    cache, out = tmp_path / "cache", tmp_path / "figures.json"
+    real = str(tmp_path / "real.npz")
+    arguments = ["--num_images=20", f"--cache={cache}", f"--out={out}"]
+    model = str(tmp_path / "model.keras")
+    arguments.append("--metrics=fid,is")
+    assert cli.main(["evaluate", model, real, *arguments]) == 0
+    first = json.loads(out.read_text())
+    assert first["fid"] > 0 and first["protocol"]["name"] == "torch-fidelity"
+    assert "20 generated, 40 real" in capsys.readouterr().out
+    statistics = str(cache / "statistics.npz")
+    assert cli.main(["evaluate", model, statistics, *arguments]) == 0
+    again = json.loads(out.read_text())
+    assert again["fid"] == pytest.approx(first["fid"])
+    assert cli.main(["evaluate", real, statistics]) == 0
+    assert "Frechet distance   0.0000" in capsys.readouterr().out

@@ -28,9 +28,10 @@ def saved(tmp_path_factory):
             "_leading_u",
             lambda layer: keras.ops.ones(layer._matrix_shape()[1]),
         )
+        keras.utils.set_random_seed(0)
         model = tiny_model(compiled=False)
         norm = model.averaged_generator.get_layer("up_8_norm_1")
-        norm.offset.assign(np.random.default_rng(0).normal(0, 9, (3, 8)))
+        norm.offset.assign(np.random.default_rng(0).normal(0, 3, (3, 8)))
         model.save(folder / "model.keras")
         tiny_model(None, compiled=False).save(folder / "plain.keras")
     (folder / "classes.json").write_text('["ant", "bee", "cat"]')
@@ -116,7 +117,12 @@ def test_curves_and_film(here, capsys):
             f"step_{step:08d}.png"
         )
     run("film", ".", "--out=film.gif")
-    assert "2 grids, steps 10 to 2,000" in capsys.readouterr().out
+    (here / "samples").mkdir()
+    (here / "step_00000010.png").rename("samples/step_00000010.png")
+    run("film", ".", "--out=film.gif")
+    out = capsys.readouterr().out
+    assert "steps 10 to 2,000, grids: 2" in out
+    assert "steps 10 to 10, grids: 1" in out
 
 
 def test_info(here, capsys):
@@ -140,6 +146,13 @@ def test_info(here, capsys):
     run("info", ".")
     out = capsys.readouterr().out
     assert "no classes.json beside it" in out and "fid 7.5" in out
+    (here / "checkpoints").mkdir()
+    for step in ("00000900", "00001000"):
+        shutil.copy("plain.keras", f"checkpoints/step_{step}.keras")
+    (here / "model.keras").rename("checkpoints/step_123456789.keras")
+    run("info", ".")  # A run that has not ended: its last checkpoint.
+    out = capsys.readouterr().out
+    assert "3: no" in out and "fid 7.5" in out
     run("info", "plain.keras")
     assert "classes       none" in capsys.readouterr().out
 

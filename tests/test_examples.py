@@ -1,11 +1,15 @@
 """The examples, run as a user runs them, for a few steps."""
 
+import json
+import os
 import pathlib
 import subprocess
 import sys
 
 import keras
 import pytest
+
+from keras_sagan import data
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -101,3 +105,119 @@ def test_ablation_prints_the_commands_for_imagenet(tmp_path):
     assert len(lines) == 11  # Figure 3's three, and two at each of four maps.
     assert all("--resolution=128 --width=64" in line for line in lines)
     assert '--cells="attention at 32"' in result.stdout
+
+
+MOCKED = """
+import runpy, sys
+import tensorflow_datasets as tfds
+
+sys.argv = sys.argv[1:]
+with tfds.testing.mock_data(num_examples=20):
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run_imagenet(workdir, *arguments, mocked=False):
+    path = ROOT / "examples" / "imagenet128.py"
+    command = [sys.executable, *(("-c", MOCKED) if mocked else ()), str(path)]
+    return subprocess.run(
+        [*command, f"--workdir={workdir}", *arguments],
+        cwd=workdir,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+TINY = (
+    "--base_channels=1",
+    "--batch_size=2",
+    "--gradient_accumulation_steps=1",
+    "--log_every=2",
+    "--sample_every=2",
+    "--checkpoint_every=2",
+)
+
+
+def test_imagenet128_on_mock_data(tmp_path):
+    result = run_imagenet(tmp_path, *TINY, "--steps=2", mocked=True)
+    assert result.returncode == 0, result.stderr
+    names = json.loads((tmp_path / "classes.json").read_text())
+    assert len(names) == 1000 and names[0] == "n01440764"
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert model.resolution == 128 and model.num_classes == 1000
+    assert int(model.steps_trained) == 2
+    sample = tmp_path / "samples" / "step_00000002.png"
+    assert sample.stat().st_size > 1000
+
+
+@pytest.mark.no_backend
+def test_imagenet128_dry_run_and_bad_flags(tmp_path):
+    result = run_imagenet(
+        tmp_path, *TINY, "--data=photographs", "--dry_run", "--augment=flip"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "4,500 images of 9 classes, 1,000,000 steps of 2" in result.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["batch.png"]
+    result = run_imagenet(tmp_path, "--steps=0")
+    assert result.returncode == 1
+    assert "--steps=0: 0 is not a positive integer" in result.stderr
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="It needs TensorFlow"
+)
+def test_trains_without_tensorflow(tmp_path):
+    """A prepared folder, where TensorFlow and what needs it is absent."""
+    images, labels = data.load_digits(16)
+    source = data.ArrayImages(images, labels)
+    data.prepare(source, tmp_path / "prepared")
+    (site,) = (p for p in sys.path if p.endswith("site-packages"))
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    for path in pathlib.Path(site).iterdir():
+        if not path.name.startswith(("tensorflow", "keras_cv", "__editable__")):
+            (packages / path.name).symlink_to(path)
+    code = (
+        "import importlib.util as u; assert u.find_spec('tensorflow') is None;"
+        "import sys; from keras_sagan import cli; sys.exit(cli.main(["
+        f"'train', {str(tmp_path / 'prepared')!r}, '--out=run', '--steps=2',"
+        "'--resolution=16', '--base_channels=2']))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{packages}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert int(model.steps_trained) == 2
+
+
+@pytest.mark.no_backend
+def test_your_images(tmp_path):
+    from PIL import Image
+
+    images, labels = data.load_photographs(32, crops=6)
+    for i, (image, label) in enumerate(zip(images, labels)):
+        path = tmp_path / "mine" / data.PHOTOGRAPHS[label] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    (tmp_path / "mine" / "rocket" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    command = [
+        sys.executable,
+        str(ROOT / "examples" / "your_images.py"),
+        str(tmp_path / "mine"),
+        "--base_channels=2",
+        "--steps=2",
+    ]
+    result = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Chosen: 54 images of 9 classes at 32 pixels" in result.stdout
+    assert "rocket/broken.jpg: " in result.stdout
+    assert (tmp_path / "runs" / "mine" / "model.keras").exists()

@@ -65,5 +65,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 
 
 def test_sample_grid_refuses_bad_arguments(tmp_path):
-    with pytest.raises(ValueError, match="must be positive integers"):
+    with pytest.raises(ValueError, match="`every` must be a positive"):
         callbacks.SampleGrid(tmp_path, every=0)
+    with pytest.raises(ValueError, match="`columns` must be a positive"):
+        callbacks.SampleGrid(tmp_path, columns=0)

@@ -6,7 +6,9 @@ The module of the chosen backend supplies
   `sync_variables()`, `set_jit_compile(jit_compile)`, and `train_step` and
   `test_step` in the shape that the Keras trainer of that backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
-  fastest there, and `tanh` in the precision of its input.
+  fastest there, `convolve` for the rest, and `tanh` in the precision of its
+  input; `full_float32()`, inside which no GPU rounds float32;
+- `has_accelerator`, whether it computes on something else than a CPU.
 """
 
 import keras
@@ -30,7 +32,10 @@ Trainer = _backend.Trainer
 attend = _backend.attend
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
+convolve = _backend.convolve
 divide_by_norm = _backend.divide_by_norm
+full_float32 = _backend.full_float32
+has_accelerator = _backend.has_accelerator
 max_pool = _backend.max_pool
 move_average = _backend.move_average
 normalize = _backend.normalize

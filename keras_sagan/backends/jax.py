@@ -85,6 +85,16 @@ def conv2d(x, kernel, bias=None):
     return _add_bias(_convolve(x, kernel, 1, "SAME"), bias)
 
 
+def convolve(x, kernel, bias, stride, padding):
+    """Of any kernel; `padding` is "valid", or "same" with a stride of 1."""
+    return _add_bias(_convolve(x, kernel, stride, padding.upper()), bias)
+
+
+def full_float32():
+    """Inside, a GPU multiplies float32 as such, not rounded to TF32."""
+    return jax.default_matmul_precision("highest")
+
+
 def upsample_conv2d(x, kernel, bias=None):
     # On a CPU, XLA's transposed convolution (JAX 0.10.2) is 5 to 12 times
     # slower than upsampling and convolving one after the other.
@@ -183,3 +193,7 @@ def move_average(averages, variables, momentum):
 
 
 tanh = jnp.tanh
+
+
+def has_accelerator():
+    return jax.default_backend() != "cpu"

@@ -1,5 +1,7 @@
 """SAGAN on TensorFlow."""
 
+import contextlib
+
 import tensorflow as tf
 
 from keras_sagan.backends.blocks_of_queries import number_of_blocks
@@ -45,6 +47,22 @@ class Trainer:
 
 def conv2d(x, kernel, bias=None):
     return _add_bias(tf.nn.conv2d(x, kernel, 1, "SAME"), bias)
+
+
+def convolve(x, kernel, bias, stride, padding):
+    """Of any kernel; `padding` is "valid", or "same" with a stride of 1."""
+    return _add_bias(tf.nn.conv2d(x, kernel, stride, padding.upper()), bias)
+
+
+@contextlib.contextmanager
+def full_float32():
+    """Inside, a GPU multiplies float32 as such, not rounded to TF32."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def upsample_conv2d(x, kernel, bias=None):
@@ -164,3 +182,7 @@ def move_average(averages, variables, momentum):
 
 
 tanh = tf.tanh
+
+
+def has_accelerator():
+    return bool(tf.config.list_physical_devices("GPU"))

@@ -1,5 +1,7 @@
 """SAGAN on PyTorch."""
 
+import contextlib
+
 import torch
 from torch.nn import functional
 
@@ -70,6 +72,29 @@ def conv2d(x, kernel, bias=None):
             _channels_first(x), _as_filters(kernel), bias, padding=padding
         )
     )
+
+
+def convolve(x, kernel, bias, stride, padding):
+    """Of any kernel; `padding` is "valid", or "same" with a stride of 1."""
+    return _channels_last(
+        functional.conv2d(
+            _channels_first(x), _as_filters(kernel), bias, stride, padding
+        )
+    )
+
+
+@contextlib.contextmanager
+def full_float32():
+    """Inside, a GPU multiplies float32 as such, not rounded to TF32."""
+    flags = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [flag.allow_tf32 for flag in flags]
+    for flag in flags:
+        flag.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for flag, value in zip(flags, before):
+            flag.allow_tf32 = value
 
 
 def upsample_conv2d(x, kernel, bias=None):
@@ -188,3 +213,7 @@ def move_average(averages, variables, momentum):
 
 
 tanh = torch.tanh
+
+
+def has_accelerator():
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

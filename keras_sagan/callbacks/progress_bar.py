@@ -21,6 +21,8 @@ class ProgressBar(keras.callbacks.Callback):
     line per twentieth of the run instead.
 
     Args:
+        total: Positive integer, the step at which the run ends. None: as
+            `fit` says by its epochs.
         width: Positive integer, characters of the bar.
         stream: Where to write. None: standard output.
 
@@ -28,15 +30,16 @@ class ProgressBar(keras.callbacks.Callback):
     >>> callback = keras_sagan.callbacks.ProgressBar()
     """
 
-    def __init__(self, width=24, stream=None):
+    def __init__(self, total=None, width=24, stream=None):
         super().__init__()
+        self.total = total
         self.width = width
         self.stream = stream or sys.stdout
 
     def on_train_begin(self, logs=None):
-        self._total = None
-        self._steps = 0
-        self._before = 0
+        self._total = self.total
+        self._steps = self._begin = int(self.model.steps_trained)
+        self._before = self._steps
         self._start = None
         self._written = 0
         self._twentieth = 0
@@ -51,9 +54,9 @@ class ProgressBar(keras.callbacks.Callback):
         now = time.perf_counter()
         if self._start is None:  # The first step compiles: it is not timed.
             self._start = self._steps, now
-        if self.params.get("steps"):
+        if self.total is None and self.params.get("steps"):
             epochs = self.params["epochs"] - self._first_epoch
-            self._total = epochs * self.params["steps"]
+            self._total = self._begin + epochs * self.params["steps"]
         if self.stream.isatty():
             if now - self._written > 0.2:
                 self._written = now

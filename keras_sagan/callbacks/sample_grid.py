@@ -2,12 +2,11 @@
 
 import pathlib
 
-import keras
-
+from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.visualization import image_grid
 
 
-class SampleGrid(keras.callbacks.Callback):
+class SampleGrid(EverySteps):
     """Saves a grid of images of fixed latents as training goes on.
 
     One row per class, the averaged generator's images; the same latents each
@@ -15,7 +14,7 @@ class SampleGrid(keras.callbacks.Callback):
 
     Args:
         directory: Folder for the files, `step_00001000.png` and so on.
-        every: Positive integer, epochs between grids.
+        every: Positive integer, steps between grids.
         columns: Positive integer, images per class (or per row, without
             classes).
         classes: Integers, the classes shown. None: the first ten.
@@ -30,29 +29,29 @@ class SampleGrid(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, directory, every=1, columns=10, classes=None, seed=0, scale=1
+        self, directory, every=1000, columns=10, classes=None, seed=0, scale=1
     ):
-        super().__init__()
-        if every < 1 or columns < 1:
+        super().__init__(every)
+        if columns < 1:
             raise ValueError(
-                "`every` and `columns` must be positive integers. "
-                f"Received: every={every}, columns={columns}"
+                "`columns` must be a positive integer. "
+                f"Received: columns={columns}"
             )
         self.directory = pathlib.Path(directory)
-        self.every = every
         self.columns = columns
         self.classes = classes
         self.seed = seed
         self.scale = scale
 
     def on_train_begin(self, logs=None):
-        self._save()  # What it starts from: noise, in a new run.
+        super().on_train_begin(logs)
+        if self._step == 0:
+            self._save(0)  # What it starts from: noise.
 
-    def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0:
-            self._save()
+    def act(self, step, logs):
+        self._save(step)
 
-    def _save(self):
+    def _save(self, step):
         rows, labels = 8, None
         if self.model.num_classes is not None:
             classes = self.classes or range(min(10, self.model.num_classes))
@@ -61,7 +60,6 @@ class SampleGrid(keras.callbacks.Callback):
         images = self.model.generate(
             labels=labels, num_images=rows * self.columns, seed=self.seed
         )
-        step = int(self.model.steps_trained)
         image_grid(
             images,
             self.columns,

@@ -5,6 +5,7 @@ import sys
 
 from absl import flags
 
+from keras_sagan.callbacks import TrainingFailed
 from keras_sagan.cli.parsing import HelpShown
 
 # One module each; it is imported when its verb is given.
@@ -12,12 +13,15 @@ VERBS = {
     "attention": "where a model looks, as figures",
     "convert": "weights of another implementation to a .keras file, or back",
     "curves": "curves of a training run, from its log",
+    "evaluate": "FID and other figures of a model or images against others",
     "export": "the generator as ONNX, SavedModel, .keras or safetensors",
     "film": "a film of a training run, from its grids",
     "info": "what is in a saved model",
+    "prepare": "images decoded and resized once, for training",
     "presets": "the recipes and what they are",
     "sample": "images of a model, a grid or a file each",
     "serve": "a page to play with a model",
+    "train": "a SAGAN on your images",
     "walk": "from image to image, as a film or a strip",
 }
 USAGE = "\n".join(
@@ -47,7 +51,7 @@ def main(arguments=None):
     except flags.Error as error:
         print(f"keras-sagan {verb}: {error}", file=sys.stderr)
         return 2
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, TrainingFailed) as error:
         print(f"keras-sagan {verb}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -77,8 +77,8 @@ def _save_all(model, names, given, out):
         maps = visualization.attention_maps(
             model, network=which or "discriminator", layer=layer, **given
         )
-        *figures, sheet = visualization.save_attention(maps, out, names)
-        print(f"Wrote {sheet} and {len(figures)} figures")
+        *_, sheet = visualization.save_attention(maps, out, names)
+        print(f"Wrote {sheet} and a figure of each image beside it")
 
 
 def _parse_points(texts):
@@ -96,13 +96,14 @@ def _parse_points(texts):
 def _read(paths, resolution):
     """Images cut square in the middle and resized, uint8 `(N, R, R, 3)`."""
     import numpy as np
-    from PIL import Image
-    from PIL import ImageOps
+
+    from keras_sagan.data.images import fit_square
+    from keras_sagan.data.images import read_image
 
     images = []
     for path in paths:
-        with Image.open(path) as image:
-            size = (resolution, resolution)
-            image = ImageOps.fit(image.convert("RGB"), size, method=2)
-        images.append(np.asarray(image))
+        try:
+            images.append(fit_square(read_image(path), resolution))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     return np.stack(images)

@@ -2,7 +2,7 @@
 
 keras-sagan curves LOG --out=curves.png
 
-LOG is a file with a JSON object a line, or a folder with such a log.jsonl.
+LOG is the folder of a run, or its log.jsonl: a JSON object a line.
 """
 
 import pathlib

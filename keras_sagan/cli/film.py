@@ -2,9 +2,11 @@
 
 keras-sagan film FOLDER --out=training.webp
 
-FOLDER holds what `keras_sagan.callbacks.SampleGrid` wrote: step_00001000.png
-and so on.
+FOLDER is that of a run, or of what `keras_sagan.callbacks.SampleGrid` wrote:
+step_00001000.png and so on.
 """
+
+import pathlib
 
 from absl import flags
 
@@ -30,8 +32,11 @@ def main(arguments):
     (name,) = parse(values, __doc__, arguments, ["FOLDER"])
     from keras_sagan import visualization
 
-    steps = visualization.training_film(name, values.out, values.rate)
+    folder = pathlib.Path(name)
+    if (folder / "samples").is_dir():
+        folder = folder / "samples"
+    steps = visualization.training_film(folder, values.out, values.rate)
     print(
-        f"Wrote {values.out}: {len(steps)} grids, steps {steps[0]:,} to "
-        f"{steps[-1]:,}"
+        f"Wrote {values.out}: steps {steps[0]:,} to {steps[-1]:,}, grids: "
+        f"{len(steps)}"
     )

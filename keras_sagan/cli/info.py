@@ -2,7 +2,7 @@
 
 keras-sagan info MODEL
 
-MODEL is a .keras file, or a folder with model.keras. Says as well what lies
+MODEL is a .keras file, or the folder of a run. Says as well what lies
 beside it: the names of its classes in classes.json, metrics in metrics.json,
 the end of its training in log.jsonl.
 """
@@ -13,6 +13,7 @@ from absl import flags
 
 from keras_sagan.cli.models import class_names
 from keras_sagan.cli.models import find_model
+from keras_sagan.cli.models import folder_of
 from keras_sagan.cli.parsing import parse
 
 
@@ -56,7 +57,7 @@ def _classes(about, names):
 def _read_metrics(path):
     """From metrics.json, or the metrics in the config.json of a preset."""
     for file, inside in (("metrics.json", None), ("config.json", "metrics")):
-        file = path.parent / file
+        file = folder_of(path) / file
         if file.exists():
             metrics = json.loads(file.read_text())
             metrics = metrics.get(inside) if inside else metrics
@@ -68,9 +69,9 @@ def _read_metrics(path):
 def _read_log(path):
     from keras_sagan import visualization
 
-    if not (path.parent / "log.jsonl").exists():
+    if not (folder_of(path) / "log.jsonl").exists():
         return {}
-    curves = visualization.read_log(path.parent / "log.jsonl")
+    curves = visualization.read_log(folder_of(path) / "log.jsonl")
     return {name: values[-1] for name, (_, values) in curves.items()}
 
 

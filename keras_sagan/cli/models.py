@@ -8,19 +8,29 @@ from absl import flags
 def find_model(name):
     """Returns the `.keras` file of a path: itself, or a folder's model.
 
-    What `hf://owner/name` says is fetched first.
+    A run that has not ended has checkpoints instead: the last one. What
+    `hf://owner/name` names is fetched first.
     """
     from keras_sagan.models.sharing import local_path
 
     path = local_path(name)
     if path.is_dir():
+        checkpoints = path.glob("checkpoints/step_*.keras")
+        last = max(checkpoints, key=lambda x: (len(x.stem), x), default=None)
         path = path / "model.keras"
+        path = path if path.exists() or last is None else last
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
-            "MODEL must be a .keras file, a folder with model.keras, or "
-            f"hf://owner/name. Received: {name}"
+            "MODEL must be a .keras file, a folder with model.keras or "
+            f"checkpoints, or hf://owner/name. Received: {name}"
         )
     return path
+
+
+def folder_of(path):
+    """Returns where what belongs to a model lies: its run's folder."""
+    folder = path.parent
+    return folder.parent if folder.name == "checkpoints" else folder
 
 
 def load_model(name):
@@ -37,7 +47,7 @@ def load_model(name):
 
 def class_names(path, num_classes):
     """Returns the names in `classes.json` beside a model, or None."""
-    file = path.parent / "classes.json"
+    file = folder_of(path) / "classes.json"
     if num_classes is None or not file.exists():
         return None
     names = json.loads(file.read_text())

@@ -4,11 +4,12 @@ keras-sagan sample MODEL --classes=3,cat --out=samples.png
 keras-sagan sample MODEL --count=100 --out=FOLDER
 keras-sagan sample MODEL --truncation=0.5,1,none --out=sweep.png
 
-MODEL is a .keras file, or a folder with model.keras. Classes go by number, or
-by name where a classes.json, a list of names, lies beside the model.
+MODEL is a .keras file, or the folder of a run. Classes go by number, or by
+name where a classes.json, a list of names, lies beside the model.
 """
 
 import pathlib
+import sys
 
 from absl import flags
 
@@ -125,6 +126,8 @@ def _save_grid(model, names, classes, truncations, values):
 
 def _save_each(model, names, classes, truncation, values):
     """A file each, generated and written in batches."""
+    import keras
+
     from keras_sagan.visualization.grids import save_image
 
     out = pathlib.Path(values.out)
@@ -139,6 +142,9 @@ def _save_each(model, names, classes, truncation, values):
         values.seed,
         truncation=truncation,
     )
+    bar = keras.utils.Progbar(
+        len(labels), verbose=1 if sys.stdout.isatty() else 0, unit_name="image"
+    )
     for i in range(0, len(labels), 64):
         batch = labels[i : i + 64]
         images = model.generate(
@@ -147,6 +153,7 @@ def _save_each(model, names, classes, truncation, values):
         for j, (label, image) in enumerate(zip(batch, images), i):
             folder = out if label is None else out / _folder(label, names)
             save_image(image, folder / f"{j:06d}.png")
+        bar.add(len(batch))
     print(f"Wrote {len(labels):,} images to {out}")
 
 

@@ -1,8 +1,37 @@
 """Images, and how they reach `fit`."""
 
+from keras_sagan.data.augmentation import augmentation
+from keras_sagan.data.folder import ImageFolder
+from keras_sagan.data.images import UnreadableImage
+from keras_sagan.data.opening import open_source
 from keras_sagan.data.pipelines import from_arrays
+from keras_sagan.data.pipelines import from_folder
+from keras_sagan.data.pipelines import from_source
+from keras_sagan.data.pipelines import from_tfds
+from keras_sagan.data.prepared import PreparedImages
+from keras_sagan.data.prepared import prepare
 from keras_sagan.data.sources import PHOTOGRAPHS
+from keras_sagan.data.sources import ArrayImages
 from keras_sagan.data.sources import load_digits
+from keras_sagan.data.sources import load_npz
 from keras_sagan.data.sources import load_photographs
+from keras_sagan.data.tfds import TfdsImages
 
-__all__ = ["PHOTOGRAPHS", "from_arrays", "load_digits", "load_photographs"]
+__all__ = [
+    "PHOTOGRAPHS",
+    "ArrayImages",
+    "ImageFolder",
+    "PreparedImages",
+    "TfdsImages",
+    "UnreadableImage",
+    "augmentation",
+    "from_arrays",
+    "from_folder",
+    "from_source",
+    "from_tfds",
+    "load_digits",
+    "load_npz",
+    "load_photographs",
+    "open_source",
+    "prepare",
+]

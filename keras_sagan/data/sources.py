@@ -1,5 +1,7 @@
 """Where images come from."""
 
+import zipfile
+
 import numpy as np
 
 # Colour photographs that need no download, by the package that ships them.
@@ -16,6 +18,94 @@ _PHOTOGRAPHS = {
     ),
 }
 PHOTOGRAPHS = tuple(name for names in _PHOTOGRAPHS.values() for name in names)
+
+
+class ArrayImages:
+    """Images in an array, as a source.
+
+    Args:
+        images: `(N, R, R, 3)`, uint8, or floats in [-1, 1].
+        labels: Integers `(N,)` from 0 on, or None for images without classes.
+        class_names: Strings, one for each class, or None for the numbers.
+
+    Raises:
+        ValueError: If the shapes or labels do not fit.
+
+    Example:
+    >>> source = keras_sagan.data.ArrayImages(np.zeros((4, 16, 16, 3), "uint8"))
+    >>> len(source), source[0][0].shape
+    (4, (16, 16, 3))
+    """
+
+    def __init__(self, images, labels=None, class_names=None):
+        images = np.asarray(images)
+        if images.ndim != 4 or not len(images) or images.shape[-1] != 3:
+            raise ValueError(
+                "`images` must have shape (N, R, R, 3), N at least 1. "
+                f"Received: images of shape {images.shape}"
+            )
+        self.images = images
+        self.resolution = images.shape[1]
+        self.class_names = None
+        self.labels = np.zeros(len(images), "int32")
+        if labels is not None:
+            labels = np.asarray(labels)
+            _check_labels(labels, len(images))
+            n = int(labels.max()) + 1
+            names = class_names or [str(i) for i in range(n)]
+            if len(names) < n:
+                raise ValueError(
+                    f"`class_names` must name {n} classes, as the labels have. "
+                    f"Received: {len(names)} names"
+                )
+            self.class_names = tuple(names)
+            self.labels = labels.astype("int32")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.images[index], int(self.labels[index])
+
+
+def load_npz(path):
+    """Reads images from a NumPy file.
+
+    Args:
+        path: `.npz` file with `images`, uint8 `(N, R, R, 3)`, and perhaps
+            `labels`, integers `(N,)`, and `class_names`, strings.
+
+    Returns:
+        `ArrayImages`.
+
+    Raises:
+        ValueError: If the file does not hold that.
+
+    Example:
+    >>> np.savez("images.npz", images=np.zeros((4, 16, 16, 3), "uint8"))
+    >>> len(keras_sagan.data.load_npz("images.npz"))
+    4
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"`path` must be an .npz file of arrays. Received: path={path}: "
+            f"{error}"
+        ) from error
+    if "images" not in arrays or arrays["images"].dtype != np.uint8:
+        raise ValueError(
+            "`path` must hold `images`, uint8 (N, R, R, 3). Received: "
+            f"path={path} with "
+            f"{ {name: str(x.dtype) for name, x in arrays.items()} }"
+        )
+    names = arrays.get("class_names")
+    return ArrayImages(
+        arrays["images"],
+        arrays.get("labels"),
+        None if names is None else [str(name) for name in names],
+    )
 
 
 def load_photographs(resolution=32, crops=500, seed=0):
@@ -135,3 +225,15 @@ def load_digits(resolution=16):
     ]
     images = np.repeat(np.stack(images)[..., None], 3, axis=-1)
     return images, digits.target.astype("int32")
+
+
+def _check_labels(labels, n):
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"`labels` must be integers of shape ({n},). "
+            f"Received: labels of shape {labels.shape} and dtype {labels.dtype}"
+        )
+    if labels.min() < 0:
+        raise ValueError(
+            f"`labels` must be from 0 on. Received: {labels.min()} among them"
+        )

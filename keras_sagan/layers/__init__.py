@@ -7,6 +7,7 @@ from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.convolutions import DownsampleConv2D
 from keras_sagan.layers.convolutions import UpsampleConv2D
 from keras_sagan.layers.dense import Dense
+from keras_sagan.layers.diff_augment import DiffAugment
 from keras_sagan.layers.self_attention_2d import SelfAttention2D
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
@@ -16,6 +17,7 @@ __all__ = [
     "ConditionalBatchNorm",
     "Conv2D",
     "Dense",
+    "DiffAugment",
     "DownsampleConv2D",
     "SelfAttention2D",
     "SpectralNormalization",

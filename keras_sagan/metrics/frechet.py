@@ -1,6 +1,9 @@
-"""The Frechet distance between the features of two sets of images."""
+"""The Frechet distance between two sets of features."""
 
 import numpy as np
+
+from keras_sagan.metrics.statistics import GaussianStatistics
+from keras_sagan.metrics.statistics import check_features
 
 
 def frechet_distance(real, fake):
@@ -11,8 +14,9 @@ def frechet_distance(real, fake):
     Inception network and not otherwise: name the features with the figure.
 
     Args:
-        real: Floats `(N, D)`, N at least 2.
-        fake: Floats `(M, D)`, M at least 2.
+        real: Floats `(N, D)`, N at least 2, or `GaussianStatistics`. Fewer
+            features than D are not made a covariance of: that is faster.
+        fake: Likewise `(M, D)`.
 
     Returns:
         A float, at least 0, in the squared unit of the features.
@@ -27,31 +31,75 @@ def frechet_distance(real, fake):
 
     Reference: Heusel et al., arXiv 1706.08500, eq. 6.
     """
-    real, fake = np.float64(real), np.float64(fake)
-    shapes = f"real of {real.shape}, fake of {fake.shape}"
-    if (
-        real.ndim != 2
-        or fake.ndim != 2
-        or real.shape[1] != fake.shape[1]
-        or min(len(real), len(fake)) < 2
-    ):
+    real, fake = _Gaussian("real", real), _Gaussian("fake", fake)
+    if real.mean.shape != fake.mean.shape:
         raise ValueError(
-            "`real` and `fake` must be features (N, D) and (M, D), at least "
-            f"two of each. Received: {shapes}"
+            "`real` and `fake` must be features (N, D) and (M, D). Received: "
+            f"D = {len(real.mean)} and D = {len(fake.mean)}"
         )
-    if not (np.isfinite(real).all() and np.isfinite(fake).all()):
-        raise ValueError(
-            f"`real` and `fake` must be finite. Received: {shapes}, with NaN "
-            "or infinity"
-        )
-    difference = real.mean(0) - fake.mean(0)
-    s_1, s_2 = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (real, fake))
-    # tr (S_1 S_2)^(1/2) is the sum of the roots of the eigenvalues of the
-    # symmetric S_1^(1/2) S_2 S_1^(1/2): real, and never negative but for
-    # rounding.
-    values, vectors = np.linalg.eigh(s_1)
-    root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
-    values = np.linalg.eigvalsh(root @ s_2 @ root)
-    trace = np.sum(np.sqrt(np.maximum(values, 0)))
-    distance = difference @ difference + np.trace(s_1 + s_2) - 2 * trace
-    return max(0.0, float(distance))
+    difference = real.mean - fake.mean
+    distance = difference @ difference + real.trace + fake.trace
+    return max(0.0, float(distance - 2 * _trace_of_root(real, fake)))
+
+
+class _Gaussian:
+    """A mean, and a covariance `S` or a factor `A` of it, `S = A^T A`."""
+
+    def __init__(self, name, x):
+        self.covariance = self.factor = None
+        if not isinstance(x, GaussianStatistics):
+            x = check_features(name, x)
+            n, d = x.shape
+            if n < 2:
+                raise ValueError(
+                    f"`{name}` must hold at least two images' features. "
+                    f"Received: {name} of {x.shape}"
+                )
+            self.mean = x.mean(axis=0)
+            centred = (x - self.mean) / np.sqrt(n - 1)
+            if n <= d:
+                self.factor = centred
+                self.trace = np.sum(centred * centred)
+                return
+            self.covariance = centred.T @ centred
+        else:
+            self.mean, self.covariance = x.mean, x.covariance
+        self.trace = np.trace(self.covariance)
+
+
+def _trace_of_root(a, b):
+    """Trace of `(S_a S_b)^(1/2)`.
+
+    The eigenvalues of `S_a S_b` are those of the symmetric `A S_b A^T`: real,
+    and never negative but for rounding. Between two factors the roots are the
+    singular values of `A B^T`.
+    """
+    if a.factor is None and b.factor is not None:
+        a, b = b, a
+    if b.factor is not None:
+        product = a.factor @ b.factor.T
+        return np.sum(np.linalg.svd(product, compute_uv=False))
+    factor = _factor(a.covariance) if a.factor is None else a.factor
+    values = np.linalg.eigvalsh(factor @ b.covariance @ factor.T)
+    return np.sum(np.sqrt(np.maximum(values, 0)))
+
+
+def _factor(covariance):
+    """Returns `A` with `S = A^T A`, of full rank.
+
+    By Cholesky's decomposition, a sixth of the work; where a pivot is no more
+    than rounding, by eigenvectors, one row for each direction in which
+    anything varies.
+    """
+    d = len(covariance)
+    rounding = np.finfo("float64").eps * d
+    try:
+        lower = np.linalg.cholesky(covariance)
+        pivots = np.diag(lower) ** 2
+        if pivots.min() > rounding * np.diag(covariance).max():
+            return lower.T
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > rounding * abs(values).max()
+    return np.sqrt(values[kept])[:, None] * vectors[:, kept].T

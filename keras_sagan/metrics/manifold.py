@@ -1,6 +1,8 @@
-"""Diversity and coverage, by Euclidean distances."""
+"""Fidelity, diversity and coverage, by Euclidean distances."""
 
 import numpy as np
+
+from keras_sagan.metrics.progress import progress
 
 _BLOCK = 1024
 
@@ -31,6 +33,86 @@ def coverage(real, fake, nearest_k=5):
     Reference: Naeem et al., "Reliable Fidelity and Diversity Metrics for
     Generative Models", arXiv 2002.09797, eq. 5.
     """
+    return density_coverage(real, fake, nearest_k)[1]
+
+
+def density_coverage(real, fake, nearest_k=5):
+    """Density and coverage: precision and recall that outliers do not sway.
+
+    Density is the mean number of real images within whose reach a generated
+    one is, over `nearest_k`; it may exceed 1. See `coverage` for the other.
+
+    Args:
+        real: Floats or uint8 `(N, ...)`, images or features, N > `nearest_k`.
+        fake: Likewise `(M, ...)`, of the same shape after the first axis.
+        nearest_k: Positive integer.
+
+    Returns:
+        Density and coverage, floats.
+
+    Raises:
+        ValueError: If the shapes do not fit or there are too few images.
+
+    Example:
+    >>> x = np.random.default_rng(0).normal(size=(50, 4))
+    >>> keras_sagan.metrics.density_coverage(x, x + 100)
+    (0.0, 0.0)
+
+    Reference: Naeem et al., arXiv 2002.09797, eq. 4 and 5.
+    """
+    real, fake = _check_pair(real, fake, nearest_k)
+    reach = _reach(real, nearest_k)
+    within = covered = 0
+    for begin, distances in _in_blocks(real, fake):
+        inside = distances <= reach[begin : begin + len(distances), None]
+        within += np.sum(inside)
+        covered += np.sum(inside.any(axis=1))
+    density = within / (nearest_k * len(fake))
+    return float(density), float(covered / len(real))
+
+
+def precision_recall(real, fake, nearest_k=3):
+    """Improved precision and recall.
+
+    Precision is the share of generated images within the reach of a real one,
+    recall that of real images within the reach of a generated one; an image's
+    reach is its distance to its `nearest_k`-th nearest neighbour on its side.
+
+    Args:
+        real: Floats or uint8 `(N, ...)`, images or features, N > `nearest_k`.
+        fake: Likewise `(M, ...)`, M > `nearest_k`.
+        nearest_k: Positive integer.
+
+    Returns:
+        Precision and recall, floats in [0, 1].
+
+    Raises:
+        ValueError: If the shapes do not fit or there are too few images.
+
+    Example:
+    >>> x = np.random.default_rng(0).normal(size=(50, 4))
+    >>> keras_sagan.metrics.precision_recall(x, x)
+    (1.0, 1.0)
+
+    Reference: Kynkaanniemi et al., arXiv 1904.06991, eq. 1 and 2.
+    """
+    real, fake = _check_pair(real, fake, nearest_k)
+    if len(fake) <= nearest_k:
+        raise ValueError(
+            "`fake` must hold more than `nearest_k` images. "
+            f"Received: {len(fake)} images, nearest_k={nearest_k}"
+        )
+    real_reach, fake_reach = _reach(real, nearest_k), _reach(fake, nearest_k)
+    precise = np.zeros(len(fake), bool)
+    recalled = 0
+    for begin, distances in _in_blocks(real, fake):
+        reach = real_reach[begin : begin + len(distances), None]
+        precise |= (distances <= reach).any(axis=0)
+        recalled += np.sum((distances <= fake_reach).any(axis=1))
+    return float(precise.mean()), float(recalled / len(real))
+
+
+def _check_pair(real, fake, nearest_k):
     real, fake = _flatten("real", real), _flatten("fake", fake)
     if real.shape[1] != fake.shape[1] or not len(fake):
         raise ValueError(
@@ -42,15 +124,34 @@ def coverage(real, fake, nearest_k=5):
             "`real` must hold more than `nearest_k` >= 1 images. "
             f"Received: {len(real)} images, nearest_k={nearest_k}"
         )
-    covered = 0
-    for begin in range(0, len(real), _BLOCK):
-        block = real[begin : begin + _BLOCK]
-        among_real = _squared_distances(block, real)
-        rows = np.arange(len(block))
-        among_real[rows, begin + rows] = np.inf
-        reach = np.partition(among_real, nearest_k - 1)[:, nearest_k - 1]
-        covered += np.sum(_squared_distances(block, fake).min(axis=1) <= reach)
-    return float(covered / len(real))
+    return real, fake
+
+
+def _reach(x, nearest_k):
+    """Squared distance to the `nearest_k`-th nearest of the others, `(N,)`."""
+    reach = []
+    for begin, distances in _in_blocks(x, x):
+        rows = np.arange(len(distances))
+        distances[rows, begin + rows] = np.inf
+        reach.append(np.partition(distances, nearest_k - 1)[:, nearest_k - 1])
+    return np.concatenate(reach)
+
+
+def _in_blocks(a, b):
+    """Yields squared distances of some rows of `a` to all of `b`."""
+    of_b = squares(b)
+    for begin in progress(range(0, len(a), _BLOCK), "distances"):
+        block = a[begin : begin + _BLOCK]
+        # In place: a block of 50,000 columns is hundreds of megabytes.
+        distances = block @ b.T
+        distances *= -2
+        distances += of_b
+        distances += squares(block)[:, None]
+        yield begin, np.maximum(distances, 0.0, out=distances)
+
+
+def squares(x):
+    return np.einsum("ij,ij->i", x, x)
 
 
 def mean_class_distance(images, labels):
@@ -84,9 +185,12 @@ def mean_class_distance(images, labels):
                 "`labels` must hold every class at least twice. "
                 f"Received: class {label} once"
             )
-        distances = np.sqrt(_squared_distances(members, members))
-        np.fill_diagonal(distances, 0.0)
-        means.append(distances.sum() / (n * (n - 1)))
+        total = 0.0
+        for begin, distances in _in_blocks(members, members):
+            rows = np.arange(len(distances))
+            distances[rows, begin + rows] = 0.0
+            total += np.sum(np.sqrt(distances))
+        means.append(total / (n * (n - 1)))
     return float(np.mean(means))
 
 
@@ -97,10 +201,7 @@ def _flatten(name, images):
             f"`{name}` must have at least two axes, the first one counting. "
             f"Received: {name} of shape {images.shape}"
         )
-    return images.reshape(len(images), -1).astype("float64")
-
-
-def _squared_distances(a, b):
-    """`(N, D)` and `(M, D)` to `(N, M)`."""
-    squares = np.sum(a * a, 1)[:, None] + np.sum(b * b, 1) - 2 * a @ b.T
-    return np.maximum(squares, 0.0)
+    images = images.reshape(len(images), -1).astype("float64")
+    if not np.isfinite(images).all():
+        raise ValueError(f"`{name}` must be finite. Received: NaN or infinity")
+    return images

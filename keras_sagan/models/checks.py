@@ -125,10 +125,12 @@ def check_images(images, resolution):
             "as the networks were built: resize them, or build networks of "
             f"their size; repeat the channel of gray ones. {received}"
         )
+    if images.dtype == np.uint8:
+        return
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(
-            "Images must be floats in [-1, 1]: for uint8 pixels, "
-            f"`images.astype('float32') / 127.5 - 1`. {received}"
+            "Images must be floats in [-1, 1], or uint8: for pixels from 0 to "
+            f"255, `images.astype('uint8')`. {received}"
         )
     if not np.all(np.isfinite(images)):
         raise ValueError(

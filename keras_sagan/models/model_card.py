@@ -4,6 +4,8 @@ import json
 import math
 import re
 
+import numpy as np
+
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.models.checks import flatten_layers
 from keras_sagan.version import __version__
@@ -142,12 +144,15 @@ def _metrics(metrics):
     if metrics is None:
         return "Not measured."
     rows = [
-        f"| {key} | {f'{x:.4g}' if isinstance(x, float) else x} |"
+        f"| {key} | {x if isinstance(x, (int, str)) else f'{x:.4g}'} |"
         for key, x in metrics.items()
-        if key != "protocol"
+        if isinstance(x, (int, float, np.number, str)) and key != "protocol"
     ]
     table = "\n".join(["| metric | value |", "|---|---|", *rows])
-    return f"{table}\n\nProtocol: {metrics['protocol']}"
+    protocol = metrics["protocol"]
+    if isinstance(protocol, dict):
+        protocol = "; ".join(f"{key} {x}" for key, x in protocol.items()) + "."
+    return f"{table}\n\nProtocol: {protocol}"
 
 
 def _attention(network):

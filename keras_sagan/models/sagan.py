@@ -8,6 +8,7 @@ from keras_sagan import backends
 from keras_sagan.backends.optimizer_pair import OptimizerPair
 from keras_sagan.backends.precision import dtype_policy
 from keras_sagan.callbacks.watch import Watch
+from keras_sagan.layers import DiffAugment
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.losses import discriminator_hinge_loss
@@ -42,9 +43,10 @@ class SAGAN(backends.Trainer, keras.Model):
     real images only.
 
     Logs of `fit`: `discriminator_loss`, `generator_loss`, `real_logits` and
-    `fake_logits` (means of D over the epoch), the `gamma` of each attention
-    layer, `images_per_second`, and at the end of an epoch `largest_sigma`,
-    the largest spectral norm of a kernel.
+    `fake_logits` (means of D over the epoch), `discriminator_gradient_norm`
+    and `generator_gradient_norm`, the `gamma` of each attention layer,
+    `images_per_second`, and at the end of an epoch `largest_sigma`, the
+    largest spectral norm of a kernel.
 
     Args:
         generator: A `keras.Model` from `[latents, labels]`, or latents alone,
@@ -59,6 +61,9 @@ class SAGAN(backends.Trainer, keras.Model):
             per step.
         ema_start_step: Non-negative integer; in the steps before it the
             averaged generator is a copy.
+        augmentation: What the discriminator's images go through, a policy of
+            `keras_sagan.layers.DiffAugment` such as `("color", "translation",
+            "cutout")`: for data of few images. None: nothing.
         seed: Integer, from which latents and labels of training are drawn, or
             None for one drawn at random.
         **kwargs: Base model arguments.
@@ -90,6 +95,7 @@ class SAGAN(backends.Trainer, keras.Model):
         gradient_accumulation_steps=1,
         ema_momentum=0.9999,
         ema_start_step=2000,
+        augmentation=None,
         seed=None,
         **kwargs,
     ):
@@ -107,6 +113,11 @@ class SAGAN(backends.Trainer, keras.Model):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.ema_momentum = ema_momentum
         self.ema_start_step = ema_start_step
+        self.augmentation = augmentation and tuple(augmentation)
+        self.augment = None
+        if augmentation:
+            self.augment = DiffAugment(augmentation, seed=0, dtype="float32")
+            self.augment.build(discriminator.inputs[0].shape)
         self.seed = seed
         self.averaged_generator = sampling.copy_of(generator)
         self.averaged_generator.trainable = False
@@ -129,6 +140,8 @@ class SAGAN(backends.Trainer, keras.Model):
                 "generator_loss",
                 "real_logits",
                 "fake_logits",
+                "discriminator_gradient_norm",
+                "generator_gradient_norm",
             )
         }
         self.built = True
@@ -164,23 +177,30 @@ class SAGAN(backends.Trainer, keras.Model):
     def prepare(self, data):
         """Returns the parts of a batch, and what is drawn for the step.
 
-        The latents and labels of each part's fakes, then those of the
-        generator's update.
+        The latents, labels and augmentation of each part's fakes, then those
+        of the generator's update.
         """
         parts = self._split(data)
-        seen = [*parts, *parts[: self.gradient_accumulation_steps]]
-        return parts, [self._draw(images) for images, _ in seen]
+        draws = [
+            # The discriminator sees as many images again, the real ones.
+            (*self._draw(images), self._draw_augmentation(images, 2))
+            for images, _ in parts
+        ] + [
+            (*self._draw(images), self._draw_augmentation(images, 1))
+            for images, _ in parts[: self.gradient_accumulation_steps]
+        ]
+        return parts, draws
 
     def learn(self, parts, draws):
         """Updates both networks and the average, and returns the logs."""
         a = self.gradient_accumulation_steps
         for i in range(0, len(parts), a):
             batches = []
-            for (images, labels), (latents, fake_labels) in zip(
+            for (images, labels), (latents, fake_labels, u) in zip(
                 parts[i : i + a], draws[i : i + a]
             ):
                 fakes = self._call(self.generator, latents, fake_labels)
-                batches.append((images, labels, fakes, fake_labels))
+                batches.append((images, labels, fakes, fake_labels, u))
             self._minimize(
                 self._discriminator_loss,
                 batches,
@@ -197,11 +217,12 @@ class SAGAN(backends.Trainer, keras.Model):
         self.steps_trained.assign_add(1)
         return self._logs()
 
-    def _discriminator_loss(self, images, labels, fakes, fake_labels):
+    def _discriminator_loss(self, images, labels, fakes, fake_labels, u=None):
         # Real and fake in one pass: there is no batch norm to mix them.
+        images = ops.concatenate([images, ops.stop_gradient(fakes)])
         logits = self._call(
             self.discriminator,
-            ops.concatenate([images, ops.stop_gradient(fakes)]),
+            self._augmented(images, u),
             None if labels is None else ops.concatenate([labels, fake_labels]),
         )
         real_logits, fake_logits = ops.split(logits, 2)
@@ -213,10 +234,14 @@ class SAGAN(backends.Trainer, keras.Model):
             "fake_logits": mean_logit(fake_logits),
         }
 
-    def _generator_loss(self, latents, labels):
+    def _generator_loss(self, latents, labels, u=None):
         fakes = self._call(self.generator, latents, labels)
+        fakes = self._augmented(fakes, u)
         logits = self._call(self.discriminator, fakes, labels)
         return {"generator_loss": generator_hinge_loss(logits)}
+
+    def _augmented(self, images, u):
+        return images if u is None else self.augment(images, draws=u)
 
     def _minimize(self, loss_fn, batches, network, optimizer):
         """Updates a network with its mean gradient over the batches.
@@ -236,6 +261,9 @@ class SAGAN(backends.Trainer, keras.Model):
             )
         if len(batches) > 1:
             total = [gradient / len(batches) for gradient in total]
+        name = "generator" if network is self.generator else "discriminator"
+        squares = [ops.sum(ops.square(gradient)) for gradient in total]
+        self._update_means({f"{name}_gradient_norm": ops.sqrt(sum(squares))})
         optimizer.apply(total, variables)
 
     def _move_average(self):
@@ -264,6 +292,12 @@ class SAGAN(backends.Trainer, keras.Model):
     def _draw(self, images):
         """Draws latents and labels, as many as there are images."""
         return self._draw_with(self.seed_generator, ops.shape(images)[0])
+
+    def _draw_augmentation(self, images, times):
+        if self.augment is None:
+            return None
+        n = times * ops.shape(images)[0]
+        return self.augment.draw(n, self.seed_generator)
 
     def _draw_with(self, seed_generator, n):
         latents = keras.random.normal((n, self.latent_dim), seed=seed_generator)
@@ -338,7 +372,7 @@ class SAGAN(backends.Trainer, keras.Model):
             "fake_logits": mean_logit(fake_logits),
         }
         self._update_means(scalars)
-        return {mean.name: mean.result() for mean in self.means.values()}
+        return {name: self.means[name].result() for name in scalars}
 
     # What users call.
 
@@ -410,10 +444,10 @@ class SAGAN(backends.Trainer, keras.Model):
         """Trains on images and labels; arguments as in `keras.Model.fit`.
 
         Args:
-            x: Images in [-1, 1], `(N, resolution, resolution, 3)`, or a
-                dataset of batches `(images, labels)`: a `tf.data.Dataset`, a
-                `keras.utils.PyDataset`, a PyTorch `DataLoader`, a generator.
-                Without classes, of images alone.
+            x: Images, `(N, resolution, resolution, 3)`, floats in [-1, 1] or
+                uint8, or a dataset of batches `(images, labels)`: a
+                `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch
+                `DataLoader`, a generator. Without classes, of images alone.
             y: Integer labels `(N,)`, if `x` is an array of images.
             batch_size: Images per batch, if `x` is an array.
             epochs: Passes over the data.
@@ -474,6 +508,7 @@ class SAGAN(backends.Trainer, keras.Model):
         truncation=None,
         standing_statistics=None,
         batch_size=64,
+        quantize=True,
     ):
         """Generates images.
 
@@ -498,6 +533,7 @@ class SAGAN(backends.Trainer, keras.Model):
                 statistics of that many batches of fresh latents and labels,
                 on a copy. None: those moved during training.
             batch_size: Images per batch.
+            quantize: Whether to round to uint8; else floats in [-1, 1].
 
         Returns:
             A NumPy array, uint8, `(N, resolution, resolution, 3)`.
@@ -521,7 +557,9 @@ class SAGAN(backends.Trainer, keras.Model):
         if labels is not None and labels.ndim == 2:
             generator = sampling.with_blended_classes(generator, labels)
             labels = np.arange(len(labels), dtype="int32")
-        return sampling.generate(generator, latents, labels, batch_size)
+        return sampling.generate(
+            generator, latents, labels, batch_size, quantize
+        )
 
     def draw_inputs(
         self,
@@ -572,7 +610,8 @@ class SAGAN(backends.Trainer, keras.Model):
         networks are new. A folder and a repository carry a trained model.
 
         Args:
-            name: One of `keras_sagan.list_presets()`; a folder that
+            name: One of `keras_sagan.list_presets()`, or a dict such as
+                `keras_sagan.get_preset` returns, changed at will; a folder that
                 `save_to_preset` wrote (`"./digits"`, if it is called as a
                 recipe is), or a `.keras` file; or `"hf://owner/name"`, with
                 `@revision` or not, on the Hugging Face Hub. No code that a
@@ -596,9 +635,9 @@ class SAGAN(backends.Trainer, keras.Model):
         >>> model.resolution
         16
         """
-        if name not in presets.PRESETS and sharing.is_place(name):
+        if sharing.is_place(name):
             return sharing.load_shared(cls, name, precision, overrides)
-        preset = presets.get_preset(name)
+        preset = name if isinstance(name, dict) else presets.get_preset(name)
         checks.check_precision(precision)
         with dtype_policy(precision):
             model = cls(
@@ -674,6 +713,7 @@ class SAGAN(backends.Trainer, keras.Model):
             "gradient_accumulation_steps": self.gradient_accumulation_steps,
             "ema_momentum": self.ema_momentum,
             "ema_start_step": self.ema_start_step,
+            "augmentation": self.augmentation,
             "seed": self.seed,
         }
 
@@ -705,6 +745,9 @@ class SAGAN(backends.Trainer, keras.Model):
 def _unpack(data):
     """Returns the images and labels, or None, that `fit` yields."""
     images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+    if keras.backend.standardize_dtype(images.dtype) == "uint8":
+        # Here, not on the host: a quarter of the bytes travel.
+        images = ops.cast(images, keras.config.floatx()) / 127.5 - 1.0
     return images, None if labels is None else ops.cast(labels, "int32")
 
 

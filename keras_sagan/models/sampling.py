@@ -114,8 +114,8 @@ def draw_latents(rng, n, latent_dim, truncation=None):
     return latents.astype(keras.config.floatx())
 
 
-def generate(generator, latents, labels, batch_size):
-    """Runs a generator in inference, and returns uint8 images."""
+def generate(generator, latents, labels, batch_size, quantize=True):
+    """Runs a generator in inference, and returns uint8 images, or floats."""
     n = len(latents)
     # One shape is compiled: the last batch is filled up, and cut afterwards.
     size = min(n, batch_size)
@@ -129,7 +129,7 @@ def generate(generator, latents, labels, batch_size):
         batch = generator.predict_on_batch(
             batch if labels is not None else batch[0]
         )
-        images.append(to_uint8(batch))
+        images.append(to_uint8(batch) if quantize else np.asarray(batch))
     return np.concatenate(images)[:n]
 
 

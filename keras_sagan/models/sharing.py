@@ -9,6 +9,7 @@ import keras
 from keras_sagan.files import new_folder
 from keras_sagan.models.model_card import describe
 from keras_sagan.models.model_card import model_card
+from keras_sagan.models.presets import PRESETS
 from keras_sagan.visualization.grids import image_grid
 
 MODEL, CONFIG, CARD = "model.keras", "config.json", "README.md"
@@ -24,14 +25,18 @@ def save(model, folder, class_names, statements):
     with new_folder(folder) as temporary:
         model.save(temporary / MODEL)
         _write(temporary / CARD, card)
-        _write(temporary / CONFIG, json.dumps(config, indent=2) + "\n")
+        # Figures may be NumPy's.
+        text = json.dumps(config, indent=2, default=lambda x: x.tolist())
+        _write(temporary / CONFIG, text + "\n")
         if class_names is not None:
             _write(temporary / CLASSES, json.dumps(class_names) + "\n")
         _save_samples(model, temporary / SAMPLES)
 
 
 def is_place(name):
-    """Whether a name is that of a place, not of a recipe."""
+    """Whether this is the name of a place, not a recipe or its name."""
+    if isinstance(name, dict) or name in PRESETS:
+        return False
     return str(name).startswith(HUB) or pathlib.Path(name).exists()
 
 
@@ -79,21 +84,6 @@ def local_path(name):
             f"Received: name={name!r}"
         ) from error
     return pathlib.Path(folder)
-
-
-def class_names_of(path, num_classes):
-    """Returns the names in the `classes.json` beside a model, or None.
-
-    Raises:
-        ValueError: If they are not `num_classes` strings.
-    """
-    path = pathlib.Path(path)
-    file = (path if path.is_dir() else path.parent) / CLASSES
-    if not file.exists():
-        return None
-    return check_class_names(
-        json.loads(file.read_text(encoding="utf-8")), num_classes
-    )
 
 
 def check_class_names(class_names, num_classes):

@@ -11,6 +11,7 @@ from keras_sagan.visualization.curves import training_curves
 from keras_sagan.visualization.films import save_film
 from keras_sagan.visualization.films import training_film
 from keras_sagan.visualization.grids import image_grid
+from keras_sagan.visualization.neighbors import nearest_neighbors
 from keras_sagan.visualization.samples import class_grid
 from keras_sagan.visualization.samples import truncation_grid
 from keras_sagan.visualization.walks import class_walk
@@ -27,6 +28,7 @@ __all__ = [
     "class_walk",
     "image_grid",
     "latent_walk",
+    "nearest_neighbors",
     "read_log",
     "save_attention",
     "save_film",

@@ -12,6 +12,7 @@ _PANELS = (
     ("hinge loss", ("discriminator_loss", "generator_loss")),
     ("mean logit", ("real_logits", "fake_logits")),
     ("attention gamma", ("_gamma",)),
+    ("gradient norm", ("_gradient_norm",)),
     ("largest sigma", ("largest_sigma",)),
     ("images per second", ("images_per_second",)),
 )

@@ -66,6 +66,10 @@ CASES = {
     "conv": (lambda: layers.Conv2D(4, 3, use_bias=False), (MAP,)),
     "upsample": (lambda: layers.UpsampleConv2D(4, fused=False), (MAP,)),
     "downsample": (lambda: layers.DownsampleConv2D(4), (MAP,)),
+    "diff_augment": (
+        lambda: layers.DiffAugment(("color", "cutout"), seed=1),
+        (MAP, np.full((4, 7), 0.3, "float32")),
+    ),
     "add_upsampled": (lambda: layers.AddUpsampled(), (MAP, MAP[:, ::2, ::2])),
 }
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 import keras_sagan
 from keras_sagan import SAGAN
-from keras_sagan.models import sharing
 from tests.conftest import tiny_model
 from tests.hub_stand_in import hub
 
@@ -23,7 +22,12 @@ FILES = {
     "model.keras",
     "samples.png",
 }
-METRICS = {"fid": 12.3456, "protocol": "torch-fidelity, 50k"}
+METRICS = {  # As `metrics.evaluate` gives them.
+    "fid": 12.3456,
+    "is": np.float32(3.25),
+    "intra_fid_per_class": [1.0, 2.0, 3.0],
+    "protocol": {"name": "torch-fidelity", "num_images": 50_000},
+}
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def test_a_folder_gives_the_model_back(model, tmp_path):
     )
     assert int(again.steps_trained.numpy()) == 1234
     assert again.optimizer is not None
-    names = sharing.class_names_of(tmp_path / "shared", 3)
+    names = json.loads((tmp_path / "shared" / "classes.json").read_text())
     assert names == ["nought", "one", "two"]
     assert os.listdir(tmp_path) == ["shared"]
 
@@ -73,12 +77,13 @@ def test_the_card_says_what_is_known(model, tmp_path):
         "in the generator: 8 x 8 to 16 keys",
         "Adam, learning_rate 0.0004",
         "| fid | 12.35 |",
-        "Protocol: torch-fidelity, 50k",
+        "| is | 3.25 |",
+        "Protocol: name torch-fidelity; num_images 50000.",
     ):
         assert text in card
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["resolution"] == 16
-    assert config["metrics"] == METRICS
+    assert config["metrics"] == METRICS  # 3.25 is exact.
     samples = Image.open(tmp_path / "samples.png")
     assert samples.size == (8 * (4 * 16 + 1) + 1, 3 * (4 * 16 + 1) + 1)
 

@@ -1,0 +1,82 @@
+"""Stops a run that has failed."""
+
+import math
+
+import keras
+
+
+class TrainingFailed(RuntimeError):
+    """Training has come to an end by itself; the message says how."""
+
+
+class Guard(keras.callbacks.Callback):
+    """Stops `fit` when the numbers or the images say that it has failed.
+
+    At the end of each epoch: a loss that is NaN or infinite; a discriminator
+    whose loss has stayed at zero, so that it teaches nothing; and, every
+    `images_every` epochs, an averaged generator whose images do not depend on
+    the latents.
+
+    Args:
+        patience: Positive integer, epochs in a row that the discriminator's
+            loss may be below 0.001, or the images alike.
+        images_every: Positive integer, epochs between looks at the images.
+
+    Raises:
+        TrainingFailed: From `fit`, with what happened and at which step.
+
+    Example:
+    >>> callback = keras_sagan.callbacks.Guard(patience=5)
+    """
+
+    def __init__(self, patience=5, images_every=10):
+        super().__init__()
+        for name, value in (
+            ("patience", patience),
+            ("images_every", images_every),
+        ):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. "
+                    f"Received: {name}={value}"
+                )
+        self.patience = patience
+        self.images_every = images_every
+
+    def on_train_begin(self, logs=None):
+        self._at_zero = self._alike = self._epochs = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        for name in ("discriminator_loss", "generator_loss"):
+            if not math.isfinite(float(logs[name])):
+                self._fail(f"{name} is {float(logs[name])}")
+        at_zero = float(logs["discriminator_loss"]) < 1e-3
+        self._at_zero = self._at_zero + 1 if at_zero else 0
+        if self._at_zero >= self.patience:
+            self._fail(
+                "the discriminator's loss has been 0 for "
+                f"{self._at_zero} epochs: it tells all generated images from "
+                "real ones, and the generator learns nothing. A lower "
+                "discriminator rate or `augmentation` may help"
+            )
+        self._epochs += 1
+        if self._epochs % self.images_every == 0:
+            self._look()
+
+    def _look(self):
+        labels = None if self.model.num_classes is None else 0
+        images = self.model.generate(labels=labels, num_images=8, seed=0)
+        # In 255ths; new networks' images of other latents differ by less.
+        alike = images.astype("float32").std(axis=0).max() < 2
+        self._alike = self._alike + 1 if alike else 0
+        if self._alike >= self.patience:
+            self._fail(
+                "the images of eight latents have been the same "
+                f"{self._alike} times: the generator has collapsed"
+            )
+
+    def _fail(self, what):
+        self.model.sync_variables()
+        step = int(self.model.steps_trained)
+        raise TrainingFailed(f"At step {step:,}: {what}.")

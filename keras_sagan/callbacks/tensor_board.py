@@ -1,0 +1,56 @@
+"""Logs for TensorBoard, without TensorFlow."""
+
+import math
+import pathlib
+
+import keras
+
+
+class TensorBoardLogger(keras.callbacks.Callback):
+    """Writes the logs of each epoch where TensorBoard reads them.
+
+    `keras.callbacks.TensorBoard` imports TensorFlow on every backend; this
+    needs the package tensorboard alone.
+
+    Args:
+        directory: Folder for the event files.
+
+    Raises:
+        ImportError: If tensorboard is missing.
+    """
+
+    def __init__(self, directory):
+        super().__init__()
+        try:
+            from tensorboard.compat.proto import event_pb2
+            from tensorboard.compat.proto import summary_pb2
+            from tensorboard.summary.writer import event_file_writer
+        except ImportError as error:
+            raise ImportError(
+                "Logs for TensorBoard are written by tensorboard: "
+                "pip install 'keras_sagan[tensorboard]'"
+            ) from error
+        self.directory = pathlib.Path(directory)
+        self._writer_class = event_file_writer.EventFileWriter
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+
+    def on_train_begin(self, logs=None):
+        self._writer = self._writer_class(str(self.directory))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.sync_variables()
+        values = [
+            self._summary.Value(tag=name, simple_value=float(value))
+            for name, value in (logs or {}).items()
+            if math.isfinite(float(value))
+        ]
+        self._writer.add_event(
+            self._event(
+                step=int(self.model.steps_trained),
+                summary=self._summary(value=values),
+            )
+        )
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        self._writer.close()

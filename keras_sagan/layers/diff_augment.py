@@ -1,0 +1,133 @@
+"""Differentiable augmentation, of real and generated images alike."""
+
+import keras
+from keras import ops
+
+_POLICIES = ("color", "translation", "cutout")
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class DiffAugment(keras.layers.Layer):
+    """Augments what the discriminator sees, real or not (DiffAugment).
+
+    With few images a discriminator learns them by heart. It is given images
+    `T(x)` instead, in both updates, and the generator's gradients go through
+    `T`, so that the images themselves stay as they were.
+
+    - `color`: brightness moved by up to 0.5; saturation, the distance from
+      the gray of each pixel, times 0 to 2; contrast, the distance from the
+      mean of the image, times 0.5 to 1.5.
+    - `translation`: by up to an eighth of the side, zeros moving in.
+    - `cutout`: a square of half the side, its centre anywhere, set to zero.
+
+    Each image is augmented in its own way. `SAGAN(augmentation=...)` uses it;
+    the random numbers may be given, so that the layer is a pure function.
+
+    Args:
+        policy: Tuple of some of `"color"`, `"translation"`, `"cutout"`, in
+            the order in which they are applied.
+        seed: Integer or `keras.random.SeedGenerator`, for calls without
+            `draws`.
+        **kwargs: Base layer arguments.
+
+    Call arguments:
+        images: Floats in [-1, 1], `(B, H, W, C)`.
+        draws: Floats in [0, 1), `(B, 7)`, from `draw`. None: drawn here.
+
+    Returns:
+        Images of the same shape; `color` may lead beyond [-1, 1].
+
+    Raises:
+        ValueError: If `policy` names something else.
+
+    Example:
+    >>> layer = keras_sagan.layers.DiffAugment(("translation",))
+    >>> tuple(layer(np.zeros((4, 16, 16, 3), "float32")).shape)
+    (4, 16, 16, 3)
+
+    Reference: Zhao et al., "Differentiable Augmentation for Data-Efficient
+    GAN Training", arXiv 2006.10738, Section 3.2 and Appendix A.
+    """
+
+    def __init__(self, policy=_POLICIES, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(policy, str) or not set(policy) <= set(_POLICIES):
+            raise ValueError(
+                f"`policy` must be a tuple of some of {_POLICIES}. "
+                f"Received: policy={policy!r}"
+            )
+        self.policy = tuple(policy)
+        self.seed = seed
+        if isinstance(seed, keras.random.SeedGenerator):
+            self.seed_generator = seed
+        else:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images, draws=None):
+        if draws is None:
+            draws = self.draw(ops.shape(images)[0])
+        x, u = images, ops.cast(draws, images.dtype)
+        for name in self.policy:
+            x = getattr(self, f"_{name}")(x, u)
+        return x
+
+    def draw(self, n, seed=None):
+        """Draws what decides the augmentation of `n` images, `(n, 7)`."""
+        seed = seed or self.seed_generator
+        return keras.random.uniform((n, 7), seed=seed)
+
+    def _color(self, x, u):
+        brightness, saturation, contrast = (
+            u[:, i, None, None, None] for i in range(3)
+        )
+        x = x + (brightness - 0.5)
+        gray = ops.mean(x, -1, keepdims=True)
+        x = gray + (x - gray) * (2 * saturation)
+        mean = ops.mean(x, (1, 2, 3), keepdims=True)
+        return mean + (x - mean) * (contrast + 0.5)
+
+    def _translation(self, x, u):
+        # A row of the result is the row of `x` that lies `shift` above it.
+        # As matrices of zeros and ones: a product each way, on all backends.
+        _, h, w, _ = x.shape
+        down, across = (
+            _shift_matrix(u[:, 3 + axis], n, x.dtype)
+            for axis, n in enumerate((h, w))
+        )
+        x = ops.einsum("bij,bjwc->biwc", down, x)
+        return ops.einsum("bij,bhjc->bhic", across, x)
+
+    def _cutout(self, x, u):
+        _, h, w, _ = x.shape
+        inside = _inside(u[:, 5], h)[:, :, None] & _inside(u[:, 6], w)[:, None]
+        keep = 1 - ops.cast(inside, x.dtype)
+        return x * keep[..., None]
+
+    def compute_output_shape(self, images_shape, draws_shape=None):
+        return images_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "policy": self.policy,
+            "seed": self.seed
+            if not isinstance(self.seed, keras.random.SeedGenerator)
+            else keras.saving.serialize_keras_object(self.seed),
+        }
+
+
+def _shift_matrix(u, n, dtype):
+    """`(B, n, n)`: row i has its one in column `i - shift`, if there is."""
+    most = round(n / 8)
+    shift = ops.floor(u * (2 * most + 1)) - most
+    i = ops.arange(n, dtype=u.dtype)
+    matrix = i[:, None] - i[None, :] == shift[:, None, None]
+    return ops.cast(matrix, dtype)
+
+
+def _inside(u, n):
+    """`(B, n)`: whether a location lies in the window around `u * n`."""
+    size = n // 2
+    begin = ops.floor(u * n)[:, None] - size // 2
+    i = ops.arange(n, dtype=u.dtype)
+    return (i >= begin) & (i < begin + size)

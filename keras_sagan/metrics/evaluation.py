@@ -1,0 +1,364 @@
+"""Figures of a generator, with the protocol that makes them figures."""
+
+import pathlib
+import warnings
+
+import numpy as np
+
+from keras_sagan.metrics.features import Cache
+from keras_sagan.metrics.features import Features
+from keras_sagan.metrics.features import extract
+from keras_sagan.metrics.features import name_of
+from keras_sagan.metrics.frechet import frechet_distance
+from keras_sagan.metrics.images import Generated
+from keras_sagan.metrics.images import Images
+from keras_sagan.metrics.inception import Inception
+from keras_sagan.metrics.manifold import density_coverage
+from keras_sagan.metrics.manifold import precision_recall
+from keras_sagan.metrics.progress import progress
+from keras_sagan.metrics.protocols import get_protocol
+from keras_sagan.metrics.scores import check_classes
+from keras_sagan.metrics.scores import inception_score
+from keras_sagan.metrics.scores import intra_fid
+from keras_sagan.metrics.scores import kernel_distance
+from keras_sagan.metrics.statistics import GaussianStatistics
+
+# What each needs kept, of the real images and of the generated ones.
+METRICS = {
+    "fid": ((), ()),
+    "is": (None, ("logits",)),
+    "kid": (("features",), ("features",)),
+    "precision_recall": (("features",), ("features",)),
+    "density_coverage": (("features",), ("features",)),
+    "intra_fid": (("features",), ("features",)),
+}
+
+
+def evaluate(
+    model,
+    real=None,
+    metrics=("fid", "is"),
+    num_images=50_000,
+    protocol="torch-fidelity",
+    feature_extractor=None,
+    batch_size=64,
+    seed=0,
+    cache=None,
+    **generate_arguments,
+):
+    """Computes FID and other figures of a generator, or of images.
+
+    Memory is bounded: batches are judged as they are made, and only what a
+    metric needs is kept: nothing for FID, 400 MB of features a side at 50,000
+    images for KID, precision and coverage; intra-FID generates class by class.
+
+    Args:
+        model: A `SAGAN`; or generated images, as `real`.
+        real: Real images: uint8 `(N, H, W, 3)`, that and labels `(N,)` as a
+            pair, a source with `len(source)` and `source[i]`, the path of a
+            folder of pictures or of an `.npz` (`images`, and perhaps
+            `labels`); or, for FID, an `.npz` with `mu` and `sigma`; or what
+            `metrics.reference` gave. None for the Inception Score alone.
+        metrics: Of `"fid"`, `"is"`, `"kid"`, `"precision_recall"`,
+            `"density_coverage"`, `"intra_fid"`.
+        num_images: Positive integer, images to generate. The paper: 50,000.
+        protocol: `"torch-fidelity"`, `"paper"`, or a dict, see
+            `metrics.get_protocol`.
+        feature_extractor: Callable from images, uint8 `(n, H, W, 3)` (floats
+            in [-1, 1] where the protocol does not quantise), to features
+            `(n, D)`, or to those and logits. None: `metrics.Inception`. With
+            another the figures are no FID, and are told by its `name`.
+        batch_size: Positive integer, images at a time.
+        seed: Non-negative integer, of what is generated, and of the choice of
+            real images where the protocol takes a part.
+        cache: Folder in which the real images' statistics are kept, and found
+            again if made from the same. None: not kept.
+        **generate_arguments: Of `SAGAN.generate`: `ema`, `truncation`,
+            `standing_statistics`.
+
+    Returns:
+        A dict: `fid`, `is` and `is_std`, `kid` and `kid_std`, `precision` and
+        `recall`, `density` and `coverage`, `intra_fid` and
+        `intra_fid_per_class`, as asked for; and `protocol`, a dict of how they
+        were made. `metrics.report` makes text of it.
+
+    Raises:
+        ValueError: If an argument does not fit; if a class is empty or images
+            are not finite.
+        OSError: If the weights of the Inception network cannot be had.
+
+    Example:
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.integers(0, 256, (64, 8, 8, 3), "uint8")
+    >>> colours = lambda images: images.mean(axis=(1, 2))
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     x, x, metrics=["fid"], feature_extractor=colours)
+    >>> round(results["fid"], 6)
+    0.0
+
+    Reference: Heusel et al., arXiv 1706.08500.
+    """
+    metrics = check_metrics(metrics)
+    protocol = get_protocol(protocol)
+    extractor = feature_extractor or Inception(logits=protocol["logits"])
+    if any(METRICS[name][0] is not None for name in metrics):
+        if real is None:
+            raise ValueError(
+                "`real` must be given but for the Inception Score. "
+                f"Received: real=None, metrics={metrics}"
+            )
+        real = reference(
+            real, metrics, protocol, extractor, batch_size, seed, cache
+        )
+    generated = None
+    if hasattr(model, "generate"):
+        generated = Generated(model, num_images, seed, **generate_arguments)
+    # Intra-FID generates its own images.
+    others = [m for m in metrics if m != "intra_fid" or generated is None]
+    fake = None
+    if others:
+        fake = _judge(
+            "model",
+            generated or model,
+            others,
+            1,
+            protocol,
+            extractor,
+            batch_size,
+        )
+    results = {}
+    for name in metrics:
+        if name == "intra_fid" and generated is not None:
+            results.update(
+                _intra_fid(generated, real, protocol, extractor, batch_size)
+            )
+        else:
+            results.update(_FIGURES[name](real, fake, protocol))
+    results["protocol"] = {
+        **protocol,
+        "extractor": name_of(extractor),
+        "generated": fake.statistics.count if fake else None,
+        "real": real.statistics.count if isinstance(real, Features) else None,
+        "seed": seed,
+        **generate_arguments,
+    }
+    return results
+
+
+def reference(
+    real,
+    metrics=("fid",),
+    protocol="torch-fidelity",
+    feature_extractor=None,
+    batch_size=64,
+    seed=0,
+    cache=None,
+):
+    """What `evaluate` needs of real images, to be made once and used often.
+
+    Args:
+        real: As of `evaluate`.
+        metrics: The metrics that it will be used for.
+        protocol: As of `evaluate`.
+        feature_extractor: As of `evaluate`.
+        batch_size: Positive integer.
+        seed: Non-negative integer.
+        cache: As of `evaluate`.
+
+    Returns:
+        `Features`, to be given as `real`.
+
+    Raises:
+        ValueError: If an argument does not fit.
+
+    Example:
+    >>> x = np.zeros((4, 8, 8, 3), "uint8")
+    >>> real = keras_sagan.metrics.reference(
+    ...     x, feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    >>> real.statistics.count
+    4
+    """
+    metrics = check_metrics(metrics)
+    protocol = get_protocol(protocol)
+    extractor = feature_extractor or Inception(logits=protocol["logits"])
+    return _judge(
+        "real", real, metrics, 0, protocol, extractor, batch_size, seed, cache
+    )
+
+
+def check_metrics(metrics):
+    """Returns the names of metrics as a list."""
+    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
+    unknown = [name for name in metrics if name not in METRICS]
+    if unknown or not metrics:
+        raise ValueError(
+            f"`metrics` must be of {', '.join(METRICS)}. "
+            f"Received: metrics={metrics}"
+        )
+    return metrics
+
+
+def _judge(
+    name,
+    images,
+    metrics,
+    side,
+    protocol,
+    extractor,
+    batch_size,
+    seed=0,
+    cache=None,
+):
+    """Returns the `Features` of one side, with what the metrics need."""
+    keep = sorted({n for m in metrics for n in METRICS[m][side] or ()})
+    if _is_statistics(images):
+        images = Features(GaussianStatistics.load(images))
+    if isinstance(images, Features):
+        missing = [n for n in keep if getattr(images, n) is None]
+        if missing:
+            raise ValueError(
+                f"`{name}` must be images for {', '.join(metrics)}. Received: "
+                f"statistics without {', '.join(missing)}"
+            )
+        return images
+    indices, kept = None, None
+    if not isinstance(images, Generated):
+        images = Images(name, images)
+        indices = _chosen(images, protocol, seed) if name == "real" else None
+    if cache is not None:
+        kept = Cache(cache, images, extractor, protocol, indices)
+        found = kept.load(keep)
+        if found is not None:
+            return found
+    features = extract(
+        images,
+        extractor,
+        protocol,
+        keep,
+        batch_size,
+        indices,
+        kept and kept.folder,
+    )
+    if kept:
+        kept.save(features, keep)
+    return features
+
+
+def _is_statistics(images):
+    if not isinstance(images, (str, pathlib.Path)):
+        return False
+    path = pathlib.Path(images)
+    if path.suffix != ".npz" or not path.is_file():
+        return False
+    with np.load(path, allow_pickle=False) as arrays:
+        return "mu" in arrays.files
+
+
+def _chosen(images, protocol, seed):
+    """The real images that the protocol compares with, None for all."""
+    n = protocol["real_images"]
+    if n is None or n >= len(images):
+        return None
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(len(images), n, replace=False))
+
+
+def _fid(real, fake, protocol):
+    for name, side in (("real", real), ("model", fake)):
+        n, d = side.statistics.count, len(side.statistics.mean)
+        if 0 < n <= d:
+            warnings.warn(
+                f"`{name}` has {n:,} images for {d:,} features: the "
+                "covariance lacks full rank, and the distance is too large",
+                stacklevel=4,
+            )
+    return {"fid": frechet_distance(real.statistics, fake.statistics)}
+
+
+def _is(real, fake, protocol):
+    splits, seed = protocol["is_splits"], protocol["is_seed"]
+    mean, std = inception_score(fake.logits, splits, seed)
+    return {"is": mean, "is_std": std}
+
+
+def _kid(real, fake, protocol):
+    mean, std = kernel_distance(
+        real.features,
+        fake.features,
+        protocol["kid_subsets"],
+        protocol["kid_subset_size"],
+        protocol["kid_degree"],
+        protocol["kid_seed"],
+    )
+    return {"kid": mean, "kid_std": std}
+
+
+def _precision_recall(real, fake, protocol):
+    values = precision_recall(
+        real.features, fake.features, protocol["precision_recall_k"]
+    )
+    return dict(zip(("precision", "recall"), values))
+
+
+def _density_coverage(real, fake, protocol):
+    values = density_coverage(
+        real.features, fake.features, protocol["density_coverage_k"]
+    )
+    return dict(zip(("density", "coverage"), values))
+
+
+def _intra_fid_of_images(real, fake, protocol):
+    for name, side in (("real", real), ("model", fake)):
+        _check_labelled(name, side.labels)
+    mean, distances = intra_fid(
+        real.features, real.labels, fake.features, fake.labels
+    )
+    return {"intra_fid": mean, "intra_fid_per_class": distances}
+
+
+def _intra_fid(generated, real, protocol, extractor, batch_size):
+    """Generates, judges and forgets one class after the other."""
+    _check_labelled("real", real.labels)
+    model, n = generated.model, protocol["images_per_class"]
+    if model.num_classes is None:
+        raise ValueError(
+            "`model` must have classes for intra-FID. "
+            "Received: a model with num_classes=None"
+        )
+    classes = np.arange(model.num_classes)
+    check_classes(np.asarray(real.labels), np.repeat(classes, 2))
+    distances = {}
+    for label in progress(classes.tolist(), "intra-FID"):
+        images = Generated(
+            model,
+            n,
+            (generated.seed, label),
+            np.full(n, label),
+            **generated.arguments,
+        )
+        fake = extract(images, extractor, protocol, (), batch_size)
+        members = np.flatnonzero(real.labels == label)
+        distances[label] = frechet_distance(
+            real.features[members], fake.statistics
+        )
+    return {
+        "intra_fid": float(np.mean(list(distances.values()))),
+        "intra_fid_per_class": distances,
+    }
+
+
+def _check_labelled(name, labels):
+    if labels is None:
+        raise ValueError(
+            f"`{name}` must come with labels for intra-FID. Received: none"
+        )
+
+
+_FIGURES = {
+    "fid": _fid,
+    "is": _is,
+    "kid": _kid,
+    "precision_recall": _precision_recall,
+    "density_coverage": _density_coverage,
+    "intra_fid": _intra_fid_of_images,
+}

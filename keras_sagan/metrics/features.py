@@ -1,0 +1,209 @@
+"""What a feature extractor makes of images, kept no longer than needed."""
+
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+from keras import ops
+
+from keras_sagan.files import replacing
+from keras_sagan.metrics.progress import progress
+from keras_sagan.metrics.statistics import GaussianStatistics
+from keras_sagan.metrics.statistics import check_features
+
+
+class Features:
+    """Statistics of the features of some images, and perhaps the features.
+
+    `extract` and `metrics.reference` make them.
+
+    Attributes:
+        statistics: `GaussianStatistics`.
+        features: Float32 `(N, D)`, perhaps mapped from a file, or None.
+        logits: Float32 `(N, classes)`, or None.
+        labels: Integers `(N,)`, or None.
+    """
+
+    def __init__(self, statistics, features=None, logits=None, labels=None):
+        self.statistics = statistics
+        self.features = features
+        self.logits = logits
+        self.labels = labels
+
+
+def extract(
+    images,
+    extractor,
+    protocol,
+    keep=(),
+    batch_size=64,
+    indices=None,
+    folder=None,
+):
+    """Runs an extractor on images, batch by batch.
+
+    Args:
+        images: `Images` or `Generated`.
+        extractor: Callable from a batch of images to features, floats `(n,
+            D)`, or to those and logits.
+        protocol: Dict, see `get_protocol`.
+        keep: What to keep beside the statistics: `"features"`, `"logits"`.
+        batch_size: Positive integer.
+        indices: Which images, or None for all.
+        folder: Where to keep the features, mapped from a file, or None for
+            memory.
+
+    Returns:
+        `Features`.
+    """
+    count = len(images) if indices is None else len(indices)
+    statistics, kept, labels = GaussianStatistics(), {}, []
+    batches = images.batches(batch_size, indices)
+    done = 0
+    for batch, batch_labels in progress(
+        batches, f"features of `{images.name}`", -(-count // batch_size)
+    ):
+        outputs = run(extractor, prepare(batch, protocol))
+        statistics.update(outputs["features"])
+        labels.append(batch_labels)
+        for name in keep:
+            if name not in outputs:
+                raise ValueError(
+                    "`feature_extractor` must give features and logits for "
+                    "the Inception Score. Received: features alone"
+                )
+            values = outputs[name]
+            if name not in kept:
+                kept[name] = _allocate(folder, name, count, values)
+            kept[name][done : done + len(values)] = values
+        done += len(batch)
+    if any(part is None for part in labels):
+        labels = None
+    else:
+        labels = np.concatenate(labels)
+    return Features(
+        statistics, kept.get("features"), kept.get("logits"), labels
+    )
+
+
+def prepare(images, protocol):
+    """Brings uint8, or floats in [-1, 1], to what the protocol judges."""
+    if protocol["quantised"] and images.dtype != np.uint8:
+        return np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
+    if not protocol["quantised"] and images.dtype == np.uint8:
+        return images.astype("float32") / 127.5 - 1
+    return images
+
+
+def run(extractor, images):
+    """Returns a dict of arrays: `features`, and `logits` where there are."""
+    outputs = extractor(images)
+    if not isinstance(outputs, (tuple, list)):
+        outputs = [outputs]
+    outputs = [np.asarray(ops.convert_to_numpy(x)) for x in outputs]
+    for x in outputs:
+        if x.ndim != 2 or len(x) != len(images):
+            raise ValueError(
+                f"`feature_extractor` must give ({len(images)}, D) for as "
+                f"many images. Received: an array of shape {x.shape}"
+            )
+    return dict(zip(("features", "logits"), outputs))
+
+
+def _allocate(folder, name, count, values):
+    shape = (count, values.shape[1])
+    if folder is None:
+        return np.empty(shape, "float32")
+    folder.mkdir(parents=True, exist_ok=True)
+    return np.lib.format.open_memmap(
+        folder / f"{name}.npy", "w+", "float32", shape
+    )
+
+
+class Cache:
+    """A folder with the features of real images, and what they are made from.
+
+    `statistics.npz` is what other tools read; `features.npy` and `labels.npy`
+    lie beside it where a metric needed them. It is written last: what was not
+    written whole is made again.
+
+    Args:
+        folder: Path.
+        images: `Images`.
+        extractor: As of `extract`.
+        protocol: Dict.
+        indices: Which images, or None for all.
+    """
+
+    def __init__(self, folder, images, extractor, protocol, indices):
+        self.folder = pathlib.Path(folder)
+        few, _ = next(images.batches(2, indices))
+        probe = run(extractor, prepare(few[:1], protocol))["features"]
+        self.probe = check_features("features", probe)[0]
+        self.made_from = {
+            "extractor": name_of(extractor),
+            "quantised": protocol["quantised"],
+            "resize": protocol["resize"],
+            "images": len(images) if indices is None else len(indices),
+            "fingerprint": _fingerprint(images, indices),
+        }
+
+    def load(self, keep):
+        """Returns the `Features`, or None if they are of something else."""
+        path = self.folder / "statistics.npz"
+        if not path.exists():
+            return None
+        statistics = GaussianStatistics.load(path)
+        made_from = dict(statistics.made_from or {})
+        # Extractors of one name are told apart by what they do.
+        probe = made_from.pop("probe", None)
+        keeps = made_from.pop("keeps", [])
+        if (
+            made_from != self.made_from
+            or np.shape(probe) != self.probe.shape
+            or not np.allclose(probe, self.probe, rtol=1e-3, atol=1e-4)
+            or not set(keep) <= set(keeps)
+        ):
+            return None
+        arrays = {
+            name: np.load(self.folder / f"{name}.npy", mmap_mode="r")
+            for name in [*keep, "labels"]
+            if (self.folder / f"{name}.npy").exists()
+        }
+        return Features(statistics, **arrays)
+
+    def save(self, features, keep):
+        """Writes the statistics and labels; arrays are mapped already."""
+        labels = self.folder / "labels.npy"
+        if features.labels is not None:
+            with replacing(labels) as temporary:
+                np.save(temporary, features.labels)
+        else:
+            labels.unlink(missing_ok=True)
+        features.statistics.made_from = {
+            **self.made_from,
+            "probe": self.probe.tolist(),
+            "keeps": list(keep),
+        }
+        features.statistics.save(self.folder / "statistics.npz")
+
+
+def name_of(extractor):
+    """How figures call an extractor."""
+    return getattr(extractor, "name", None) or getattr(
+        extractor, "__name__", type(extractor).__name__
+    )
+
+
+def _fingerprint(images, indices):
+    """Of 64 images, evenly chosen, and their labels."""
+    indices = np.arange(len(images)) if indices is None else indices
+    chosen = indices[np.linspace(0, len(indices) - 1, 64).astype(int)]
+    digest = hashlib.sha256()
+    for batch, labels in images.batches(64, np.unique(chosen)):
+        digest.update(json.dumps(batch.shape).encode())
+        digest.update(batch.tobytes())
+        if labels is not None:
+            digest.update(np.int64(labels).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,210 @@
+"""Images to be judged, from wherever they are, in batches."""
+
+import pathlib
+import warnings
+
+import numpy as np
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
+
+
+class Images:
+    """Images that are there: an array, a source, a folder or an `.npz`.
+
+    Args:
+        name: What errors call them.
+        images: uint8 `(N, H, W, 3)`; or a pair of that and integer labels
+            `(N,)`; or a source, with `len(source)` and `source[i]` a uint8
+            image and its label; or the path of a folder of pictures (those in
+            subfolders are labelled by subfolder), or of an `.npz` with
+            `images`, or `arr_0`, and perhaps `labels`.
+
+    Raises:
+        ValueError: If they are none of these.
+    """
+
+    def __init__(self, name, images):
+        self.name = name
+        self.labels = None
+        self.source = None
+        if isinstance(images, (str, pathlib.Path)):
+            images = _open(name, pathlib.Path(images))
+        if isinstance(images, tuple):
+            images, self.labels = images
+        if isinstance(images, _Folder):
+            self.labels = images.labels
+        if isinstance(images, np.ndarray):
+            _check_array(name, images)
+            self.labels = _check_labels(name, self.labels, len(images))
+        elif hasattr(images, "__getitem__") and hasattr(images, "__len__"):
+            self.source = not isinstance(images, _Folder)
+        else:
+            raise ValueError(
+                f"`{name}` must be an array of images, a source of them, or "
+                f"the path of a folder or .npz. Received: {name} of type "
+                f"{type(images).__name__}"
+            )
+        self.images = images
+        if not len(images):
+            raise ValueError(f"`{name}` must hold images. Received: none")
+
+    def __len__(self):
+        return len(self.images)
+
+    def batches(self, batch_size, indices=None):
+        """Yields uint8 images `(n, H, W, 3)` and labels `(n,)` or None."""
+        indices = np.arange(len(self)) if indices is None else indices
+        for begin in range(0, len(indices), batch_size):
+            yield self.take(indices[begin : begin + batch_size])
+
+    def take(self, indices):
+        """Returns the images at these indices, and their labels or None."""
+        labels = None if self.labels is None else self.labels[indices]
+        if isinstance(self.images, np.ndarray):
+            return self.images[indices], labels
+        items = [self.images[int(i)] for i in indices]
+        if self.source:
+            items, labels = zip(*items)
+            has_labels = all(label is not None for label in labels)
+            labels = np.array(labels, "int64") if has_labels else None
+        items = [np.asarray(item) for item in items]
+        shapes = {item.shape for item in items}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"`{self.name}` must hold images of one size: resize them "
+                f"first, as the protocol says. Received: {sorted(shapes)}"
+            )
+        return _check_array(self.name, np.stack(items)), labels
+
+
+class _Folder:
+    """Pictures of a folder, in the order of their paths."""
+
+    def __init__(self, name, path):
+        self.name, self.path = name, path
+        self.paths = sorted(
+            p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES
+        )
+        if not self.paths:
+            raise ValueError(
+                f"`{name}` must be a folder of pictures ({', '.join(SUFFIXES)}"
+                f"). Received: {path}, without any"
+            )
+        folders = [p.parent for p in self.paths]
+        names = sorted(set(folders))
+        self.labels = None
+        if path not in names:
+            self.labels = np.array([names.index(f) for f in folders])
+        self._warned = False
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, i):
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise ImportError(
+                "Reading pictures needs Pillow: pip install 'keras_sagan[data]'"
+            ) from error
+        with Image.open(self.paths[i]) as image:
+            if image.mode != "RGB" and not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"`{self.name}`: {self.paths[i].name} and perhaps others "
+                    f"are not RGB (mode {image.mode}); they are taken as RGB",
+                    stacklevel=2,
+                )
+            return np.asarray(image.convert("RGB"))
+
+
+def _open(name, path):
+    if path.is_dir():
+        return _Folder(name, path)
+    if path.suffix != ".npz" or not path.is_file():
+        raise FileNotFoundError(
+            f"`{name}` must be a folder of pictures or an .npz. "
+            f"Received: {path}"
+        )
+    with np.load(path, allow_pickle=False) as arrays:
+        key = next((k for k in ("images", "arr_0") if k in arrays.files), None)
+        if key is None:
+            raise ValueError(
+                f"`{name}` must hold `images`, or `mu` and `sigma`. "
+                f"Received: {path} with {', '.join(arrays.files)}"
+            )
+        labels = arrays["labels"] if "labels" in arrays.files else None
+        return arrays[key], labels
+
+
+def _check_array(name, images):
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        gray = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 1)
+        raise ValueError(
+            f"`{name}` must be RGB images, uint8 of shape (N, H, W, 3)"
+            + ("; repeat a gray channel three times" * gray)
+            + f". Received: {name} of shape {images.shape} and dtype "
+            f"{images.dtype}"
+        )
+    return images
+
+
+def _check_labels(name, labels, n):
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"`{name}` must come with integer labels of shape ({n},). "
+            f"Received: labels of shape {labels.shape}, dtype {labels.dtype}"
+        )
+    return labels
+
+
+class Generated:
+    """Images that a SAGAN makes, a thousand at a time.
+
+    Args:
+        model: A `SAGAN`, or what has its `generate`.
+        num_images: Positive integer.
+        seed: Integer.
+        labels: Integers `(num_images,)`, or None for uniform ones.
+        **arguments: Of `SAGAN.generate`.
+    """
+
+    name = "model"
+    _CHUNK = 1000
+
+    def __init__(self, model, num_images, seed, labels=None, **arguments):
+        self.model = model
+        self.num_images = num_images
+        self.seed = seed
+        self.labels = labels
+        self.arguments = arguments
+
+    def __len__(self):
+        return self.num_images
+
+    def batches(self, batch_size, indices=None):
+        """Yields floats in [-1, 1], `(n, H, W, 3)`, and labels or None."""
+        for begin in range(0, self.num_images, self._CHUNK):
+            n = min(self._CHUNK, self.num_images - begin)
+            labels = self.labels
+            if labels is not None:
+                labels = labels[begin : begin + n]
+            images = self.model.generate(
+                labels=labels,
+                num_images=n,
+                # Chunk by chunk from one seed.
+                seed=(*np.atleast_1d(self.seed).tolist(), begin),
+                quantize=False,
+                **self.arguments,
+            )
+            if not np.isfinite(images).all():
+                raise ValueError(
+                    "`model` must generate finite images: its training has "
+                    "diverged. Received: NaN or infinity"
+                )
+            for i in range(0, n, batch_size):
+                part = None if labels is None else labels[i : i + batch_size]
+                yield images[i : i + batch_size], part

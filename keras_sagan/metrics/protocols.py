@@ -1,0 +1,71 @@
+"""How figures are made, by name: a figure without its protocol says nothing."""
+
+PROTOCOLS = {
+    # The numbers of torch-fidelity 0.4.0, which are those of the TensorFlow
+    # code of FID to its rounding.
+    "torch-fidelity": {
+        "description": "torch-fidelity 0.4.0: uint8 images, all real ones",
+        "quantised": True,
+        "resize": "TensorFlow 1 bilinear to 299, then (x - 128) / 128",
+        "logits": "unbiased",
+        "is_splits": 10,
+        "is_seed": 2020,
+        "kid_subsets": 100,
+        "kid_subset_size": 1000,
+        "kid_degree": 3,
+        "kid_seed": 2020,
+        "precision_recall_k": 3,
+        "density_coverage_k": 5,
+        "real_images": None,
+        "images_per_class": 5000,
+    },
+    # What the SAGAN release's `eval_imagenet.py` and `utils_ori.py` do, at
+    # the counts of the paper.
+    "paper": {
+        "description": "the SAGAN release: images as they leave the "
+        "generator, 50,000 real ones, IS in one piece",
+        "quantised": False,
+        "resize": "TensorFlow 1 bilinear to 299, of images in [-1, 1]",
+        "logits": "biased",
+        "is_splits": 1,
+        "is_seed": None,
+        "kid_subsets": 100,
+        "kid_subset_size": 1000,
+        "kid_degree": 3,
+        "kid_seed": 2020,
+        "precision_recall_k": 3,
+        "density_coverage_k": 5,
+        "real_images": 50_000,
+        "images_per_class": 5000,
+    },
+}
+
+
+def get_protocol(protocol):
+    """Returns a protocol by its name, as a dict of its own.
+
+    Args:
+        protocol: `"torch-fidelity"` or `"paper"`, or a dict with the keys of
+            these, which is given back.
+
+    Raises:
+        ValueError: If there is no such protocol, or keys are missing.
+
+    Example:
+    >>> keras_sagan.metrics.get_protocol("paper")["is_splits"]
+    1
+    """
+    if isinstance(protocol, dict):
+        missing = sorted(set(PROTOCOLS["paper"]) - set(protocol))
+        if missing:
+            raise ValueError(
+                "`protocol` must have the keys of 'torch-fidelity'. "
+                f"Received: a dict without {', '.join(missing)}"
+            )
+        return {"name": "of your own", **protocol}
+    if protocol not in PROTOCOLS:
+        raise ValueError(
+            f"`protocol` must be one of {', '.join(PROTOCOLS)}. "
+            f"Received: protocol={protocol!r}"
+        )
+    return {"name": protocol, **PROTOCOLS[protocol]}

@@ -1,0 +1,227 @@
+"""A training run in a folder, that goes on where it was stopped or killed."""
+
+import contextlib
+import json
+import pathlib
+import signal
+import threading
+
+import keras
+
+from keras_sagan import callbacks as our_callbacks
+from keras_sagan.callbacks.every_steps import EverySteps
+from keras_sagan.files import replacing
+
+
+def train(
+    workdir,
+    make_model,
+    make_dataset,
+    steps,
+    settings=None,
+    class_names=None,
+    log_every=100,
+    sample_every=1000,
+    checkpoint_every=1000,
+    keep=3,
+    go_back=0,
+    callbacks=(),
+):
+    """Trains a SAGAN in a folder; called again, it goes on from there.
+
+    The folder holds `settings.json`, `classes.json`, `log.jsonl`, `samples/`,
+    `checkpoints/`, and at the end `model.keras`. A run that was killed at any
+    moment goes on from its last checkpoint, and ends, on a CPU, with the
+    weights, bit for bit, of one that never was. Ctrl-C and SIGTERM let the
+    step end and save; a second Ctrl-C stops at once.
+
+    Args:
+        workdir: Folder of the run, new or one that this function began.
+        make_model: Function without arguments, that returns a compiled
+            `SAGAN`; called if there is no checkpoint.
+        make_dataset: Function of a number of steps, that returns a dataset
+            for `fit` which goes on after them, such as
+            `lambda step: data.from_source(source, 64, start_step=step,
+            steps_per_epoch=100)`, with `log_every` steps an epoch, or an
+            endless `tf.data.Dataset`.
+        steps: Positive integer, where the run ends.
+        settings: Dict of what must stay the same while the run goes on.
+        class_names: Strings, kept in `classes.json`; or None.
+        log_every: Positive integer, steps between lines of the log.
+        sample_every: Positive integer, steps between sample grids.
+        checkpoint_every: Positive integer, steps between checkpoints.
+        keep: Positive integer, checkpoints that are kept.
+        go_back: Non-negative integer, how often a run that fails, see
+            `callbacks.Guard`, goes back to its last checkpoint and on from
+            there with other latents.
+        callbacks: More callbacks for `fit`.
+
+    Returns:
+        The trained `SAGAN`.
+
+    Raises:
+        ValueError: If `workdir` holds a run with other settings, or another
+            process trains there.
+        TrainingFailed: If the run fails once more than `go_back` allows; the
+            message names the last checkpoint.
+    """
+    workdir = pathlib.Path(workdir)
+    with _owned(workdir):
+        _check_settings(workdir, settings or {})
+        if class_names is not None:
+            _write_json(workdir / "classes.json", list(class_names))
+        checkpoint = our_callbacks.Checkpoint(
+            workdir / "checkpoints", checkpoint_every, keep
+        )
+        model = checkpoint.load_latest()
+        if model is None:
+            model = make_model()
+        else:
+            print(f"Going on from step {int(model.steps_trained):,}")
+        for attempt in range(go_back + 1):
+            if int(model.steps_trained) >= steps:
+                break
+            stop = _Stop(steps)
+            try:
+                with stop.on_signals():
+                    _fit(
+                        model,
+                        make_dataset,
+                        steps,
+                        log_every,
+                        [
+                            our_callbacks.ProgressBar(total=steps),
+                            our_callbacks.JSONLogger(workdir / "log.jsonl"),
+                            our_callbacks.SampleGrid(
+                                workdir / "samples", sample_every
+                            ),
+                            *callbacks,
+                            # After what may change the logs, before saving.
+                            our_callbacks.Guard(),
+                            checkpoint,
+                            stop,
+                        ],
+                    )
+            except our_callbacks.TrainingFailed as error:
+                model = _go_back(checkpoint, attempt, go_back, error)
+                continue
+            break
+        done = int(model.steps_trained)
+        if done >= steps:
+            with replacing(workdir / "model.keras") as temporary:
+                model.save(temporary)
+            print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
+        else:
+            print(f"Stopped at step {done:,}; run again, it goes on from there")
+    return model
+
+
+class _Stop(EverySteps):
+    """Ends `fit` at a step, or after the one in which a signal comes."""
+
+    def __init__(self, steps):
+        super().__init__(every=1)
+        self.steps = steps
+        self.asked = False
+
+    def act(self, step, logs):
+        if self.asked or step >= self.steps:
+            self.model.stop_training = True
+
+    @contextlib.contextmanager
+    def on_signals(self):
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Signals are the main thread's.
+            return
+        before = {
+            number: signal.signal(number, self._ask)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, number, frame):
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("\nStopping after this step, with a checkpoint", flush=True)
+
+
+def _fit(model, make_dataset, steps, log_every, callbacks):
+    done = int(model.steps_trained)
+    dataset = make_dataset(done)
+    endless = not isinstance(dataset, keras.utils.PyDataset)
+    model.fit(
+        dataset,
+        epochs=-(-(steps - done) // log_every),
+        steps_per_epoch=log_every if endless else None,
+        verbose=0,
+        callbacks=callbacks,
+    )
+
+
+def _go_back(checkpoint, attempt, go_back, error):
+    """Returns the model of the last checkpoint, or raises."""
+    paths = checkpoint.paths()
+    last = (
+        f"the last good checkpoint is {paths[-1]}"
+        if paths
+        else ("there is no checkpoint yet")
+    )
+    if attempt == go_back or not paths:
+        raise our_callbacks.TrainingFailed(f"{error} {last}") from error
+    print(f"\n{error} Going back: {last}")
+    model = checkpoint.load_latest()
+    # With the same latents it would fail in the same way.
+    other = keras.random.SeedGenerator(attempt + 1).state
+    model.seed_generator.state.assign(
+        model.seed_generator.state + keras.ops.convert_to_tensor(other)
+    )
+    return model
+
+
+@contextlib.contextmanager
+def _owned(workdir):
+    """Holds the folder for this process; a killed one lets go of it."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows.
+        yield
+        return
+    with open(workdir / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                "`workdir` must be that of one process: another trains there "
+                f"now. Received: workdir={workdir}"
+            ) from None
+        yield
+
+
+def _check_settings(workdir, settings):
+    path = workdir / "settings.json"
+    settings = json.loads(json.dumps(settings))  # As they will be read.
+    if not path.exists():
+        _write_json(path, settings)
+        return
+    before = json.loads(path.read_text())
+    other = [
+        f"{name}={before.get(name)}, now {settings.get(name)}"
+        for name in sorted({*before, *settings})
+        if before.get(name) != settings.get(name)
+    ]
+    if other:
+        raise ValueError(
+            "`workdir` holds a run with other settings: choose another folder, "
+            f"or those. Received: workdir={workdir}, where {'; '.join(other)}"
+        )
+
+
+def _write_json(path, content):
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")

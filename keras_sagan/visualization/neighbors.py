@@ -1,0 +1,52 @@
+"""Samples beside the training images that are nearest to them."""
+
+import numpy as np
+
+from keras_sagan import metrics
+from keras_sagan.metrics.images import Images
+from keras_sagan.visualization.grids import image_grid
+from keras_sagan.visualization.grids import save_image
+
+
+def nearest_neighbors(
+    samples, images, count=5, feature_extractor=None, scale=1, path=None
+):
+    """Lays out samples, each with its nearest training images in its row.
+
+    Has the generator learned its images by heart? Then the first neighbour is
+    the sample. Distances are those of `metrics.nearest_neighbors`.
+
+    Args:
+        samples: uint8 `(N, H, W, 3)`, as `SAGAN.generate` gives them.
+        images: Training images of that size, as `real` of
+            `metrics.evaluate`.
+        count: Positive integer, neighbours a row, the nearest first.
+        feature_extractor: As of `metrics.evaluate`. None: pixels.
+        scale: Positive integer, enlargement of each pixel.
+        path: File to save to, or None. The suffix decides the format.
+
+    Returns:
+        A uint8 array, `(grid height, grid width, 3)`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+        ImportError: If Pillow is missing and a path is given.
+
+    Example:
+    >>> x = np.zeros((4, 8, 8, 3), "uint8")
+    >>> keras_sagan.visualization.nearest_neighbors(x[:2], x, count=3).shape
+    (19, 42, 3)
+    """
+    indices, _ = metrics.nearest_neighbors(
+        samples, images, count, feature_extractor
+    )
+    # One row's images at a time are read again.
+    images = Images("images", images)
+    found = [image for row in indices for image in images.take(row)[0]]
+    left = image_grid(samples, columns=1, scale=scale)
+    right = image_grid(np.stack(found), columns=count, scale=scale)
+    gap = np.full((len(left), max(2, 4 * scale), 3), 255, "uint8")
+    grid = np.concatenate([left, gap, right], axis=1)
+    if path is not None:
+        save_image(grid, path)
+    return grid

@@ -1,0 +1,250 @@
+"""Folders of images as people have them: every kind of file in them."""
+
+import io
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_sagan import data
+from keras_sagan.data import prepared as prepared_module
+from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import read_image
+
+pytestmark = pytest.mark.no_backend
+
+
+def picture(width=40, height=30):
+    """Red grows to the right, green downwards."""
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    pixels = np.stack([x * 6, y * 8, 0 * x + 50], axis=-1)
+    return Image.fromarray(pixels.astype("uint8"))
+
+
+def saved(image, file_format, **options):
+    stream = io.BytesIO()
+    image.save(stream, file_format, **options)
+    stream.seek(0)
+    return stream
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags.tobytes()
+
+
+def test_reads_every_kind_as_rgb():
+    original = np.asarray(picture(), "int32")
+    gray = picture().convert("L")
+    for image, expected, most in (
+        (saved(picture(), "PNG"), original, 0),
+        (saved(picture(), "WEBP", lossless=True), original, 0),
+        (saved(picture(), "BMP"), original, 0),
+        (saved(gray, "PNG"), np.stack([gray] * 3, -1), 0),
+        (saved(gray.convert("1"), "PNG"), None, 0),
+        (saved(picture().convert("CMYK"), "TIFF"), original, 2),
+        (saved(picture().convert("P"), "GIF"), original, 60),
+        (saved(picture(), "JPEG", quality=100, subsampling=0), original, 6),
+    ):
+        result = read_image(image)
+        assert result.mode == "RGB" and result.size == (40, 30)
+        if expected is not None:
+            difference = np.abs(np.asarray(result, "int32") - expected)
+            assert difference.max() <= most
+
+
+def test_16_bits_keep_their_brightness():
+    values = (np.arange(40 * 30).reshape(30, 40) * 54).astype("uint16")
+    result = np.asarray(read_image(saved(Image.fromarray(values), "PNG")))
+    expected = np.rint(values / 257)
+    np.testing.assert_array_equal(result, np.stack([expected] * 3, -1))
+
+
+def test_transparency_is_laid_on_white():
+    image = picture().convert("RGBA")
+    image.putalpha(Image.new("L", image.size, 0))
+    assert np.asarray(read_image(saved(image, "PNG"))).min() == 255
+    image = Image.new("P", (20, 20), 3)
+    image.putpalette([7] * 768)
+    stream = saved(image, "PNG", transparency=3)
+    assert np.asarray(read_image(stream)).min() == 255
+
+
+def test_turned_by_exif():
+    for orientation, turn in ((6, -90), (8, 90), (3, 180)):
+        stream = saved(picture(), "PNG", exif=exif(orientation))
+        expected = picture().rotate(turn, expand=True)
+        np.testing.assert_array_equal(read_image(stream), expected)
+
+
+def test_fit_square_is_pillows_bilinear_of_the_centre():
+    image = picture(40, 30)
+    expected = np.asarray(image)[:, 5:35]
+    np.testing.assert_array_equal(fit_square(image, 30), expected)
+    small = Image.fromarray(expected).resize((8, 8), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(fit_square(image, 8), small)
+    # Against the definition: a triangle as wide as two target pixels.
+    centres = (np.arange(8) + 0.5) * 30 / 8
+    weights = 1 - np.abs(np.arange(30) + 0.5 - centres[:, None]) / (30 / 8)
+    weights = np.maximum(weights, 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    exact = np.einsum("ia,jb,abc->ijc", weights, weights, expected)
+    assert np.abs(fit_square(image, 8) - exact).max() <= 1
+
+
+def huge(png):
+    """A PNG that says it has 65,535 x 65,535 pixels."""
+    header = b"IHDR" + struct.pack(">II", 65535, 65535) + png[24:29]
+    checksum = struct.pack(">I", zlib.crc32(header))
+    return png[:12] + header + checksum + png[33:]
+
+
+BAD = {
+    "empty.jpg": (b"", "empty file"),
+    "text.png": (b"no picture at all", "not an image"),
+    "header.jpg": (saved(picture(), "JPEG").read()[:30], "damaged"),
+    "cut.jpg": (saved(picture(400, 300), "JPEG").read()[:3000], "damaged"),
+    "cut.png": (saved(picture(400, 300), "PNG").read()[:900], "damaged"),
+    "pixel.png": (saved(picture(1, 1), "PNG").read(), "1x1 pixels"),
+    "line.png": (saved(picture(900, 3), "PNG").read(), "900x3 pixels"),
+    "float.tiff": (
+        saved(Image.fromarray(np.zeros((20, 20), "float32")), "TIFF").read(),
+        "floating-point pixels",
+    ),
+    "bomb.png": (huge(saved(picture(), "PNG").read()), "bomb"),
+}
+GOOD = {
+    "gray.png": saved(picture().convert("L"), "PNG").read(),
+    "cmyk.jpg": saved(picture().convert("CMYK"), "JPEG").read(),
+    "palette.gif": saved(picture().convert("P"), "GIF").read(),
+    "deep.png": saved(
+        Image.fromarray(np.zeros((20, 20), "uint16")), "PNG"
+    ).read(),
+    "turned.jpg": saved(picture(), "JPEG", exif=exif(6)).read(),
+    "no_suffix": saved(picture(), "PNG").read(),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """200 images of two classes, with one of each bad kind among them."""
+    for i in range(200):
+        path = tmp_path / "images" / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40 + i % 7, 30), (i, 255 - i, 0)).save(path)
+    for name, content in {
+        **{n: b for n, (b, _) in BAD.items()},
+        **GOOD,
+    }.items():
+        (tmp_path / "images" / "a" / name).write_bytes(content)
+    (tmp_path / "images" / "a" / ".hidden").write_text("no")
+    (tmp_path / "images" / "stray.png").write_bytes(GOOD["gray.png"])
+    return tmp_path / "images"
+
+
+def test_prepare_uses_the_good_and_names_the_bad(folder, tmp_path):
+    source = data.prepare(data.ImageFolder(folder, 16), tmp_path / "out", 50)
+    assert source.class_names == ("a", "b")
+    assert len(source) == 200 + len(GOOD)
+    reasons = dict(source.skipped)
+    assert set(reasons) == {f"a/{name}" for name in BAD} | {"stray.png"}
+    for name, (_, reason) in BAD.items():
+        assert reason in reasons[f"a/{name}"], name
+    assert reasons["stray.png"] == "beside the folders of the classes"
+    assert np.bincount(source.labels).tolist() == [100 + len(GOOD), 100]
+    # What it holds is what a folder gives.
+    direct = data.ImageFolder(folder, 16)
+    at = direct.names.index("a/turned.jpg")
+    image, label = direct[at]
+    assert any(
+        np.array_equal(image, source[i][0]) and label == source[i][1]
+        for i in range(len(source))
+    )
+    assert len(data.from_source(source, batch_size=16)[0][0]) == 16
+
+
+def test_prepare_goes_on_where_it_was(folder, tmp_path, monkeypatch):
+    whole = data.prepare(data.ImageFolder(folder, 16), tmp_path / "whole", 50)
+    out, write, written = tmp_path / "out", prepared_module._write_shard, []
+
+    def interrupted(source, begin, end, path, bar):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(begin)
+        return write(source, begin, end, path, bar)
+
+    monkeypatch.setattr(prepared_module, "_write_shard", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        data.prepare(data.ImageFolder(folder, 16), out, 50)
+    with pytest.raises(ValueError, match="finished writing: run it again"):
+        data.PreparedImages(out)
+    (out / ".shard-00002.images.123.npy").write_bytes(b"half")  # Killed.
+    written.clear()
+    written.extend([None] * 3)  # From here on it only counts.
+    again = data.prepare(data.ImageFolder(folder, 16), out, 50)
+    assert written[3:] == [100, 150, 200]
+    assert again.skipped == whole.skipped
+    for i in range(len(whole)):
+        np.testing.assert_array_equal(again[i][0], whole[i][0])
+    with pytest.raises(ValueError, match="of other images or of another"):
+        data.prepare(data.ImageFolder(folder, 32), out, 50)
+
+
+def test_prepare_touches_nothing_else(folder, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="must be a new or empty folder"):
+        data.prepare(data.ImageFolder(folder, 16), tmp_path / "mine")
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_preparation_says_so(folder, tmp_path):
+    data.prepare(data.ImageFolder(folder, 16), tmp_path / "out", 50)
+    summary = json.loads((tmp_path / "out" / "prepared.json").read_text())
+    summary["shards"][0][1] += 1
+    (tmp_path / "out" / "prepared.json").write_text(json.dumps(summary))
+    with pytest.raises(ValueError, match="the images that"):
+        data.PreparedImages(tmp_path / "out")
+
+
+def test_folders_that_cannot_be_trained_on(tmp_path):
+    for images, message in (
+        ((), "must hold images.*with 0 other files"),
+        (("notes.txt",), "1 other files, the first notes.txt: not an image"),
+        (("cats/1.png", "cats/2.png"), "the one class cats"),
+    ):
+        folder = tmp_path / str(len(images)) / str(len(message))
+        folder.mkdir(parents=True)
+        for name in images:
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"x" if name.endswith("txt") else GOOD["gray.png"])
+        with pytest.raises(ValueError, match=message):
+            data.ImageFolder(folder, 16)
+    with pytest.raises(ValueError, match="`path` must be a folder"):
+        data.ImageFolder(tmp_path / "none", 16)
+    # Few images for a batch.
+    (folder / "dogs").mkdir()
+    (folder / "dogs" / "3.png").write_bytes(GOOD["gray.png"])
+    with pytest.raises(ValueError, match="the number of images being 3"):
+        data.from_folder(folder, 16, batch_size=4)
+
+
+def test_images_without_classes(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(GOOD["gray.png"])
+    dataset = data.from_folder(tmp_path, 16, batch_size=2)
+    assert dataset.source.class_names is None
+    assert dataset[0].shape == (2, 16, 16, 3)
+
+
+def test_a_link_to_itself_ends(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(GOOD["gray.png"])
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert len(data.ImageFolder(tmp_path, 16)) == 2

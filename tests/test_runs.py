@@ -1,0 +1,302 @@
+"""Runs in a folder: what they write, how they fail, and that they survive."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sagan
+from keras_sagan import callbacks
+from keras_sagan import data
+from keras_sagan.callbacks.json_logger import read_lines
+from tests.conftest import same
+from tests.conftest import tiny_model
+from tests.conftest import values
+from tests.test_resume import state
+
+ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("any_singular_vector")
+
+
+def train(workdir, steps, images_and_labels, make_model=tiny_model, **kwargs):
+    source = data.ArrayImages(*images_and_labels)
+    options = {"log_every": 3, "sample_every": 4, "checkpoint_every": 2}
+    return keras_sagan.train(
+        workdir,
+        make_model,
+        lambda step: data.from_source(
+            source, 8, start_step=step, steps_per_epoch=3
+        ),
+        steps,
+        **{**options, **kwargs},
+    )
+
+
+def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
+    names = ["ant", "bee", "cat"]
+    model = train(
+        tmp_path, 5, digits_like, class_names=names, settings={"width": 2}
+    )
+    assert int(model.steps_trained) == 5
+    assert json.loads((tmp_path / "classes.json").read_text()) == names
+    assert [line["step"] for line in read_lines(tmp_path / "log.jsonl")] == [
+        3,
+        5,
+    ]
+    model = train(tmp_path, 8, digits_like, settings={"width": 2})
+    assert int(model.steps_trained) == 8
+    assert "Going on from step 5" in capsys.readouterr().out
+    lines = read_lines(tmp_path / "log.jsonl")
+    assert [line["step"] for line in lines] == [3, 5, 8]
+    assert {"discriminator_loss", "largest_sigma", "time"} <= set(lines[0])
+    files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")}
+    assert files == {
+        ".lock",
+        "settings.json",
+        "classes.json",
+        "log.jsonl",
+        "model.keras",
+        *(f"checkpoints/step_0000000{i}.keras" for i in (5, 6, 8)),
+        *(f"samples/step_0000000{i}.png" for i in (0, 4, 8)),
+    }
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert all(same(values(state(again)), values(state(model))))
+    with pytest.raises(ValueError, match="where width=2, now 3"):
+        train(tmp_path, 9, digits_like, settings={"width": 3})
+
+
+def test_one_process_a_folder(digits_like, tmp_path):
+    from keras_sagan.runs import _owned
+
+    with (
+        _owned(tmp_path),
+        pytest.raises(ValueError, match="another trains there now"),
+    ):
+        train(tmp_path, 2, digits_like)
+
+
+def test_a_damaged_checkpoint_is_passed_over(digits_like, tmp_path, capsys):
+    train(tmp_path, 4, digits_like)
+    folder = tmp_path / "checkpoints"
+    last = folder / "step_00000004.keras"
+    content = bytearray(last.read_bytes())
+    with zipfile.ZipFile(last) as archive:
+        middle = archive.getinfo("model.weights.h5").header_offset + 5000
+    content[middle] ^= 255
+    last.write_bytes(content)
+    (folder / ".step_00000006.77.keras").write_bytes(b"half")
+    checkpoint = callbacks.Checkpoint(folder)
+    assert int(checkpoint.load_latest().steps_trained) == 2
+    assert "step_00000004.keras is damaged" in capsys.readouterr().out
+    assert not (folder / ".step_00000006.77.keras").exists()
+
+
+class Poison(keras.callbacks.Callback):
+    """Makes a weight NaN after a step, once."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.sync_variables()
+        if int(self.model.steps_trained) == self.step:
+            self.step = None
+            weight = self.model.generator.trainable_variables[0]
+            weight.assign(weight * float("nan"))
+
+
+def test_nan_stops_with_the_last_good_checkpoint(digits_like, tmp_path):
+    with pytest.raises(callbacks.TrainingFailed) as error:
+        train(tmp_path, 9, digits_like, callbacks=[Poison(3)])
+    assert "At step 6" in str(error.value)
+    assert "_loss is nan" in str(error.value)
+    assert "checkpoint is" in str(error.value)
+    assert "step_00000002.keras" in str(error.value)
+    assert not (tmp_path / "model.keras").exists()
+    checkpoint = callbacks.Checkpoint(tmp_path / "checkpoints")
+    assert [p.name for p in checkpoint.paths()] == ["step_00000002.keras"]
+
+
+def test_goes_back_when_asked(digits_like, tmp_path, capsys):
+    model = train(tmp_path, 7, digits_like, callbacks=[Poison(3)], go_back=1)
+    assert int(model.steps_trained) == 7
+    assert "Going back" in capsys.readouterr().out
+    assert all(np.isfinite(v).all() for v in values(model.variables))
+
+
+@pytest.mark.parametrize(
+    ("losses", "fails"),
+    [
+        ([0.0, 0.0, 0.0], True),
+        ([0.0, 0.0, 0.5, 0.0], False),
+        ([float("inf")], True),
+    ],
+)
+def test_guard(losses, fails):
+    guard = callbacks.Guard(patience=3)
+    guard.set_model(tiny_model())
+    guard.on_train_begin()
+
+    def run():
+        for loss in losses:
+            guard.on_epoch_end(
+                0, {"discriminator_loss": loss, "generator_loss": 0.0}
+            )
+
+    if fails:
+        with pytest.raises(callbacks.TrainingFailed, match="At step 0"):
+            run()
+    else:
+        run()
+
+
+def test_guard_sees_a_collapse():
+    model = tiny_model()
+    guard = callbacks.Guard(patience=2, images_every=1)
+    guard.set_model(model)
+    logs = {"discriminator_loss": 1.0, "generator_loss": 0.0}
+    guard.on_train_begin()
+    kernel = model.averaged_generator.variables[0]
+    kernel.assign(kernel * 0)  # The latents no longer matter.
+    guard.on_epoch_end(0, logs)
+    with pytest.raises(callbacks.TrainingFailed, match="has collapsed"):
+        guard.on_epoch_end(1, logs)
+
+
+def test_sigterm_saves_and_ends(digits_like, tmp_path):
+    class Terminate(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    model = train(
+        tmp_path, 9, digits_like, callbacks=[Terminate()], checkpoint_every=100
+    )
+    assert int(model.steps_trained) == 1
+    checkpoint = callbacks.Checkpoint(tmp_path / "checkpoints")
+    assert [p.name for p in checkpoint.paths()] == ["step_00000001.keras"]
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing import event_accumulator
+
+    train(
+        tmp_path,
+        6,
+        digits_like,
+        callbacks=[callbacks.TensorBoardLogger(tmp_path)],
+    )
+    events = event_accumulator.EventAccumulator(str(tmp_path)).Reload()
+    lines = read_lines(tmp_path / "log.jsonl")
+    scalars = events.Scalars("discriminator_loss")
+    assert [s.step for s in scalars] == [3, 6]
+    np.testing.assert_allclose(
+        [s.value for s in scalars],
+        [line["discriminator_loss"] for line in lines],
+        1e-6,
+    )
+
+
+SCRIPT = """
+import sys
+import keras
+import numpy as np
+import keras_sagan
+from keras_sagan import data, layers, models
+
+# Networks are built without the search for their norms: far sooner.
+layers.SpectralNormalization._leading_u = lambda layer: keras.ops.ones(
+    layer._matrix_shape()[1])
+rng = np.random.default_rng(0)
+images = rng.integers(256, size=(37, 16, 16, 3), dtype="uint8")
+source = data.ArrayImages(images, rng.integers(3, size=37))
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    model = keras_sagan.SAGAN(
+        models.build_generator(16, 3, latent_dim=8, base_channels=2),
+        models.build_discriminator(16, 3, base_channels=2),
+        ema_momentum=0.9, ema_start_step=2,
+        augmentation=("translation", "color"), seed=0)
+    model.compile()
+    return model
+
+keras_sagan.train(
+    sys.argv[1], make_model,
+    lambda step: data.from_source(
+        source, 8, start_step=step, steps_per_epoch=5,
+        augment=data.augmentation("flip")),
+    steps=int(sys.argv[2]), log_every=5, sample_every=1000,
+    checkpoint_every=int(sys.argv[3]))
+"""
+
+
+def start(workdir, steps, every):
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(workdir), str(steps), str(every)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def killed_run(workdir, steps, every, kills, wait):
+    """Kills a run at random moments after its first step, then ends it.
+
+    Returns how often it was killed before it ended by itself.
+    """
+    rng, count = random.Random(0), 0
+    for _ in range(kills):
+        process, began = start(workdir, steps, every), time.time()
+        folder = workdir / "checkpoints"
+        before = set(folder.glob("step_*")) if folder.exists() else set()
+        while process.poll() is None and time.time() - began < 120:
+            # Files of checkpoints come and go: also half-written ones.
+            if folder.exists() and set(folder.glob("*")) - before:
+                break
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, wait))
+        count += process.poll() is None
+        process.kill()
+        process.wait()
+    assert start(workdir, steps, every).wait() == 0
+    return count
+
+
+def final_state(workdir):
+    return values(state(keras.saving.load_model(workdir / "model.keras")))
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch",
+    reason="Three processes; the slow test is for every backend",
+)
+def test_killed_it_ends_with_the_same_weights(tmp_path):
+    assert start(tmp_path / "whole", 40, 7).wait() == 0
+    assert killed_run(tmp_path / "killed", 40, 2, kills=1, wait=0.05) == 1
+    a, b = (final_state(tmp_path / name) for name in ("whole", "killed"))
+    assert all(same(a, b))
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_it_ends_with_the_same_weights(tmp_path):
+    steps = 600
+    assert start(tmp_path / "whole", steps, 1000).wait() == 0
+    count = killed_run(tmp_path / "killed", steps, 1, 20, wait=0.6)
+    print(f"\n{count} kills")
+    assert count == 20
+    a, b = (final_state(tmp_path / name) for name in ("whole", "killed"))
+    assert all(same(a, b))

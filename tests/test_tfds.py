@@ -1,0 +1,134 @@
+"""Sets of tensorflow-datasets, as its own mock data; keras-cv."""
+
+import io
+
+import numpy as np
+import pytest
+
+from keras_sagan import data
+from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import read_image
+from keras_sagan.data.tfds import decode
+
+tensorflow = pytest.importorskip("tensorflow")
+tfds = pytest.importorskip("tensorflow_datasets")
+pytestmark = pytest.mark.no_backend
+
+
+@pytest.fixture
+def mock():
+    with tfds.testing.mock_data(num_examples=20):
+        yield
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_downsizing_is_pillows(file_format):
+    """tf.data against the path of folders and of `prepare`, to 1/255."""
+    from PIL import Image
+    from skimage.data import astronaut
+    from skimage.data import chelsea
+
+    for pixels in (astronaut(), chelsea(), chelsea()[:100, :60]):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, file_format, quality=90)
+        for resolution in (32, 64, 128):
+            expected = fit_square(read_image(stream), resolution)
+            found = decode(stream.getvalue(), resolution).numpy()
+            difference = np.abs(found.astype("int32") - expected)
+            assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["imagenet2012", "cifar10", "imagenette"])
+def test_reads_any_classification_set(name, mock):
+    dataset = data.from_tfds(name, 32, batch_size=4)
+    images, labels = next(iter(dataset))
+    assert images.shape == (4, 32, 32, 3) and images.dtype == "uint8"
+    assert labels.shape == (4,) and labels.dtype == "int32"
+    source = data.open_source(f"tfds:{name}", 32)
+    assert len(source) == 20
+    assert len(source.class_names) == {"imagenet2012": 1000}.get(name, 10)
+
+
+def row(dataset, steps):
+    found = []
+    for images, _ in dataset.take(steps).as_numpy_iterator():
+        found += [image.tobytes() for image in images]
+    return found
+
+
+def test_goes_on_where_it_was(mock):
+    def make(**kwargs):
+        return data.from_tfds("imagenet2012", 16, batch_size=6, **kwargs)
+
+    whole = row(make(), 10)
+    for i in range(0, 60, 20):
+        assert len(set(whole[i : i + 20])) == 20  # Once in each pass.
+    assert whole[:20] != whole[20:40]
+    assert row(make(start_step=4), 6) == whole[24:]
+    assert row(make(seed=1), 3) != whole[:18]
+    parts = [row(make(start_step=4, shard=(i, 2)), 2) for i in range(2)]
+    assert parts[0][:3] + parts[1][:3] == whole[24:30]
+    assert parts[0][3:] + parts[1][3:] == whole[30:36]
+
+
+def test_augmentation_gets_the_number_of_the_batch(mock):
+    dataset = data.from_tfds(
+        "cifar10",
+        16,
+        batch_size=4,
+        start_step=3,
+        augment=lambda images, number: images * 0 + number,
+    )
+    means = [x.mean() for x, _ in dataset.take(3).as_numpy_iterator()]
+    assert means == [3, 4, 5]
+
+
+def test_prepare(mock, tmp_path):
+    source = data.TfdsImages("imagenet2012", 16)
+    prepared = data.prepare(source, tmp_path, shard_size=8)
+    assert len(prepared) == 20 and prepared.class_names[0] == "n01440764"
+    for i in (0, 7, 8, 19):
+        np.testing.assert_array_equal(prepared[i][0], source[i][0])
+        assert prepared[i][1] == source[i][1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("imagenet_of_dreams", 32), "must be that of a set of tensorflow"),
+        (("coco/2017", 32), "an `image` and a `label` in each example"),
+    ],
+)
+def test_refuses(arguments, message, mock):
+    with pytest.raises(ValueError, match=message):
+        data.from_tfds(*arguments)
+
+
+@pytest.mark.parametrize("name", ["flip", "keras", "keras_cv"])
+def test_augmentation(name):
+    if name == "keras_cv":
+        pytest.importorskip("keras_cv")
+    images, _ = data.load_photographs(32, crops=2)
+    augment = data.augmentation(name, seed=1)
+    first, again, other = (augment(images, step) for step in (3, 3, 4))
+    assert first.dtype == np.uint8 and first.shape == images.shape
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, images)
+    # The pictures are still those pictures.
+    difference = np.abs(first.astype("float32") - images).mean((1, 2, 3))
+    flipped = np.abs(first[:, :, ::-1].astype("float32") - images)
+    least = np.minimum(difference, flipped.mean((1, 2, 3)))
+    apart = np.abs(images.astype("float32") - images[::-1]).mean()
+    assert least.mean() < apart
+
+
+def test_augmentation_without_keras_cv(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "keras_cv", None)
+    with pytest.raises(ImportError, match=r"choose augmentation\('keras'\)"):
+        data.augmentation("keras_cv")
+    with pytest.raises(ValueError, match="`name` must be one of"):
+        data.augmentation("blur")
+    assert data.augmentation("none") is None
