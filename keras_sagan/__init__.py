@@ -3,6 +3,7 @@
 from keras_sagan import callbacks
 from keras_sagan import convert
 from keras_sagan import data
+from keras_sagan import export
 from keras_sagan import layers
 from keras_sagan import losses
 from keras_sagan import metrics
@@ -11,6 +12,7 @@ from keras_sagan import visualization
 from keras_sagan.models.presets import get_preset
 from keras_sagan.models.presets import list_presets
 from keras_sagan.models.sagan import SAGAN
+from keras_sagan.models.sharing import upload_preset
 from keras_sagan.recipes import choose_recipe
 from keras_sagan.runs import train
 from keras_sagan.version import __version__
@@ -22,6 +24,7 @@ __all__ = [
     "choose_recipe",
     "convert",
     "data",
+    "export",
     "get_preset",
     "layers",
     "list_presets",
@@ -29,5 +32,6 @@ __all__ = [
     "metrics",
     "models",
     "train",
+    "upload_preset",
     "visualization",
 ]

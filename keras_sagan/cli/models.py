@@ -1,7 +1,6 @@
 """The model that a verb is given, and its classes by name."""
 
 import json
-import pathlib
 
 from absl import flags
 
@@ -9,9 +8,12 @@ from absl import flags
 def find_model(name):
     """Returns the `.keras` file of a path: itself, or a folder's model.
 
-    A run that has not ended has checkpoints instead: the last one.
+    A run that has not ended has checkpoints instead: the last one. What
+    `hf://owner/name` names is fetched first.
     """
-    path = pathlib.Path(name)
+    from keras_sagan.models.sharing import local_path
+
+    path = local_path(name)
     if path.is_dir():
         checkpoints = path.glob("checkpoints/step_*.keras")
         last = max(checkpoints, key=lambda x: (len(x.stem), x), default=None)
@@ -19,8 +21,8 @@ def find_model(name):
         path = path if path.exists() or last is None else last
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
-            "MODEL must be a .keras file, or a folder with model.keras or "
-            f"checkpoints. Received: {name}"
+            "MODEL must be a .keras file, a folder with model.keras or "
+            f"checkpoints, or hf://owner/name. Received: {name}"
         )
     return path
 

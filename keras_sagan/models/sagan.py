@@ -17,6 +17,7 @@ from keras_sagan.losses import mean_logit
 from keras_sagan.models import checks
 from keras_sagan.models import presets
 from keras_sagan.models import sampling
+from keras_sagan.models import sharing
 from keras_sagan.models.checks import flatten_layers
 from keras_sagan.models.discriminator import build_discriminator
 from keras_sagan.models.generator import build_generator
@@ -603,30 +604,39 @@ class SAGAN(backends.Trainer, keras.Model):
 
     @classmethod
     def from_preset(cls, name, precision=None, **overrides):
-        """Builds and compiles the SAGAN of a recipe.
+        """Builds the SAGAN of a recipe, or loads one that was shared.
 
-        A preset carries a recipe, not weights: the networks are new.
+        A preset of `list_presets()` carries a recipe, not weights: its
+        networks are new. A folder and a repository carry a trained model.
 
         Args:
             name: One of `keras_sagan.list_presets()`, or a dict such as
-                `keras_sagan.get_preset` returns, changed at will.
-            precision: `"float32"`, or `"mixed_bfloat16"`: convolutions and
-                products in bfloat16, while the weights, spectral norms,
-                moments, softmax, images, logits and losses stay in float32.
-                None: the global dtype policy.
-            **overrides: Arguments of `SAGAN`, in the place of the preset's.
+                `keras_sagan.get_preset` returns, changed at will; a folder that
+                `save_to_preset` wrote (`"./digits"`, if it is called as a
+                recipe is), or a `.keras` file; or `"hf://owner/name"`, with
+                `@revision` or not, on the Hugging Face Hub. No code that a
+                file may hold is run.
+            precision: For a recipe: `"float32"`, or `"mixed_bfloat16"`:
+                convolutions and products in bfloat16, while the weights,
+                spectral norms, moments, softmax, images, logits and losses
+                stay in float32. None: the global dtype policy.
+            **overrides: For a recipe: arguments of `SAGAN`, in the place of
+                the preset's.
 
         Returns:
-            A compiled `SAGAN`.
+            A `SAGAN`, compiled if it is a recipe or was saved so.
 
         Raises:
-            ValueError: If there is no such preset or precision.
+            ValueError: If there is no such preset, folder or precision.
+            ImportError: If huggingface_hub is missing for `hf://`.
 
         Example:
         >>> model = keras_sagan.SAGAN.from_preset("digits")
         >>> model.resolution
         16
         """
+        if sharing.is_place(name):
+            return sharing.load_shared(cls, name, precision, overrides)
         preset = name if isinstance(name, dict) else presets.get_preset(name)
         checks.check_precision(precision)
         with dtype_policy(precision):
@@ -640,6 +650,47 @@ class SAGAN(backends.Trainer, keras.Model):
             keras.optimizers.Adam(**preset["discriminator_optimizer"]),
         )
         return model
+
+    def save_to_preset(
+        self,
+        folder,
+        class_names=None,
+        data=None,
+        recipe=None,
+        metrics=None,
+        license=None,
+    ):
+        """Writes a folder for others: the model, and what it is.
+
+        `model.keras`, the whole model; `config.json`; `classes.json`; a model
+        card, `README.md`, as the Hugging Face Hub shows it, with what is
+        given here and what the model knows of itself; `samples.png`, eight
+        images of each of up to eight classes, from seed 0.
+        `keras_sagan.upload_preset` uploads it; `from_preset` loads it.
+
+        Args:
+            folder: A new or empty folder.
+            class_names: A string for each class, or None.
+            data: What it was trained on, in words.
+            recipe: What the model does not know: batch size, augmentation, a
+                preset's name.
+            metrics: Dict of numbers and of the `"protocol"` by which they
+                were measured.
+            license: Identifier, such as `"apache-2.0"`.
+
+        Raises:
+            FileExistsError: If there are files in the folder.
+            ValueError: If `class_names`, `metrics` or `license` is not so.
+            ImportError: If Pillow is not installed.
+
+        Example:
+            model.save_to_preset("shared", license="apache-2.0")
+            model = keras_sagan.SAGAN.from_preset("shared")
+        """
+        self.sync_variables()
+        statements = {"data": data, "recipe": recipe, "metrics": metrics}
+        statements["license"] = license
+        sharing.save(self, folder, class_names, statements)
 
     # Saving. The networks and optimizers are saved by Keras, as attributes.
 

@@ -1,0 +1,21 @@
+"""Images from an exported generator, with onnxruntime and NumPy alone.
+
+keras-sagan export model.keras --out=generator.onnx
+python examples/run_onnx.py generator.onnx images.npy
+"""
+
+import sys
+
+import numpy as np
+import onnxruntime
+
+path, out = sys.argv[1:]
+session = onnxruntime.InferenceSession(path)
+about = session.get_modelmeta().custom_metadata_map
+rng = np.random.default_rng(seed=0)
+latents = rng.standard_normal((8, int(about["latent_dim"])), dtype="float32")
+inputs = {"latents": latents}
+if about["num_classes"] != "null":
+    inputs["labels"] = np.arange(8) % int(about["num_classes"])  # int64
+(images,) = session.run(["images"], inputs)  # (8, height, width, 3), [-1, 1]
+np.save(out, np.rint((images + 1) * 127.5).astype("uint8"))

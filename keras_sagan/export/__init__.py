@@ -1,0 +1,15 @@
+"""Generators for other programs, with nothing in them that trains."""
+
+from keras_sagan.export.formats import to_keras
+from keras_sagan.export.formats import to_onnx
+from keras_sagan.export.formats import to_safetensors
+from keras_sagan.export.formats import to_saved_model
+from keras_sagan.export.plain import plain_generator
+
+__all__ = [
+    "plain_generator",
+    "to_keras",
+    "to_onnx",
+    "to_safetensors",
+    "to_saved_model",
+]

@@ -1,0 +1,54 @@
+"""Whether what was written gives the generator's images."""
+
+import numpy as np
+from keras import ops
+
+from keras_sagan.export.plain import in_float32
+from keras_sagan.models.sampling import draw_latents
+
+
+def check_images(model, ema, run, path):
+    """Raises a ValueError where images differ by more than one of 255.
+
+    Args:
+        model: A `SAGAN`.
+        ema: Whether its averaged generator was written.
+        run: Function from a dict of latents, and labels if there are classes,
+            to images in [-1, 1]: what was written computes them.
+        path: For the message.
+    """
+    generator = model.averaged_generator if ema else model.generator
+    generator = in_float32(generator)
+    for batch in (1, 3):  # The size of a batch must not be fixed.
+        inputs = example_inputs(model, batch)
+        expected = run_network(generator, inputs)
+        images = np.asarray(run(inputs))
+        if images.shape != expected.shape:
+            raise ValueError(
+                f"{path} was not written: its images must be of shape "
+                f"{expected.shape}. Received: {images.shape}"
+            )
+        levels = np.max(np.abs(images - expected)) * 127.5
+        if not levels <= 1:  # NaN is not.
+            raise ValueError(
+                f"{path} was not written: its images must be within 1 of 255 "
+                f"of the model's. Received: {levels:.3g} of 255"
+            )
+
+
+def example_inputs(model, batch):
+    """Latents, and labels spread over the classes, always the same."""
+    latents = draw_latents(
+        np.random.default_rng(batch), batch, model.latent_dim
+    )
+    inputs = {"latents": latents.astype("float32")}
+    if model.num_classes is not None:
+        last = model.num_classes - 1
+        inputs["labels"] = np.linspace(0, last, batch).astype("int64")
+    return inputs
+
+
+def run_network(generator, inputs):
+    inputs = list(inputs.values())
+    outputs = generator(inputs if len(inputs) > 1 else inputs[0])
+    return ops.convert_to_numpy(outputs)

@@ -1,0 +1,235 @@
+"""A plain generator as an ONNX graph, written node by node.
+
+Feature maps are `(B, C, H, W)` inside, as ONNX has them, and images `(B, H,
+W, C)` at the edge. The graph comes from the layers, not from a trace of what
+a backend runs, so that it is the same on every backend.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_sagan.layers import AddUpsampled
+from keras_sagan.layers import BatchNorm
+from keras_sagan.layers import ConditionalBatchNorm
+from keras_sagan.layers import Conv2D
+from keras_sagan.layers import Dense
+from keras_sagan.layers import SelfAttention2D
+from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.models.generator import Tanh
+
+OPSET, IR_VERSION = 17, 8  # Of 2022: what runs ONNX today reads them.
+
+
+class Graph:
+    """Nodes and constants, gathered in the order of computation."""
+
+    def __init__(self):
+        self.nodes = []
+        self.constants = {}
+
+    def node(self, kind, *inputs, **attributes):
+        """Adds a node, and returns the name of its output."""
+        import onnx
+
+        output = f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(
+            onnx.helper.make_node(kind, list(inputs), [output], **attributes)
+        )
+        return output
+
+    def constant(self, value, dtype="float32"):
+        """Adds an array, and returns its name."""
+        value = np.ascontiguousarray(value, dtype)
+        name = f"constant_{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+    def conv(self, x, layer):
+        kernel = array(layer.kernel).transpose(3, 2, 0, 1)  # (D, C, h, w)
+        inputs = [x, self.constant(kernel)]
+        if layer.use_bias:
+            inputs.append(self.constant(array(layer.bias)))
+        pad = kernel.shape[-1] // 2
+        return self.node("Conv", *inputs, pads=[pad] * 4)
+
+    def upsample(self, x):
+        return self.node(
+            "Resize",
+            x,
+            "",
+            self.constant([1, 1, 2, 2]),
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
+
+
+def array(x):
+    return ops.convert_to_numpy(x)
+
+
+def _dense(graph, layer, x):
+    inputs = [x, graph.constant(array(layer.kernel))]
+    if layer.use_bias:
+        inputs.append(graph.constant(array(layer.bias)))
+    return graph.node("Gemm", *inputs)
+
+
+def _reshape(graph, layer, x):
+    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: as it is.
+    return graph.node(
+        "Transpose", graph.node("Reshape", x, shape), perm=[0, 3, 1, 2]
+    )
+
+
+def _upsample_conv(graph, layer, x):
+    # Not folded into a 4x4 kernel: the file would grow by 7/9 of these.
+    return graph.conv(graph.upsample(x), layer)
+
+
+def _batch_norm(graph, layer, x, labels=None):
+    gain, offset, mean, variance = (
+        array(v).astype("float64")
+        for v in (
+            layer.gain,
+            layer.offset,
+            layer.moving_mean,
+            layer.moving_variance,
+        )
+    )
+    gain /= np.sqrt(variance + layer.epsilon)
+    offset -= mean * gain
+    if labels is None:
+        gain, offset = (
+            graph.constant(t[:, None, None]) for t in (gain, offset)
+        )
+    else:
+        gain, offset = (
+            graph.node(
+                "Unsqueeze",
+                graph.node("Gather", graph.constant(table), labels),
+                graph.constant([2, 3], "int64"),
+            )
+            for table in (gain, offset)
+        )  # (B, C, 1, 1)
+    return graph.node("Add", graph.node("Mul", x, gain), offset)
+
+
+def _attention(graph, layer, x):
+    # B images, N = H * W locations, M keys, C channels, D of a query.
+    _, height, width, _ = layer.input.shape
+
+    flat = graph.constant([0, 0, -1], "int64")
+    f, g, h = (graph.conv(x, y) for y in (layer.query, layer.key, layer.value))
+    if layer.pool_size > 1:
+        pool = [layer.pool_size] * 2
+        g, h = (
+            graph.node("MaxPool", y, kernel_shape=pool, strides=pool)
+            for y in (g, h)
+        )
+    # (B, D, N), (B, D, M), (B, C', M)
+    f, g, h = (graph.node("Reshape", y, flat) for y in (f, g, h))
+    f = graph.node("Transpose", f, perm=[0, 2, 1])  # (B, N, D)
+    beta = graph.node("Softmax", graph.node("MatMul", f, g), axis=-1)
+    beta = graph.node("Transpose", beta, perm=[0, 2, 1])  # (B, M, N)
+    o = graph.node("MatMul", h, beta)  # (B, C', N)
+    o = graph.node("Reshape", o, graph.constant([0, 0, height, width], "int64"))
+    if layer.output_projection:
+        o = graph.conv(o, layer.projection)  # (B, C, H, W)
+    gamma = graph.constant(array(layer.gamma))
+    return graph.node("Add", x, graph.node("Mul", o, gamma))
+
+
+EMIT = {
+    Dense: _dense,
+    keras.layers.Reshape: _reshape,
+    Conv2D: lambda graph, layer, x: graph.conv(x, layer),
+    UpsampleConv2D: _upsample_conv,
+    BatchNorm: _batch_norm,
+    ConditionalBatchNorm: _batch_norm,
+    SelfAttention2D: _attention,
+    AddUpsampled: lambda graph, layer, x, y: graph.node(
+        "Add", x, graph.upsample(y)
+    ),
+    keras.layers.Add: lambda graph, layer, x, y: graph.node("Add", x, y),
+    keras.layers.ReLU: lambda graph, layer, x: graph.node("Relu", x),
+    Tanh: lambda graph, layer, x: graph.node("Tanh", x),
+}
+
+
+def onnx_model(generator, metadata):
+    """Returns an `onnx.ModelProto` of a generator of plain kernels.
+
+    Args:
+        generator: See `plain_generator`.
+        metadata: Dict of strings, kept in the file.
+
+    Raises:
+        ValueError: If a layer is none of those of `build_generator`.
+    """
+    import onnx
+
+    graph, names = Graph(), {}
+    for layer in generator.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            names[id(layer.output)] = layer.name
+            continue
+        if type(layer) not in EMIT:
+            raise ValueError(
+                "`model` must have a generator of the layers of "
+                "`build_generator`. Received: the layer "
+                f"{layer.name}, a {type(layer).__name__}"
+            )
+        inputs = [names[id(x)] for x in keras.tree.flatten(layer.input)]
+        names[id(layer.output)] = EMIT[type(layer)](graph, layer, *inputs)
+    images = names[id(generator.outputs[0])]
+    graph.nodes.append(
+        onnx.helper.make_node(
+            "Transpose", [images], ["images"], perm=[0, 2, 3, 1]
+        )
+    )
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            graph.nodes,
+            "generator",
+            [_input(x) for x in generator.inputs],
+            [_images(generator.output_shape)],
+            [
+                onnx.numpy_helper.from_array(value, name)
+                for name, value in graph.constants.items()
+            ],
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="keras_sagan",
+    )
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _input(x):
+    import onnx
+
+    if len(x.shape) == 1:
+        return onnx.helper.make_tensor_value_info(
+            x.name, onnx.TensorProto.INT64, ["batch"], "Classes, from 0."
+        )
+    return onnx.helper.make_tensor_value_info(
+        x.name,
+        onnx.TensorProto.FLOAT,
+        ["batch", *x.shape[1:]],
+        "Standard normal.",
+    )
+
+
+def _images(shape):
+    import onnx
+
+    return onnx.helper.make_tensor_value_info(
+        "images",
+        onnx.TensorProto.FLOAT,
+        ["batch", *shape[1:]],
+        "RGB in [-1, 1], channels last.",
+    )

@@ -1,0 +1,41 @@
+"""What reaches the page's server at all."""
+
+MAX_BODY = 64 * 1024  # Bytes. A request holds a few numbers and names.
+# What the page itself posts to. It uploads nothing.
+POSTS = ("/queue/join", "/cancel", "/reset")
+
+
+class Bounds:
+    """ASGI middleware: small bodies, to the few places that take any."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            status = _refusal(scope)
+            if status:
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": status,
+                        "headers": [(b"content-length", b"0")],
+                    }
+                )
+                await send({"type": "http.response.body", "body": b""})
+                return
+        await self.app(scope, receive, send)
+
+
+def _refusal(scope):
+    """Returns an HTTP status, or None for a request that may pass."""
+    if scope["method"] in ("GET", "HEAD"):
+        return None
+    if scope["method"] != "POST":
+        return 405
+    if not scope["path"].endswith(POSTS):
+        return 404
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    if not length.isdigit():
+        return 411
+    return 413 if int(length) > MAX_BODY else None

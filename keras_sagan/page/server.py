@@ -1,0 +1,266 @@
+"""The page itself, by Gradio, and its server."""
+
+import functools
+
+from keras_sagan.page.answers import MAX_FRAMES
+from keras_sagan.page.answers import MAX_IMAGES
+from keras_sagan.page.answers import MAX_TRUNCATION
+from keras_sagan.page.answers import Answers
+from keras_sagan.page.bounds import Bounds
+
+_CSS = (
+    "img {image-rendering: pixelated} #walk img {width: 100%; max-width: 384px}"
+)
+
+
+def serve(
+    model, class_names=None, host="127.0.0.1", port=7860, block=True, **kwargs
+):
+    """Serves a page to play with a model in a browser.
+
+    Pick classes, count, seed and truncation; click an image, and a point in
+    it, to see where that point attends; walk between two seeds. It fetches
+    nothing from other hosts, takes no uploads, and answers one request after
+    the other, 32 of them waiting at most.
+
+    Args:
+        model: A `SAGAN`.
+        class_names: A string for each class; None: their numbers.
+        host: Address to listen on. The default is seen on this machine alone;
+            there is no password.
+        port: Port to listen on; None: a free one from 7860.
+        block: Whether to return only when the process is interrupted.
+        **kwargs: For `gradio.Blocks.launch`.
+
+    Returns:
+        The `gradio.Blocks`, which `close()` stops, if `block` is False.
+
+    Raises:
+        ImportError: If Gradio is not installed.
+        OSError: If the port is taken.
+    """
+    page = build_page(model, class_names)
+    gradio = _gradio()
+    from starlette.middleware import Middleware
+
+    page.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=not block,
+        share=False,
+        quiet=not block,
+        footer_links=[],
+        ssr_mode=False,
+        state_session_capacity=64,
+        max_file_size=1,
+        app_kwargs={"middleware": [Middleware(Bounds)]},
+        # Fonts of the system: the theme's own come from another host.
+        theme=gradio.themes.Default(
+            font=["system-ui", "sans-serif"], font_mono=["monospace"]
+        ),
+        css=_CSS,
+        **kwargs,
+    )
+    return page
+
+
+def build_page(model, class_names=None):
+    """Returns the page, a `gradio.Blocks` with its queue; `serve` serves it.
+
+    Args:
+        model: A `SAGAN`.
+        class_names: A string for each class; None: their numbers.
+
+    Raises:
+        ImportError: If Gradio is not installed.
+    """
+    gradio = _gradio()
+    answers = Answers(model, class_names)
+    answers.warm_up()
+    title = f"SAGAN, {model.resolution} pixels"
+    with gradio.Blocks(
+        title=title, analytics_enabled=False, delete_cache=(600, 3600)
+    ) as page:
+        gradio.Markdown(f"# {title}")
+        with gradio.Tab("Images"):
+            _images_tab(gradio, answers)
+        with gradio.Tab("Walk"):
+            _walk_tab(gradio, answers)
+    page.queue(max_size=32, api_open=False)
+    return page
+
+
+def _images_tab(gradio, answers):
+    drawn = gradio.State(None, time_to_live=3600)  # Latents and labels.
+    chosen = gradio.State(0, time_to_live=3600)
+    with gradio.Row():
+        with gradio.Column(scale=1):
+            classes = gradio.Dropdown(
+                answers.class_names,
+                multiselect=True,
+                max_choices=MAX_IMAGES,
+                label="Classes",
+                info="In turn; none: drawn by the seed.",
+                visible=bool(answers.class_names),
+                elem_id="classes",
+            )
+            count = gradio.Slider(
+                1, MAX_IMAGES, 8, step=1, label="Count", elem_id="count"
+            )
+            seed = _seed(gradio, "Seed", 0, "seed")
+            truncation = _truncation(gradio, "truncation")
+            button = gradio.Button("Generate", variant="primary", elem_id="go")
+        with gradio.Column(scale=2):
+            gallery = gradio.Gallery(
+                show_label=False,
+                columns=4,
+                format="png",
+                object_fit="contain",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="gallery",
+            )
+            code = gradio.Markdown(elem_id="code")
+    with gradio.Row(visible=bool(answers.layers)):
+        with gradio.Column(scale=1):
+            layer = gradio.Radio(
+                answers.layers,
+                value=next(iter(answers.layers), None),
+                label="Layer",
+                visible=len(answers.layers) > 1,
+                elem_id="layer",
+            )
+            gradio.Markdown("Click one of the images, then a point in it:")
+            image = _picture(gradio, "image")
+        with gradio.Column(scale=2):
+            gradio.Markdown("Where that point looks:")
+            looks = _picture(gradio, "looks")
+
+    def generate(classes, count, seed, truncation):
+        latents, labels = answers.draw(classes, count, seed, truncation)
+        images = answers.images(latents, labels)
+        names = [None] * len(images)
+        if labels is not None:
+            names = [answers.class_names[label] for label in labels]
+        return (
+            list(zip(images, names)),
+            f"`{answers.call(classes, len(images), int(seed), truncation)}`",
+            (latents, labels),
+            0,
+            answers.enlarged(images[0]),
+            None,
+        )
+
+    def choose(drawn, event: gradio.SelectData):
+        latents, label = _of(drawn, event.index)
+        (image,) = answers.images([latents], None if label is None else [label])
+        return event.index, answers.enlarged(image), None
+
+    def look(drawn, chosen, layer, event: gradio.SelectData):
+        latents, label = _of(drawn, chosen)
+        scale = answers.scale(384)
+        x, y = (int(i) // scale for i in event.index)
+        return answers.attention(latents, label, x, y, layer)
+
+    shown = [gallery, code, drawn, chosen, image, looks]
+    event = functools.partial(_event, gradio)
+    event(button.click, generate, [classes, count, seed, truncation], shown)
+    event(gallery.select, choose, [drawn], [chosen, image, looks])
+    event(image.select, look, [drawn, chosen, layer], [looks])
+
+
+def _walk_tab(gradio, answers):
+    with gradio.Row():
+        with gradio.Column(scale=1):
+            name = gradio.Dropdown(
+                answers.class_names,
+                value=next(iter(answers.class_names), None),
+                label="Class",
+                visible=bool(answers.class_names),
+                elem_id="walk_class",
+            )
+            start = _seed(gradio, "From seed", 0, "start")
+            end = _seed(gradio, "To seed", 1, "end")
+            frames = gradio.Slider(
+                4, MAX_FRAMES, 16, step=1, label="Frames", elem_id="frames"
+            )
+            truncation = _truncation(gradio, "walk_truncation")
+            button = gradio.Button("Walk", variant="primary", elem_id="go_walk")
+        with gradio.Column(scale=2):
+            film = gradio.HTML(elem_id="walk", min_height=260)
+
+    def walk(name, start, end, frames, truncation):
+        film = answers.walk(name, (start, end), frames, truncation)
+        return f'<img alt="A walk from seed to seed" src="{film}">'
+
+    inputs = [name, start, end, frames, truncation]
+    _event(gradio, button.click, walk, inputs, [film])
+
+
+def _event(gradio, listener, function, inputs, outputs):
+    """Runs a function at an event, one for the whole page at a time."""
+
+    @functools.wraps(function)
+    def checked(*args):
+        try:
+            return function(*args)
+        except ValueError as error:
+            raise gradio.Error(str(error), print_exception=False) from error
+
+    listener(
+        checked,
+        inputs,
+        outputs,
+        concurrency_limit=1,
+        concurrency_id="model",
+        api_visibility="private",
+        show_progress="minimal",
+    )
+
+
+def _of(drawn, index):
+    """The latents and the label of one of the images."""
+    if drawn is None:
+        raise ValueError("Generate images first")
+    latents, labels = drawn
+    if not isinstance(index, int) or not 0 <= index < len(latents):
+        raise ValueError(f"Image: must be from 0 to {len(latents) - 1}")
+    return latents[index], None if labels is None else labels[index]
+
+
+def _seed(gradio, label, value, name):
+    # Without bounds: at these Gradio logs a traceback; `Answers` has its own.
+    return gradio.Number(value, label=label, precision=0, elem_id=name)
+
+
+def _truncation(gradio, name):
+    return gradio.Slider(
+        0,
+        MAX_TRUNCATION,
+        0,
+        step=0.1,
+        label="Truncation",
+        info="Latents beyond it are drawn again; 0: none are.",
+        elem_id=name,
+    )
+
+
+def _picture(gradio, name):
+    return gradio.Image(
+        show_label=False,
+        format="png",
+        interactive=False,
+        buttons=[],
+        elem_id=name,
+    )
+
+
+def _gradio():
+    try:
+        import gradio
+    except ImportError as error:
+        raise ImportError(
+            "The page needs Gradio: pip install 'keras_sagan[page]'"
+        ) from error
+    return gradio
