@@ -32,13 +32,20 @@ def test_digits(tmp_path):
         timeout=600,
     )
     assert result.returncode == 0, result.stderr
-    for part in ("1,000 generated", "450 held-out", "gamma of the attention"):
+    for part in (
+        "1,000 generated",
+        "450 held-out",
+        "recognised",
+        "distance",
+        "gamma of the attention",
+    ):
         assert part in result.stdout
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
         "curves.png",
         "digits.keras",
         "grid.png",
+        "nearest.png",
         "reloaded.png",
         "samples",
     }

@@ -4,6 +4,7 @@ from PIL import Image
 
 from keras_sagan import callbacks
 from keras_sagan import files
+from keras_sagan import metrics
 from keras_sagan import visualization
 
 
@@ -69,3 +70,23 @@ def test_sample_grid_refuses_bad_arguments(tmp_path):
         callbacks.SampleGrid(tmp_path, every=0)
     with pytest.raises(ValueError, match="`columns` must be a positive"):
         callbacks.SampleGrid(tmp_path, columns=0)
+
+
+@pytest.mark.no_backend
+def test_neighbours_stand_beside_their_sample(rng, tmp_path):
+    images = rng.integers(0, 256, (20, 4, 4, 3), "uint8")
+    samples = images[[7, 2]]
+    grid = visualization.nearest_neighbors(
+        samples, images, count=3, scale=2, path=tmp_path / "a.png"
+    )
+    assert (tmp_path / "a.png").exists()
+    # 8 pixels an image, 1 between; 8 white ones after the samples.
+    for row, sample in enumerate(samples):
+        y = slice(1 + 9 * row, 9 + 9 * row)
+        enlarged = sample.repeat(2, axis=0).repeat(2, axis=1)
+        assert (grid[y, 1:9] == enlarged).all()
+        assert (grid[y, 19:27] == enlarged).all()  # It is among the images.
+        indices, _ = metrics.nearest_neighbors(samples, images, 3)
+        last = images[indices[row, 2]].repeat(2, axis=0).repeat(2, axis=1)
+        assert (grid[y, 37:45] == last).all()
+    assert grid.shape == (19, 46, 3)

@@ -230,6 +230,7 @@ def _judge(
         found = kept.load(keep)
         if found is not None:
             return found
+        kept.forget()
     features = extract(
         images,
         extractor,

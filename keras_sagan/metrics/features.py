@@ -125,8 +125,8 @@ class Cache:
     """A folder with the features of real images, and what they are made from.
 
     `statistics.npz` is what other tools read; `features.npy` and `labels.npy`
-    lie beside it where a metric needed them. It is written last: what was not
-    written whole is made again.
+    lie beside it where a metric needed them. It is removed first and written
+    last: what was not written whole is made again.
 
     Args:
         folder: Path.
@@ -171,7 +171,13 @@ class Cache:
             for name in [*keep, "labels"]
             if (self.folder / f"{name}.npy").exists()
         }
+        if not set(keep) <= set(arrays):
+            return None
         return Features(statistics, **arrays)
+
+    def forget(self):
+        """Before features of other images are written over those there."""
+        (self.folder / "statistics.npz").unlink(missing_ok=True)
 
     def save(self, features, keep):
         """Writes the statistics and labels; arrays are mapped already."""

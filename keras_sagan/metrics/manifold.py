@@ -138,19 +138,30 @@ def _reach(x, nearest_k):
 
 
 def _in_blocks(a, b):
-    """Yields squared distances of some rows of `a` to all of `b`."""
-    of_b = squares(b)
+    """Yields squared distances of some rows of `a` to all of `b`, float64.
+
+    What they are computed of is made float64 part by part: a block of 50,000
+    columns is hundreds of megabytes, and so would be a copy of `b`.
+    """
+    of_b = np.concatenate([squares(part) for _, part in _parts(b)])
     for begin in progress(range(0, len(a), _BLOCK), "distances"):
-        block = a[begin : begin + _BLOCK]
-        # In place: a block of 50,000 columns is hundreds of megabytes.
-        distances = block @ b.T
+        block = a[begin : begin + _BLOCK].astype("float64")
+        distances = np.empty((len(block), len(b)))
+        for start, part in _parts(b):
+            distances[:, start : start + len(part)] = block @ part.T
         distances *= -2
         distances += of_b
         distances += squares(block)[:, None]
         yield begin, np.maximum(distances, 0.0, out=distances)
 
 
+def _parts(x):
+    for begin in range(0, len(x), 4 * _BLOCK):
+        yield begin, x[begin : begin + 4 * _BLOCK].astype("float64")
+
+
 def squares(x):
+    """Squared length of each row."""
     return np.einsum("ij,ij->i", x, x)
 
 
@@ -201,7 +212,7 @@ def _flatten(name, images):
             f"`{name}` must have at least two axes, the first one counting. "
             f"Received: {name} of shape {images.shape}"
         )
-    images = images.reshape(len(images), -1).astype("float64")
+    images = images.reshape(len(images), -1)
     if not np.isfinite(images).all():
         raise ValueError(f"`{name}` must be finite. Received: NaN or infinity")
     return images

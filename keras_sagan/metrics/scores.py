@@ -34,8 +34,8 @@ def inception_score(logits, splits=10, seed=2020):
 
     Reference: Salimans et al., arXiv 1606.03498.
     """
-    logits = np.asarray(logits)
-    n = len(check_features("logits", logits))
+    logits = check_features("logits", logits, dtype=None)
+    n = len(logits)
     if not 1 <= splits <= n:
         raise ValueError(
             f"`splits` must be from 1 to {n}, the number of images. "
@@ -90,7 +90,9 @@ def kernel_distance(
 
     Reference: Binkowski et al., arXiv 1801.01401.
     """
-    real, fake = check_features("real", real), check_features("fake", fake)
+    # Not copied: subsets are made float64.
+    real = check_features("real", real, dtype=None)
+    fake = check_features("fake", fake, dtype=None)
     if real.shape[1] != fake.shape[1]:
         raise ValueError(
             "`real` and `fake` must be features (N, D) and (M, D). Received: "
@@ -106,8 +108,12 @@ def kernel_distance(
     rng = np.random.RandomState(seed)
     distances = []
     for _ in progress(range(subsets), "kernel distance"):
-        y = fake[rng.choice(len(fake), subset_size, replace=False)]
-        x = real[rng.choice(len(real), subset_size, replace=False)]
+        y, x = (
+            part[rng.choice(len(part), subset_size, replace=False)].astype(
+                "float64"
+            )
+            for part in (fake, real)
+        )
         k_xx, k_yy, k_xy = (
             (a @ b.T / a.shape[1] + 1) ** degree
             for a, b in ((x, x), (y, y), (x, y))

@@ -161,8 +161,8 @@ class GaussianStatistics:
         return statistics
 
 
-def check_features(name, features):
-    """Returns finite features `(N, D)`, N at least 1, in float64."""
+def check_features(name, features, dtype="float64"):
+    """Returns finite features `(N, D)`, N at least 1; dtype None: as given."""
     features = np.asarray(features)
     if (
         features.ndim != 2
@@ -173,7 +173,6 @@ def check_features(name, features):
             f"`{name}` must be features (N, D), N at least 1. Received: "
             f"{name} of shape {features.shape} and dtype {features.dtype}"
         )
-    features = features.astype("float64")
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise ValueError(
@@ -181,4 +180,4 @@ def check_features(name, features):
             f"with NaN or infinity in {np.sum(~finite)} rows, the first "
             f"{np.argmin(finite)}"
         )
-    return features
+    return features if dtype is None else features.astype(dtype)

@@ -1,5 +1,8 @@
 """`metrics.evaluate`: what is judged, how it is told, and what is refused."""
 
+import io
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from PIL import Image
 from keras_sagan import metrics
 from keras_sagan.metrics import evaluation
 from keras_sagan.metrics.images import Generated
+from keras_sagan.metrics.progress import progress
 from tests.conftest import tiny_model
 
 no_backend = pytest.mark.no_backend
@@ -171,6 +175,21 @@ def test_statistics_are_kept_and_found_again(sets, protocol, tmp_path):
     assert sum(calls) == 241
     run(names=["kid", "fid"])
     assert sum(calls) == 121
+
+    # Interrupted, it leaves nothing that would be taken for whole.
+    def stopping(images):
+        extractor(images)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return quadrants(images)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(names=["fid", "kid"], of=stopping)
+    assert not (tmp_path / "cache" / "statistics.npz").exists()
+    assert run(names=["fid", "kid"]) == pytest.approx(first)
+    (tmp_path / "cache" / "features.npy").unlink()
+    assert run(names=["fid", "kid"]) == pytest.approx(first)
+    assert sum(calls) == 241
     # Other tools read it, and it serves as `real`.
     path = tmp_path / "cache" / "statistics.npz"
     assert {"mu", "sigma"} <= set(np.load(path).files)
@@ -304,3 +323,16 @@ def test_models_are_generated_from_chunk_by_chunk():
     assert max(map(len, batches)) == 64
     whole = np.concatenate(batches)
     assert len(whole) == 2100 and len(np.unique(whole[:, 0, 0, 0])) == 2100
+
+
+@no_backend
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_computations_say_how_far_they_are(terminal, monkeypatch):
+    stream, clock = io.StringIO(), itertools.count(0, 10)
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    items = list(progress(iter("abcdefghij"), "letters", 10, stream))
+    assert items == list("abcdefghij")
+    text = stream.getvalue()
+    assert "letters: 5 of 10, 1:00 left" in text
+    assert text.count("\r") == (10 if terminal else 0)

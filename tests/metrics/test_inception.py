@@ -83,3 +83,34 @@ def test_refuses_tensors_of_another_network(tensors):
 def test_refuses_other_logits(tensors):
     with pytest.raises(ValueError, match='"unbiased" or "biased"'):
         metrics.Inception(tensors, logits="raw")
+
+
+def rounds_float32():
+    """Whether a GPU would multiply in TF32."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.backends.cudnn.allow_tf32
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        return (
+            tensorflow.config.experimental.tensor_float_32_execution_enabled()
+        )
+    import jax
+
+    return jax.config.jax_default_matmul_precision not in ("highest", "float32")
+
+
+def test_tf32_is_off_while_it_runs_and_then_as_before(inception, monkeypatch):
+    seen = []
+
+    class Network:
+        def predict_on_batch(self, x):
+            seen.append(rounds_float32())
+            return {"features": x, "logits_unbiased": x}
+
+    monkeypatch.setattr(inception, "network", Network())
+    before = rounds_float32()
+    inception(references.images())
+    assert seen == [False] and before and rounds_float32()
