@@ -88,6 +88,14 @@ flags.DEFINE_integer("sample_every", 1000, "Steps between sample grids.", 1)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", 1)
 flags.DEFINE_integer("keep", 3, "Checkpoints that are kept.", 1)
 flags.DEFINE_integer("go_back", 0, "Times a failed run may go back.", 0)
+flags.DEFINE_integer("evaluate_every", None, "Steps between evaluations.", 1)
+flags.DEFINE_list("metrics", ["fid", "is"], "What they measure.")
+flags.DEFINE_integer("evaluate_images", 10_000, "Images that they make.", 2)
+flags.DEFINE_string(
+    "evaluate_against",
+    None,
+    "A prepared folder, or .npz statistics; the images trained on if none.",
+)
 flags.DEFINE_bool("tensorboard", False, "Whether to log for TensorBoard.")
 flags.DEFINE_string("wandb", None, "Project of Weights & Biases to log to.")
 flags.DEFINE_bool("dry_run", False, "Only print and check what would be run.")
@@ -172,8 +180,31 @@ def main(_):
         checkpoint_every=FLAGS.checkpoint_every,
         keep=FLAGS.keep,
         go_back=FLAGS.go_back,
-        callbacks=loggers(settings),
+        callbacks=[*evaluation(source), *loggers(settings)],
     )
+
+
+def evaluation(source):
+    """Evaluates the averaged generator now and then, and keeps the best."""
+    if FLAGS.evaluate_every is None:
+        return []
+    real = FLAGS.evaluate_against or source
+    if isinstance(real, data.TfdsImages):
+        raise app.UsageError(
+            "--evaluate_every: a set of tensorflow-datasets is read in order; "
+            "give --evaluate_against, such as what `keras-sagan prepare` wrote"
+        )
+    workdir = pathlib.Path(FLAGS.workdir)
+    return [
+        callbacks.Evaluation(
+            real,
+            FLAGS.evaluate_every,
+            FLAGS.metrics,
+            path=workdir / "best.keras",
+            num_images=FLAGS.evaluate_images,
+            cache=workdir / "statistics",
+        )
+    ]
 
 
 def loggers(settings):

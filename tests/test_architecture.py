@@ -39,8 +39,8 @@ MAY_IMPORT = {
     },
     "data": {"files"},
     "visualization": {"backends", "files", "layers", "metrics"},
-    # Of convert, only the reading of files; inside a function.
-    "metrics": {"backends", "convert", "files"},
+    # Of convert and data, only the reading of files; inside functions.
+    "metrics": {"backends", "convert", "data", "files"},
     "callbacks": {"files", "metrics", "visualization"},
     "recipes": {"backends"},
     "runs": {"callbacks", "files"},

@@ -3,9 +3,8 @@
 import json
 import pathlib
 
-import keras
-
 from keras_sagan import metrics
+from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.metrics.evaluation import check_metrics
 
@@ -13,7 +12,7 @@ from keras_sagan.metrics.evaluation import check_metrics
 _HIGHER = ("is", "precision", "recall", "density", "coverage")
 
 
-class Evaluation(keras.callbacks.Callback):
+class Evaluation(EverySteps):
     """Evaluates the averaged generator every N steps, and keeps the best.
 
     The real images are judged once, when training begins. Each evaluation
@@ -55,14 +54,14 @@ class Evaluation(keras.callbacks.Callback):
         verbose=True,
         **arguments,
     ):
-        super().__init__()
+        super().__init__(every)
         figures = check_metrics(figures)
         names = [n for name in figures for n in _names(name)]
         monitor = monitor or names[0]
-        if every < 1 or num_images < 2:
+        if num_images < 2:
             raise ValueError(
-                "`every` must be a positive integer, `num_images` at least 2. "
-                f"Received: every={every}, num_images={num_images}"
+                "`num_images` must be at least 2. "
+                f"Received: num_images={num_images}"
             )
         if monitor not in names:
             raise ValueError(
@@ -74,7 +73,6 @@ class Evaluation(keras.callbacks.Callback):
                 f"`path` must end in .keras. Received: path={path}"
             )
         self.real = real
-        self.every = every
         self.figures = figures
         self.monitor = monitor
         self.path = None if path is None else pathlib.Path(path)
@@ -85,7 +83,7 @@ class Evaluation(keras.callbacks.Callback):
         self.best = None
 
     def on_train_begin(self, logs=None):
-        self._step = int(self.model.steps_trained)
+        super().on_train_begin(logs)
         record = self.path and self.path.with_suffix(".json")
         if self.path and self.path.exists() and record.exists():
             self.best = json.loads(record.read_text()).get(self.monitor)
@@ -110,14 +108,8 @@ class Evaluation(keras.callbacks.Callback):
                 },
             )
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._before = self._step
-
-    def on_train_batch_end(self, batch, logs=None):
-        # Not read from the model: that would wait for the device.
-        before, self._step = self._step, self._before + batch + 1
-        if self._step // self.every > before // self.every:
-            self.evaluate()
+    def act(self, step, logs):
+        self.evaluate()
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None and self.history:

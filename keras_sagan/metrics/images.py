@@ -16,8 +16,9 @@ class Images:
         images: uint8 `(N, H, W, 3)`; or a pair of that and integer labels
             `(N,)`; or a source, with `len(source)` and `source[i]` a uint8
             image and its label; or the path of a folder of pictures (those in
-            subfolders are labelled by subfolder), or of an `.npz` with
-            `images`, or `arr_0`, and perhaps `labels`.
+            subfolders are labelled by subfolder), of one that
+            `data.prepare` wrote, or of an `.npz` with `images`, or `arr_0`,
+            and perhaps `labels`.
 
     Raises:
         ValueError: If they are none of these.
@@ -119,6 +120,10 @@ class _Folder:
 
 
 def _open(name, path):
+    if (path / "prepared.json").is_file():
+        from keras_sagan.data import PreparedImages
+
+        return PreparedImages(path)
     if path.is_dir():
         return _Folder(name, path)
     if path.suffix != ".npz" or not path.is_file():
