@@ -7,6 +7,8 @@ go by the names in a classes.json beside it. Only this machine sees the page,
 unless --host says otherwise; there is no password.
 """
 
+import contextlib
+
 from absl import flags
 
 from keras_sagan.cli.models import load_model
@@ -31,4 +33,6 @@ def main(arguments):
 
     model, class_names = load_model(name)
     print("Compiling")
-    page.serve(model, class_names, values.host, values.port)
+    # While the page runs, Gradio takes Ctrl-C itself; not while it starts.
+    with contextlib.suppress(KeyboardInterrupt):
+        page.serve(model, class_names, values.host, values.port)

@@ -99,10 +99,11 @@ def test_onnx_gives_the_images(form, tmp_path, any_singular_vector):
     (images,) = session.run(None, inputs)
     expected = images_of(model.averaged_generator, inputs)
     assert expected.std() > 0.05
-    np.testing.assert_allclose(images, expected, atol=1e-4)
+    # Without norms, rounding grows from layer to layer.
+    np.testing.assert_allclose(images, expected, atol=1e-3)
     one = {name: x[:1] for name, x in inputs.items()}
     np.testing.assert_allclose(
-        session.run(None, one)[0], expected[:1], atol=1e-4
+        session.run(None, one)[0], expected[:1], atol=1e-3
     )
     assert list(tmp_path.iterdir()) == [path]
 
