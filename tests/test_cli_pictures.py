@@ -169,7 +169,7 @@ def test_help(verb, capsys):
     ("arguments", "status", "message"),
     [
         (["sample"], 2, "takes MODEL; received none"),
-        (["sample", "none.keras"], 1, "must be a .keras file, or a folder"),
+        (["sample", "none.keras"], 1, "MODEL must be a .keras file"),
         (["sample", "model.keras", "--classes=dog"], 2, "'dog' is no class"),
         (["sample", "model.keras", "--classes=3"], 2, "from 0 to 2, or a name"),
         (["sample", "plain.keras", "--classes=1"], 2, "has no classes"),

@@ -90,7 +90,6 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def build(self, input_shape=None):
         super().build(input_shape)
-        self.kernel = self._find_kernel()
         rows, columns = self._matrix_shape()
         # Initializers, not values: a model that is built while it is traced
         # gets its kernels later, and these right after them.
@@ -156,7 +155,10 @@ class SpectralNormalization(keras.layers.Wrapper):
             return ops.swapaxes(ops.reshape(matrix, shape), -1, -2)
         return ops.reshape(matrix, shape)
 
-    def _find_kernel(self):
+    @property
+    def kernel(self):
+        """The kernel W, a variable of the wrapped layer."""
+        # Not an attribute of this one too: it would be saved twice.
         for name in ("kernel", "embeddings"):
             kernel = getattr(self.layer, name, None)
             if isinstance(kernel, keras.Variable):

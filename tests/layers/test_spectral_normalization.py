@@ -1,3 +1,4 @@
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -241,3 +242,15 @@ def test_refuses_bad_arguments(kwargs, message):
 def test_refuses_a_layer_without_a_kernel():
     with pytest.raises(ValueError, match="variable `kernel` or `embeddings`"):
         SpectralNormalization(keras.layers.ReLU())(ROWS)
+
+
+def test_a_kernel_is_saved_once(tmp_path):
+    inputs = keras.Input((8, 8, 4))
+    layer = SpectralNormalization(keras.layers.Conv2D(16, 3))
+    model = keras.Model(inputs, layer(inputs))
+    path = tmp_path / "model.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path) as file:
+        sizes = []
+        file.visititems(lambda name, x: sizes.append(getattr(x, "size", 0)))
+    assert sum(sizes) == sum(np.size(array(v)) for v in layer.variables)
