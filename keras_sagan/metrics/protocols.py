@@ -62,10 +62,19 @@ def get_protocol(protocol):
                 "`protocol` must have the keys of 'torch-fidelity'. "
                 f"Received: a dict without {', '.join(missing)}"
             )
-        return {"name": "of your own", **protocol}
+        return {**protocol, "name": _name(protocol)}
     if protocol not in PROTOCOLS:
         raise ValueError(
             f"`protocol` must be one of {', '.join(PROTOCOLS)}. "
             f"Received: protocol={protocol!r}"
         )
     return {"name": protocol, **PROTOCOLS[protocol]}
+
+
+def _name(protocol):
+    """The name of a protocol given as a dict, and in what it departs."""
+    name = protocol.get("name")
+    if name not in PROTOCOLS:
+        return name or "of your own"
+    changed = [k for k, v in PROTOCOLS[name].items() if protocol[k] != v]
+    return f"{name}, but for {', '.join(changed)}" if changed else name

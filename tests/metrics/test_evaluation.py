@@ -89,6 +89,7 @@ def test_all_figures_are_those_of_the_features(sets, protocol):
         "k = 3",
         "3 classes, 15 generated of each",
         "seed 0",
+        "protocol torch-fidelity, but for kid_subsets, kid_subset_size",
     ):
         assert part in text, part
 
@@ -233,6 +234,14 @@ def test_images_from_anywhere_are_the_same(sets, tmp_path):
     ]
     for results in found[1:]:
         assert results["intra_fid"] == pytest.approx(found[0]["intra_fid"])
+
+
+@no_backend
+def test_the_inception_score_needs_no_real_images(sets):
+    results = metrics.evaluate(sets[1], None, "is", feature_extractor=quadrants)
+    expected = metrics.inception_score(quadrants(sets[1])[1])
+    assert (results["is"], results["is_std"]) == pytest.approx(expected)
+    assert "120 generated;" in metrics.report(results)
 
 
 @no_backend
