@@ -3,6 +3,7 @@
 from keras_sagan import callbacks
 from keras_sagan import convert
 from keras_sagan import data
+from keras_sagan import distribution
 from keras_sagan import layers
 from keras_sagan import losses
 from keras_sagan import metrics
@@ -22,6 +23,7 @@ __all__ = [
     "choose_recipe",
     "convert",
     "data",
+    "distribution",
     "get_preset",
     "layers",
     "list_presets",

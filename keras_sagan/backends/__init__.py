@@ -7,7 +7,12 @@ The module of the chosen backend supplies
   `test_step` in the shape that the Keras trainer of that backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
   fastest there, and `tanh` in the precision of its input;
-- `has_accelerator`, whether it computes on something else than a CPU.
+- `has_accelerator`, whether it computes on something else than a CPU;
+- of its `_replicas` module, what a step needs on several devices:
+  `own_part(x)`, the rows of a whole batch that this device works on,
+  `whole(n)`, how many rows that batch has, `mean_over_replicas(tensors)`,
+  `apply_gradients(optimizer, gradients, variables)`, `predict(network,
+  inputs)`; and what starts and describes the engine.
 """
 
 import keras
@@ -16,10 +21,13 @@ _BACKEND = keras.backend.backend()
 
 if _BACKEND == "tensorflow":
     from keras_sagan.backends import tensorflow as _backend
+    from keras_sagan.backends import tensorflow_replicas as _replicas
 elif _BACKEND == "jax":
     from keras_sagan.backends import jax as _backend
+    from keras_sagan.backends import jax_replicas as _replicas
 elif _BACKEND == "torch":
     from keras_sagan.backends import torch as _backend
+    from keras_sagan.backends import torch_replicas as _replicas
 else:
     raise ImportError(
         "keras_sagan runs on the Keras backends 'tensorflow', 'jax' and "
@@ -40,3 +48,13 @@ scale_and_shift = _backend.scale_and_shift
 standardize = _backend.standardize
 tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d
+
+apply_gradients = _replicas.apply_gradients
+gather = _replicas.gather
+mean_over_replicas = _replicas.mean_over_replicas
+own_part = _replicas.own_part
+predict = _replicas.predict
+process = _replicas.process
+replicas = _replicas.replicas
+start_engine = _replicas.start_engine
+whole = _replicas.whole
