@@ -15,6 +15,13 @@ sets (--data=tfds:imagenette), a folder with one of images for each class, what
     python examples/imagenet128.py --preset=cifar10_32 --data=tfds:cifar10 \
         --workdir=runs/cifar10
 
+On all devices, --distribute; with PyTorch, where torchrun makes a process for
+each:
+
+    KERAS_BACKEND=jax python examples/imagenet128.py --distribute
+    KERAS_BACKEND=torch torchrun --nproc_per_node=8 \
+        examples/imagenet128.py --distribute
+
 Defaults: those of the preset, every number with its source in
 keras_sagan/models/presets.py; --dry_run prints them, builds the networks,
 reads a batch and writes it as a picture.
@@ -39,6 +46,7 @@ from absl import flags
 import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
+from keras_sagan import distribution
 from keras_sagan import visualization
 
 FLAGS = flags.FLAGS
@@ -88,6 +96,7 @@ flags.DEFINE_integer("sample_every", 1000, "Steps between sample grids.", 1)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", 1)
 flags.DEFINE_integer("keep", 3, "Checkpoints that are kept.", 1)
 flags.DEFINE_integer("go_back", 0, "Times a failed run may go back.", 0)
+flags.DEFINE_bool("distribute", False, "Whether to use all devices.")
 flags.DEFINE_bool("tensorboard", False, "Whether to log for TensorBoard.")
 flags.DEFINE_string("wandb", None, "Project of Weights & Biases to log to.")
 flags.DEFINE_bool("dry_run", False, "Only print and check what would be run.")
@@ -121,6 +130,8 @@ def recipe(source):
 
 
 def main(_):
+    shard = distribution.start().shard if FLAGS.distribute else (0, 1)
+    is_first = shard[0] == 0
     resolution = keras_sagan.get_preset(FLAGS.preset)["generator"]["resolution"]
     source = data.open_source(
         FLAGS.data, resolution, FLAGS.split, FLAGS.data_dir
@@ -143,6 +154,7 @@ def main(_):
             steps_per_epoch=FLAGS.log_every,
             augment=augment,
             workers=FLAGS.workers,
+            shard=shard,
         )
 
     settings = {
@@ -172,7 +184,7 @@ def main(_):
         checkpoint_every=FLAGS.checkpoint_every,
         keep=FLAGS.keep,
         go_back=FLAGS.go_back,
-        callbacks=loggers(settings),
+        callbacks=loggers(settings) if is_first else (),
     )
 
 

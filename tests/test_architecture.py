@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "metrics": set(),
     "callbacks": {"files", "visualization"},
     "recipes": {"backends"},
-    "runs": {"callbacks", "files"},
+    "runs": {"backends", "callbacks", "files"},
+    "distribution": {"backends"},
     "convert": {"files", "layers", "models"},
     "files": set(),
 }
@@ -134,6 +135,7 @@ def test_public_names_are_there():
         keras_sagan.models,
         keras_sagan.callbacks,
         keras_sagan.data,
+        keras_sagan.distribution,
         keras_sagan.metrics,
         keras_sagan.visualization,
     ):

@@ -18,6 +18,7 @@ import numpy as np
 
 PERIOD = 5.0  # Seconds between signs of life.
 SILENCE = 30.0  # Seconds without one, after which a process counts as dead.
+GRACE = 3.0  # Seconds to end with an error of one's own.
 _ALIVE, _DONE, _DEAD = b"a", b"d", b"x"
 _ADDRESS_BYTES = 512
 
@@ -160,6 +161,7 @@ def _stop(dead, processes, how, links):
         "too. Started again, the run goes on from its last checkpoint.\n"
     )
     sys.stderr.flush()
+    time.sleep(GRACE)
     os._exit(1)  # The main thread may wait, in an exchange, for ever.
 
 

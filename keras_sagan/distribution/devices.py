@@ -59,10 +59,13 @@ def start():
         ValueError: If the engine does not train in the way asked for.
         ConnectionError: If the processes do not find one another.
 
-    Example:
-    >>> devices = keras_sagan.distribution.start()
-    >>> devices.is_first, devices.shard
-    (True, (0, 1))
+    Example, at the beginning of a script:
+
+        devices = keras_sagan.distribution.start()
+        model = keras_sagan.SAGAN.from_preset("imagenet_128")
+        model.fit(
+            keras_sagan.data.from_source(source, 256, shard=devices.shard)
+        )
     """
     backends.start_engine()
     process, processes = backends.process()

@@ -1,6 +1,6 @@
 """A short training, to be run on one device and on several.
 
-    python -m tests.distribution.training OUT.npz [moments]
+    python -m tests.distribution.training OUT.npz
 
 starts the engine as the process' environment asks for, trains, and writes the
 state and the logs from the first process.
@@ -12,8 +12,10 @@ import keras
 import numpy as np
 
 import keras_sagan
+from keras_sagan import backends
 from keras_sagan import data
 from keras_sagan import distribution
+from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import SpectralNormalization
 from tests.conftest import array
 from tests.conftest import tiny_networks
@@ -22,11 +24,11 @@ STEPS = 5
 BATCH = 16
 
 
-def make_model(moments="global"):
+def make_model():
     """With all that draws or splits: parts, augmentation, an average."""
     keras.utils.set_random_seed(3)
     model = keras_sagan.SAGAN(
-        *tiny_networks(batch_norm_moments=moments, batch_norm_momentum=0.5),
+        *tiny_networks(batch_norm_momentum=0.5),
         discriminator_steps=2,
         ema_momentum=0.5,
         ema_start_step=2,
@@ -56,9 +58,9 @@ def dataset(shard=(0, 1), start_step=0):
     )
 
 
-def train(shard=(0, 1), moments="global"):
+def train(shard=(0, 1)):
     """Returns the state after the training, by name, and the logs."""
-    model = make_model(moments)
+    model = make_model()
     history = model.fit(dataset(shard), verbose=0).history
     evaluation = model.evaluate(dataset(shard), verbose=0, return_dict=True)
     logs = {
@@ -84,6 +86,41 @@ def state(model):
     }
 
 
+def features():
+    return np.random.default_rng(1).normal(2, 3, (8, 4, 4, 3)).astype("float32")
+
+
+def moments_of_replicas():
+    """Output and statistics of a batch norm with each replica's moments."""
+    layer = BatchNorm(0.5, moments="replica")
+    layer.build((None, 4, 4, 3))
+    x, n = features(), backends.replicas()
+
+    def run(part):
+        return layer(part, training=True)
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        strategy = tensorflow.distribute.get_strategy()
+        parts = strategy.experimental_distribute_values_from_function(
+            lambda context: tensorflow.constant(
+                np.split(x, n)[context.replica_id_in_sync_group]
+            )
+        )
+        y = strategy.experimental_local_results(strategy.run(run, (parts,)))
+        y = np.concatenate([array(part) for part in y])
+    elif keras.backend.backend() == "torch":
+        from keras_sagan.backends import torch_replicas
+
+        with torch_replicas.step():
+            y = run(np.split(x, n)[backends.process()[0]])
+        y = np.concatenate(backends.gather(y.detach().numpy()))
+    else:
+        y = array(run(x))
+    return y, array(layer.moving_mean), array(layer.moving_variance)
+
+
 def quickly_built():
     """Networks are built without the search for their norms."""
     SpectralNormalization._leading_u = lambda layer: keras.ops.ones(
@@ -94,6 +131,10 @@ def quickly_built():
 if __name__ == "__main__":
     devices = distribution.start()
     quickly_built()
-    result = train(devices.shard, *sys.argv[2:])
+    result = train(devices.shard)
+    if keras.backend.backend() == "torch":
+        names = "y", "mean", "variance"
+        for name, value in zip(names, moments_of_replicas(), strict=True):
+            result[f"replica/{name}"] = value
     if devices.is_first:
         np.savez(sys.argv[1], **result)
