@@ -111,16 +111,19 @@ def train(
                 model = _go_back(checkpoint, attempt, go_back, error)
                 continue
             break
-        done = int(model.steps_trained)
-        if not writes:
-            pass
-        elif done >= steps:
-            with replacing(workdir / "model.keras") as temporary:
-                model.save(temporary)
-            print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
-        else:
-            print(f"Stopped at step {done:,}; run again, it goes on from there")
+        if writes:
+            _finish(workdir, model, steps)
     return model
+
+
+def _finish(workdir, model, steps):
+    done = int(model.steps_trained)
+    if done < steps:
+        print(f"Stopped at step {done:,}; run again, it goes on from there")
+        return
+    with replacing(workdir / "model.keras") as temporary:
+        model.save(temporary)
+    print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
 
 
 def _writers(workdir, steps, sample_every):

@@ -49,6 +49,7 @@ standardize = _backend.standardize
 tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d
 
+alone = _replicas.alone
 apply_gradients = _replicas.apply_gradients
 gather = _replicas.gather
 mean_over_replicas = _replicas.mean_over_replicas

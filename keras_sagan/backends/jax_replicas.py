@@ -5,6 +5,7 @@ devices, while the program stays that of one: sums over a batch are global by
 themselves. What is drawn in a step only has to be spread as well.
 """
 
+import contextlib
 import os
 
 import jax
@@ -77,6 +78,21 @@ def in_groups_of_replicas(x):
     """Returns `(replicas, batch / replicas, ...)`, or None for one replica."""
     n = replicas()
     return None if n == 1 else x.reshape(n, -1, *x.shape[1:])
+
+
+@contextlib.contextmanager
+def alone():
+    """Inside, variables that are made concern this process alone.
+
+    Keras makes some to save a model; in several processes each would wait
+    for the others to make it too (3.15.1).
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
 
 
 def predict(network, inputs):

@@ -5,6 +5,7 @@ and on its own copy of the variables. Copies stay equal because all of them
 make the same update: gradients, logs and moments are averaged first.
 """
 
+import contextlib
 import os
 
 import keras
@@ -83,6 +84,11 @@ def apply_gradients(optimizer, gradients, variables):
 def mean_moment(moment):
     """The mean of a moment over the replicas, with its gradient."""
     return _context().all_reduce(tf.distribute.ReduceOp.MEAN, moment)
+
+
+def alone():
+    """What one process makes outside of a step concerns it alone."""
+    return contextlib.nullcontext()
 
 
 def predict(network, inputs):

@@ -129,6 +129,11 @@ def share(variables):
             distributed.broadcast(variable.value.data, 0)
 
 
+def alone():
+    """What one process makes outside of a step concerns it alone."""
+    return contextlib.nullcontext()
+
+
 def predict(network, inputs):
     """Runs a network in inference, by this process alone."""
     return network.predict_on_batch(inputs)

@@ -619,6 +619,14 @@ class SAGAN(backends.Trainer, keras.Model):
 
     # Saving. The networks and optimizers are saved by Keras, as attributes.
 
+    def save(self, *args, **kwargs):
+        """Saves the model; as in `keras.Model.save`.
+
+        Of several processes that train together, one may do it alone.
+        """
+        with backends.alone():
+            super().save(*args, **kwargs)
+
     def save_own_variables(self, store):
         store["steps_trained"] = ops.convert_to_numpy(self.steps_trained)
         # Keras leaves seeds out; without this one, resuming is not exact.

@@ -16,7 +16,8 @@ import pytest
 from tests.conftest import relative_error
 from tests.distribution import running
 from tests.distribution import training
-from tests.distribution.test_replicas import start_processes
+from tests.distribution.test_replicas import started_processes
+from tests.distribution.test_replicas import text_of
 
 BACKEND = keras.backend.backend()
 COMPANIONS = importlib.util.find_spec(
@@ -101,23 +102,15 @@ def test_a_killed_run_goes_on_on_another_number(
     steps, tmp_path, any_singular_vector
 ):
     """From two processes to one, to the weights of an undisturbed run."""
-    processes = start_processes(
-        2, "-m", "tests.distribution.running", tmp_path / "killed", "100000"
-    )
     folder = tmp_path / "killed" / "checkpoints"
-    wait_until(
-        lambda: (
-            (folder / f"step_{steps:08d}.keras").exists()
-            or processes[0].poll() is not None
-        )
-    )
-    os.kill(processes[1].pid, signal.SIGKILL)
-    begin = time.monotonic()
-    _, errors = processes[0].communicate(timeout=60)
-    assert time.monotonic() - begin < 60
-    assert processes[0].returncode
-    assert "Process 1 of 2 has died" in errors
-    processes[1].communicate()
+    last = folder / f"step_{steps:08d}.keras"
+    with started_processes(
+        2, "-m", "tests.distribution.running", tmp_path / "killed", "100000"
+    ) as (processes, errors):
+        wait_until(lambda: last.exists() or processes[0].poll() is not None)
+        processes[1].kill()
+        assert processes[0].wait(timeout=60)
+        assert "Process 1 of 2 has died" in text_of(errors[0])
     for path in folder.glob("step_*.keras"):
         if int(path.stem[5:]) > steps:
             path.unlink()

@@ -1,10 +1,12 @@
 """Two devices do what one does, on the engine of the backend."""
 
+import contextlib
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 
 import keras
 import numpy as np
@@ -43,10 +45,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start_processes(n, *arguments, **kwargs):
-    """Starts n processes of a command, as torchrun or Slurm would."""
+@contextlib.contextmanager
+def started_processes(n, *arguments):
+    """n processes of a command, as torchrun or Slurm would start them."""
     port = str(free_port())
-    return [
+    # Not a pipe: nobody reads it meanwhile, and it holds 64 KiB.
+    errors = [tempfile.TemporaryFile("w+") for _ in range(n)]
+    processes = [
         subprocess.Popen(
             [sys.executable, *arguments],
             env={
@@ -61,18 +66,28 @@ def start_processes(n, *arguments, **kwargs):
                 "KERAS_DISTRIBUTION_PROCESS_ID": str(i),
             },
             cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-            **kwargs,
+            stdout=errors[i],
+            stderr=errors[i],
         )
         for i in range(n)
     ]
+    try:
+        yield processes, errors
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def run_processes(n, *arguments):
-    processes = start_processes(n, *arguments)
-    errors = [process.communicate(timeout=300)[1] for process in processes]
-    assert not any(p.returncode for p in processes), "\n".join(errors)
+    with started_processes(n, *arguments) as (processes, errors):
+        for process, file in zip(processes, errors, strict=True):
+            assert process.wait(timeout=300) == 0, text_of(file)
+
+
+def text_of(file):
+    file.seek(0)
+    return file.read()
 
 
 def assert_same(one, several):
