@@ -80,7 +80,8 @@ def state(model):
         if id(v) not in metrics
     ]
     return {
-        f"{i}/{v.path}": array(v)
+        # Without the first name: Keras counts optimizers.
+        f"{i}/{v.path.split('/', 1)[-1]}": array(v)
         for i, v in enumerate(variables)
         if not ("up_" in v.path and "bias" in v.path)
     }
