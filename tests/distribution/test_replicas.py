@@ -24,19 +24,26 @@ BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.usefixtures("any_singular_vector")
 
 
+_strategies = []  # TensorFlow's: a process can have only one of them.
+
+
 @pytest.fixture
 def two_devices():
     """The engine with two virtual devices of this process."""
     if BACKEND == "torch":
         pytest.skip("has a process for each device")
-    devices = distribution.start()
-    yield devices
     if BACKEND == "jax":
+        yield distribution.start()
         keras.distribution.set_distribution(None)
-    else:
-        import tensorflow
+        return
+    import tensorflow
 
-        tensorflow.distribute.experimental_set_strategy(None)
+    if _strategies:
+        tensorflow.distribute.experimental_set_strategy(_strategies[0])
+    devices = distribution.start()
+    _strategies.append(tensorflow.distribute.get_strategy())
+    yield devices
+    tensorflow.distribute.experimental_set_strategy(None)
 
 
 def free_port():

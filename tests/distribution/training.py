@@ -109,7 +109,8 @@ def moments_of_replicas():
                 np.split(x, n)[context.replica_id_in_sync_group]
             )
         )
-        y = strategy.experimental_local_results(strategy.run(run, (parts,)))
+        y = tensorflow.function(strategy.run)(run, (parts,))
+        y = strategy.experimental_local_results(y)
         y = np.concatenate([array(part) for part in y])
     elif keras.backend.backend() == "torch":
         from keras_sagan.backends import torch_replicas
