@@ -15,6 +15,13 @@ sets (--data=tfds:imagenette), a folder with one of images for each class, what
     python examples/imagenet128.py --preset=cifar10_32 --data=tfds:cifar10 \
         --workdir=runs/cifar10
 
+On all devices, --distribute; with PyTorch, where torchrun makes a process for
+each:
+
+    KERAS_BACKEND=jax python examples/imagenet128.py --distribute
+    KERAS_BACKEND=torch torchrun --nproc_per_node=8 \
+        examples/imagenet128.py --distribute
+
 Defaults: those of the preset, every number with its source in
 keras_sagan/models/presets.py; --dry_run prints them, builds the networks,
 reads a batch and writes it as a picture.
@@ -39,6 +46,7 @@ from absl import flags
 import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
+from keras_sagan import distribution
 from keras_sagan import visualization
 
 FLAGS = flags.FLAGS
@@ -88,6 +96,7 @@ flags.DEFINE_integer("sample_every", 1000, "Steps between sample grids.", 1)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", 1)
 flags.DEFINE_integer("keep", 3, "Checkpoints that are kept.", 1)
 flags.DEFINE_integer("go_back", 0, "Times a failed run may go back.", 0)
+flags.DEFINE_bool("distribute", False, "Whether to use all devices.")
 flags.DEFINE_integer("evaluate_every", None, "Steps between evaluations.", 1)
 flags.DEFINE_list("metrics", ["fid", "is"], "What they measure.")
 flags.DEFINE_integer("evaluate_images", 10_000, "Images that they make.", 2)
@@ -129,6 +138,8 @@ def recipe(source):
 
 
 def main(_):
+    shard = distribution.start().shard if FLAGS.distribute else (0, 1)
+    is_first = shard[0] == 0
     resolution = keras_sagan.get_preset(FLAGS.preset)["generator"]["resolution"]
     source = data.open_source(
         FLAGS.data, resolution, FLAGS.split, FLAGS.data_dir
@@ -151,6 +162,7 @@ def main(_):
             steps_per_epoch=FLAGS.log_every,
             augment=augment,
             workers=FLAGS.workers,
+            shard=shard,
         )
 
     settings = {
@@ -180,7 +192,7 @@ def main(_):
         checkpoint_every=FLAGS.checkpoint_every,
         keep=FLAGS.keep,
         go_back=FLAGS.go_back,
-        callbacks=[*evaluation(source), *loggers(settings)],
+        callbacks=[*evaluation(source), *loggers(settings)] if is_first else (),
     )
 
 

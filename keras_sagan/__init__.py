@@ -3,6 +3,7 @@
 from keras_sagan import callbacks
 from keras_sagan import convert
 from keras_sagan import data
+from keras_sagan import distribution
 from keras_sagan import export
 from keras_sagan import layers
 from keras_sagan import losses
@@ -24,6 +25,7 @@ __all__ = [
     "choose_recipe",
     "convert",
     "data",
+    "distribution",
     "export",
     "get_preset",
     "layers",

@@ -8,6 +8,7 @@ import threading
 
 import keras
 
+from keras_sagan import backends
 from keras_sagan import callbacks as our_callbacks
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
@@ -35,6 +36,10 @@ def train(
     weights, bit for bit, of one that never was. Ctrl-C and SIGTERM let the
     step end and save; a second Ctrl-C stops at once.
 
+    On several processes, see `distribution.start`, each calls this; the first
+    one writes, and all read, so that they must see the same folder. A run
+    goes on on any number of devices. Signals are obeyed every ten steps.
+
     Args:
         workdir: Folder of the run, new or one that this function began.
         make_model: Function without arguments, that returns a compiled
@@ -54,7 +59,8 @@ def train(
         go_back: Non-negative integer, how often a run that fails, see
             `callbacks.Guard`, goes back to its last checkpoint and on from
             there with other latents.
-        callbacks: More callbacks for `fit`.
+        callbacks: More callbacks for `fit`. Each process runs those that it
+            gives: loggers belong to the first one alone.
 
     Returns:
         The trained `SAGAN`.
@@ -66,18 +72,21 @@ def train(
             message names the last checkpoint.
     """
     workdir = pathlib.Path(workdir)
-    with _owned(workdir):
-        _check_settings(workdir, settings or {})
-        if class_names is not None:
-            _write_json(workdir / "classes.json", list(class_names))
+    writes = backends.process()[0] == 0
+    with _owned(workdir) if writes else contextlib.nullcontext():
+        if writes:
+            _check_settings(workdir, settings or {})
+            if class_names is not None:
+                _write_json(workdir / "classes.json", list(class_names))
         checkpoint = our_callbacks.Checkpoint(
             workdir / "checkpoints", checkpoint_every, keep
         )
-        model = checkpoint.load_latest()
+        model = _load_latest(checkpoint)
         if model is None:
             model = make_model()
-        else:
+        elif writes:
             print(f"Going on from step {int(model.steps_trained):,}")
+        _check_agreement(workdir, model)
         for attempt in range(go_back + 1):
             if int(model.steps_trained) >= steps:
                 break
@@ -90,15 +99,11 @@ def train(
                         steps,
                         log_every,
                         [
-                            our_callbacks.ProgressBar(total=steps),
-                            our_callbacks.JSONLogger(workdir / "log.jsonl"),
-                            our_callbacks.SampleGrid(
-                                workdir / "samples", sample_every
-                            ),
+                            *(_writers(workdir, steps, sample_every) * writes),
                             *callbacks,
                             # After what may change the logs, before saving.
                             our_callbacks.Guard(),
-                            checkpoint,
+                            *([checkpoint] * writes),
                             stop,
                         ],
                     )
@@ -106,14 +111,42 @@ def train(
                 model = _go_back(checkpoint, attempt, go_back, error)
                 continue
             break
-        done = int(model.steps_trained)
-        if done >= steps:
-            with replacing(workdir / "model.keras") as temporary:
-                model.save(temporary)
-            print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
-        else:
-            print(f"Stopped at step {done:,}; run again, it goes on from there")
+        if writes:
+            _finish(workdir, model, steps)
     return model
+
+
+def _finish(workdir, model, steps):
+    done = int(model.steps_trained)
+    if done < steps:
+        print(f"Stopped at step {done:,}; run again, it goes on from there")
+        return
+    with replacing(workdir / "model.keras") as temporary:
+        model.save(temporary)
+    print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
+
+
+def _writers(workdir, steps, sample_every):
+    return [
+        our_callbacks.ProgressBar(total=steps),
+        our_callbacks.JSONLogger(workdir / "log.jsonl"),
+        our_callbacks.SampleGrid(workdir / "samples", sample_every),
+    ]
+
+
+def _load_latest(checkpoint):
+    """Loads the newest checkpoint once no process writes one any more."""
+    backends.gather(0)
+    return checkpoint.load_latest()
+
+
+def _check_agreement(workdir, model):
+    steps = backends.gather(int(model.steps_trained)).tolist()
+    if len(set(steps)) > 1:
+        raise ValueError(
+            "`workdir` must be a folder that all processes see. Received: "
+            f"workdir={workdir}, where they find the steps {steps}"
+        )
 
 
 class _Stop(EverySteps):
@@ -123,9 +156,15 @@ class _Stop(EverySteps):
         super().__init__(every=1)
         self.steps = steps
         self.asked = False
+        self.processes = backends.process()[1]
+        self.calls = 0
 
     def act(self, step, logs):
-        if self.asked or step >= self.steps:
+        asked, self.calls = self.asked, self.calls + 1
+        if self.processes > 1:
+            # Together, or one would wait for another that has stopped.
+            asked = self.calls % 10 == 0 and backends.gather(asked).any()
+        if asked or step >= self.steps:
             self.model.stop_training = True
 
     @contextlib.contextmanager
@@ -174,7 +213,7 @@ def _go_back(checkpoint, attempt, go_back, error):
     if attempt == go_back or not paths:
         raise our_callbacks.TrainingFailed(f"{error} {last}") from error
     print(f"\n{error} Going back: {last}")
-    model = checkpoint.load_latest()
+    model = _load_latest(checkpoint)
     # With the same latents it would fail in the same way.
     other = keras.random.SeedGenerator(attempt + 1).state
     model.seed_generator.state.assign(

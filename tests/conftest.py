@@ -18,12 +18,19 @@ if keras.backend.backend() == "jax":
 
     jax.config.update("jax_compilation_cache_dir", tempfile.mkdtemp())
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    # For tests/distribution; the others use the first one.
+    jax.config.update("jax_num_cpu_devices", 2)
     # Tiny networks take longer to optimize than to run.
     jax.config.update("jax_disable_most_optimizations", True)
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
+    # For tests/distribution; the others use the first one.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
     # As above: the graph optimizer takes longer than the graph.
     tf.config.optimizer.set_experimental_options(
         {"disable_meta_optimizer": True}

@@ -161,7 +161,12 @@ def test_imagenet128_on_mock_data(tmp_path):
 @pytest.mark.no_backend
 def test_imagenet128_dry_run_and_bad_flags(tmp_path):
     result = run_imagenet(
-        tmp_path, *TINY, "--data=photographs", "--dry_run", "--augment=flip"
+        tmp_path,
+        *TINY,
+        "--data=photographs",
+        "--dry_run",
+        "--augment=flip",
+        "--distribute",
     )
     assert result.returncode == 0, result.stderr
     assert "4,500 images of 9 classes, 1,000,000 steps of 2" in result.stdout

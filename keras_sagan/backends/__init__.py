@@ -8,7 +8,12 @@ The module of the chosen backend supplies
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
   fastest there, `convolve` for the rest, and `tanh` in the precision of its
   input; `full_float32()`, inside which no GPU rounds float32;
-- `has_accelerator`, whether it computes on something else than a CPU.
+- `has_accelerator`, whether it computes on something else than a CPU;
+- of its `_replicas` module, what a step needs on several devices:
+  `own_part(x)`, the rows of a whole batch that this device works on,
+  `whole(n)`, how many rows that batch has, `mean_over_replicas(tensors)`,
+  `apply_gradients(optimizer, gradients, variables)`, `predict(network,
+  inputs)`; and what starts and describes the engine.
 """
 
 import keras
@@ -17,10 +22,13 @@ _BACKEND = keras.backend.backend()
 
 if _BACKEND == "tensorflow":
     from keras_sagan.backends import tensorflow as _backend
+    from keras_sagan.backends import tensorflow_replicas as _replicas
 elif _BACKEND == "jax":
     from keras_sagan.backends import jax as _backend
+    from keras_sagan.backends import jax_replicas as _replicas
 elif _BACKEND == "torch":
     from keras_sagan.backends import torch as _backend
+    from keras_sagan.backends import torch_replicas as _replicas
 else:
     raise ImportError(
         "keras_sagan runs on the Keras backends 'tensorflow', 'jax' and "
@@ -43,3 +51,14 @@ scale_and_shift = _backend.scale_and_shift
 standardize = _backend.standardize
 tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d
+
+alone = _replicas.alone
+apply_gradients = _replicas.apply_gradients
+gather = _replicas.gather
+mean_over_replicas = _replicas.mean_over_replicas
+own_part = _replicas.own_part
+predict = _replicas.predict
+process = _replicas.process
+replicas = _replicas.replicas
+start_engine = _replicas.start_engine
+whole = _replicas.whole

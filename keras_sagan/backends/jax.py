@@ -7,6 +7,7 @@ from jax import numpy as jnp
 from keras_sagan.backends.blocks_of_queries import number_of_blocks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import upsample_by_phases
+from keras_sagan.backends.jax_replicas import in_groups_of_replicas
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
@@ -61,6 +62,9 @@ class Trainer:
     def set_jit_compile(self, jit_compile):
         """Returns what the Keras trainer is to be told."""
         return jit_compile
+
+    def share_variables(self):
+        """Keras gives every device and process the same values."""
 
     def sync_variables(self):
         """During `fit` the values live in the trainer, not in the variables."""
@@ -171,7 +175,19 @@ def _attend(query, key, value):
     return jax.nn.softmax(scores).astype(value.dtype) @ value
 
 
-standardize = standardize_by_moments
+def standardize(x, epsilon, moments="global"):
+    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
+
+    An array is that of the whole batch, wherever its parts lie: so are its
+    moments, unless they are to be those of each `"replica"`.
+    """
+    groups = in_groups_of_replicas(x) if moments == "replica" else None
+    if groups is None:
+        return standardize_by_moments(x, epsilon)
+    y, mean, variance = jax.vmap(
+        lambda part: standardize_by_moments(part, epsilon)
+    )(groups)
+    return y.reshape(x.shape), mean.mean(0), variance.mean(0)
 
 
 def scale_and_shift(x, gain, offset):

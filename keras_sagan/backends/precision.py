@@ -38,14 +38,15 @@ def mean(x, axis):
     )
 
 
-def standardize_by_moments(x, epsilon):
+def standardize_by_moments(x, epsilon, over_replicas=lambda moment: moment):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    Over all axes but the last, in at least float32.
+    Over all axes but the last, in at least float32; `over_replicas` makes a
+    moment of the whole batch of one of a part, differentiably.
     """
     dtype, x = x.dtype, ops.cast(x, at_least_float32(x.dtype))
     axes = tuple(range(len(x.shape) - 1))
-    mu = mean(x, axes)  # (channels,)
-    variance = mean(ops.square(x - mu), axes)
+    mu = over_replicas(mean(x, axes))  # (channels,)
+    variance = over_replicas(mean(ops.square(x - mu), axes))
     y = (x - mu) * ops.rsqrt(variance + epsilon)
     return ops.cast(y, dtype), mu, variance

@@ -4,6 +4,7 @@ import contextlib
 
 import tensorflow as tf
 
+from keras_sagan.backends import tensorflow_replicas
 from keras_sagan.backends.blocks_of_queries import number_of_blocks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
@@ -40,6 +41,9 @@ class Trainer:
     def set_jit_compile(self, jit_compile):
         """Returns what the Keras trainer is to be told."""
         return jit_compile
+
+    def share_variables(self):
+        """A strategy gives every replica the same values."""
 
     def sync_variables(self):
         """Variables always hold the current values here."""
@@ -148,8 +152,22 @@ def _attend(query, key, value):
     return o, gradient
 
 
-def standardize(x, epsilon):
-    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments."""
+def standardize(x, epsilon, moments="global"):
+    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
+
+    In a step of several replicas: of the whole batch, or, for `"replica"`, of
+    this part; the moments returned are the mean ones.
+    """
+    if not tensorflow_replicas.stepping():
+        return _standardize(x, epsilon)
+    mean_moment = tensorflow_replicas.mean_moment
+    if moments == "global":
+        return standardize_by_moments(x, epsilon, mean_moment)
+    y, *own = _standardize(x, epsilon)
+    return y, *(mean_moment(tf.stop_gradient(moment)) for moment in own)
+
+
+def _standardize(x, epsilon):
     if x.dtype == "float64" or len(x.shape) != 4:
         return standardize_by_moments(x, epsilon)
     channels, n = x.shape[-1], tf.size(x) // x.shape[-1]

@@ -5,9 +5,11 @@ import contextlib
 import torch
 from torch.nn import functional
 
+from keras_sagan.backends import torch_replicas
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
+from keras_sagan.backends.precision import standardize_by_moments
 from keras_sagan.backends.torch_graph import GraphOfStep
 from keras_sagan.backends.torch_graph import traced_value_and_gradients
 
@@ -30,13 +32,19 @@ class Trainer:
 
     @torch.no_grad()
     def train_step(self, data):
-        if self._graph is None or self.run_eagerly:
-            return self.step(data)
-        return self._graph.run(*self.prepare(data))
+        with torch_replicas.step():
+            # What processes exchange is not written down in a graph.
+            if self._graph is None or self.run_eagerly or self._is_shared():
+                return self.step(data)
+            return self._graph.run(*self.prepare(data))
 
     @torch.no_grad()
     def test_step(self, data):
-        return self.evaluation_step(data)
+        with torch_replicas.step():
+            return self.evaluation_step(data)
+
+    def _is_shared(self):
+        return torch_replicas.replicas() > 1
 
     def value_and_gradients(self, loss_fn, variables):
         """Returns `loss_fn()`, a dict, and the gradients of its first item."""
@@ -49,6 +57,10 @@ class Trainer:
         loss = next(iter(scalars.values()))
         gradients = torch.autograd.grad(loss, [v.value for v in variables])
         return {k: v.detach() for k, v in scalars.items()}, gradients
+
+    def share_variables(self):
+        """Starts all processes from the values of the first."""
+        torch_replicas.share([*self.variables, *self.optimizer.variables])
 
     def sync_variables(self):
         """Variables always hold the current values here."""
@@ -176,8 +188,22 @@ def attend(query, key, value):
     return o[:, 0, :, : value.shape[-1]]
 
 
-def standardize(x, epsilon):
-    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments."""
+def standardize(x, epsilon, moments="global"):
+    """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
+
+    In a step of several processes: of the whole batch, or, for `"replica"`,
+    of this part; the moments returned are the mean ones.
+    """
+    if not torch_replicas.stepping():
+        return _standardize(x, epsilon)
+    if moments == "global":
+        return standardize_by_moments(x, epsilon, torch_replicas.mean_moment)
+    y, *own = _standardize(x, epsilon)
+    with torch.no_grad():
+        return y, *map(torch_replicas.mean_moment, own)
+
+
+def _standardize(x, epsilon):
     channels = x.shape[-1]
     dtype = torch.promote_types(x.dtype, torch.float32)
     ones = torch.ones(channels, dtype=dtype, device=x.device)

@@ -74,7 +74,7 @@ class Checkpoint(EverySteps):
         damaged is passed over, with a warning.
         """
         for left in self.directory.glob(".step_*.keras"):
-            left.unlink()
+            left.unlink(missing_ok=True)
         for path in reversed(self.paths()):
             if not _is_whole(path):
                 # Not deleted: it may be all that somebody has.

@@ -23,6 +23,10 @@ class BatchNorm(keras.layers.Layer):
         momentum: Float in [0, 1], the share that the moving moments keep.
             The release: 0.999 in the blocks, 0.9999 in the last layer.
         epsilon: Positive float, added to the variance.
+        moments: On several devices, whose moments normalize: `"global"`,
+            those of the whole batch, as on one device, or `"replica"`, each
+            device's part by its own, as the release's code did; the stored
+            ones then move by their mean.
         **kwargs: Base layer arguments.
 
     Call arguments:
@@ -33,7 +37,7 @@ class BatchNorm(keras.layers.Layer):
         A tensor of the shape of `inputs`, in the compute dtype.
 
     Raises:
-        ValueError: If `momentum` or `epsilon` is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
     >>> images = np.random.normal(5.0, 2.0, (8, 4, 4, 3)).astype("float32")
@@ -44,7 +48,9 @@ class BatchNorm(keras.layers.Layer):
     Reference: Ioffe and Szegedy, arXiv 1502.03167.
     """
 
-    def __init__(self, momentum=0.999, epsilon=1e-5, **kwargs):
+    def __init__(
+        self, momentum=0.999, epsilon=1e-5, moments="global", **kwargs
+    ):
         if not 0 <= momentum <= 1:
             raise ValueError(
                 f"`momentum` must be in [0, 1]. Received: momentum={momentum}"
@@ -53,9 +59,15 @@ class BatchNorm(keras.layers.Layer):
             raise ValueError(
                 f"`epsilon` must be positive. Received: epsilon={epsilon}"
             )
+        if moments not in ("global", "replica"):
+            raise ValueError(
+                "`moments` must be 'global' or 'replica'. "
+                f"Received: moments={moments!r}"
+            )
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        self.moments = moments
 
     def build(self, input_shape, *_):
         channels = input_shape[-1]
@@ -91,7 +103,9 @@ class BatchNorm(keras.layers.Layer):
     def _normalize(self, inputs, gain, offset, training):
         """`gain` and `offset` broadcast: `(..., channels)`."""
         if training:
-            x, mean, variance = backends.standardize(inputs, self.epsilon)
+            x, mean, variance = backends.standardize(
+                inputs, self.epsilon, self.moments
+            )
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
         else:
@@ -117,4 +131,5 @@ class BatchNorm(keras.layers.Layer):
             **super().get_config(),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
+            "moments": self.moments,
         }

@@ -68,6 +68,8 @@ class ConditionalBatchNorm(BatchNorm):
         epsilon: Positive float, added to the variance.
         spectral_normalization: Whether the tables are spectrally normalized.
         spectral_epsilon: Epsilon of that normalization.
+        moments: On several devices, whose moments normalize, `"global"` or
+            `"replica"`; see `BatchNorm`.
         **kwargs: Base layer arguments.
 
     Call arguments:
@@ -97,6 +99,7 @@ class ConditionalBatchNorm(BatchNorm):
         epsilon=1e-5,
         spectral_normalization=False,
         spectral_epsilon=1e-12,
+        moments="global",
         **kwargs,
     ):
         if not isinstance(num_classes, int) or num_classes < 1:
@@ -104,7 +107,9 @@ class ConditionalBatchNorm(BatchNorm):
                 "`num_classes` must be a positive integer. "
                 f"Received: num_classes={num_classes}"
             )
-        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+        super().__init__(
+            momentum=momentum, epsilon=epsilon, moments=moments, **kwargs
+        )
         self.num_classes = num_classes
         self.spectral_normalization = spectral_normalization
         self.spectral_epsilon = spectral_epsilon

@@ -38,6 +38,7 @@ class Blocks:
     fused_resampling: bool
     batch_norm_momentum: tuple[float, float] = (0.999, 0.999)
     batch_norm_epsilon: float = 1e-5
+    batch_norm_moments: str = "global"
     class_table_spectral_normalization: bool = False
     shortcut_after_relu: bool = False
 
@@ -133,19 +134,28 @@ class Blocks:
         """Conditional batch norm, or a plain one without labels."""
         momentum = self.batch_norm_momentum[0]
         if labels is None:
-            return BatchNorm(momentum, self.batch_norm_epsilon, name=name)(x)
+            return self._norm(momentum, name)(x)
         return ConditionalBatchNorm(
             self.num_classes,
             momentum,
             self.batch_norm_epsilon,
             spectral_normalization=self.class_table_spectral_normalization,
+            moments=self.batch_norm_moments,
             spectral_epsilon=self.spectral_epsilon,
             name=name,
         )(x, labels)
 
     def last_norm(self, x, name):
         momentum = self.batch_norm_momentum[1]
-        return BatchNorm(momentum, self.batch_norm_epsilon, name=name)(x)
+        return self._norm(momentum, name)(x)
+
+    def _norm(self, momentum, name):
+        return BatchNorm(
+            momentum,
+            self.batch_norm_epsilon,
+            self.batch_norm_moments,
+            name=name,
+        )
 
 
 def residual_control_size(channels):

@@ -179,12 +179,13 @@ def check_labels(labels, num_classes, num_images):
         )
 
 
-def check_batch_size(batch_size, parts):
-    if batch_size is not None and batch_size % parts:
+def check_batch_size(batch_size, parts, devices=1):
+    if batch_size is not None and batch_size % (parts * devices):
+        several = f" on each of {devices} devices" if devices > 1 else ""
         raise ValueError(
             "The batch must divide into `discriminator_steps * "
-            f"gradient_accumulation_steps` = {parts} equal parts. Received: "
-            f"a batch of {batch_size} images"
+            f"gradient_accumulation_steps` = {parts} equal parts{several}. "
+            f"Received: a batch of {batch_size} images"
         )
 
 

@@ -248,12 +248,12 @@ class SAGAN(backends.Trainer, keras.Model):
 
         `loss_fn` returns a dict of scalars to log, the loss first.
         """
-        variables, total = network.trainable_variables, None
+        variables, total, seen = network.trainable_variables, None, []
         for batch in batches:
             scalars, gradients = self.value_and_gradients(
                 lambda batch=batch: loss_fn(*batch), variables
             )
-            self._update_means(scalars)
+            seen.append(scalars)
             total = (
                 gradients
                 if total is None
@@ -261,10 +261,13 @@ class SAGAN(backends.Trainer, keras.Model):
             )
         if len(batches) > 1:
             total = [gradient / len(batches) for gradient in total]
+        total, seen = backends.mean_over_replicas((list(total), seen))
+        for scalars in seen:
+            self._update_means(scalars)
         name = "generator" if network is self.generator else "discriminator"
         squares = [ops.sum(ops.square(gradient)) for gradient in total]
         self._update_means({f"{name}_gradient_norm": ops.sqrt(sum(squares))})
-        optimizer.apply(total, variables)
+        backends.apply_gradients(optimizer, total, variables)
 
     def _move_average(self):
         """Moves the average by `1 - ema_momentum`, or copies before its start.
@@ -296,35 +299,50 @@ class SAGAN(backends.Trainer, keras.Model):
     def _draw_augmentation(self, images, times):
         if self.augment is None:
             return None
-        n = times * ops.shape(images)[0]
-        return self.augment.draw(n, self.seed_generator)
+        n = backends.whole(ops.shape(images)[0])
+        draws = self.augment.draw(times * n, self.seed_generator)
+        parts = [
+            backends.own_part(draws[i * n : (i + 1) * n]) for i in range(times)
+        ]
+        return ops.concatenate(parts)
 
     def _draw_with(self, seed_generator, n):
+        """Draws for the whole batch, and returns what belongs here.
+
+        One device or several, they learn from the same latents and labels.
+        """
+        n = backends.whole(n)
         latents = keras.random.normal((n, self.latent_dim), seed=seed_generator)
+        latents = backends.own_part(latents)
         if self.num_classes is None:
             return latents, None
         labels = keras.random.randint(
             (n,), 0, self.num_classes, dtype="int32", seed=seed_generator
         )
-        return latents, labels
+        return latents, backends.own_part(labels)
 
     def _call(self, network, inputs, labels, training=True):
         inputs = inputs if labels is None else [inputs, labels]
         return network(inputs, training=training)
 
     def _split(self, data):
-        """Returns the parts of a batch, each `(images, labels)`."""
+        """Returns the parts of a batch, each `(images, labels)`.
+
+        Every n-th image: of a batch that lies in pieces on several devices,
+        each has a piece of every part.
+        """
         images, labels = _unpack(data)
         n = self.discriminator_steps * self.gradient_accumulation_steps
         if n == 1:
             return [(images, labels)]
         checks.check_batch_size(images.shape[0], n)
-        return list(
-            zip(
-                ops.split(images, n),
-                [None] * n if labels is None else ops.split(labels, n),
+        return [
+            (
+                _every(n, images, i),
+                None if labels is None else _every(n, labels, i),
             )
-        )
+            for i in range(n)
+        ]
 
     def _update_means(self, scalars):
         for name, value in scalars.items():
@@ -371,7 +389,7 @@ class SAGAN(backends.Trainer, keras.Model):
             "real_logits": mean_logit(real_logits),
             "fake_logits": mean_logit(fake_logits),
         }
-        self._update_means(scalars)
+        self._update_means(backends.mean_over_replicas(scalars))
         return {name: self.means[name].result() for name in scalars}
 
     # What users call.
@@ -467,12 +485,15 @@ class SAGAN(backends.Trainer, keras.Model):
         images, labels, x = checks.first_batch(x, y, batch_size)
         checks.check_images(images, self.resolution)
         checks.check_labels(labels, self.num_classes, len(images))
-        checks.check_batch_size(len(images), parts)
+        processes = backends.process()[1]
+        devices = backends.replicas() // processes  # Of this process.
+        checks.check_batch_size(len(images), parts, devices)
         if isinstance(x, keras.utils.PyDataset):
             # Keras would shuffle the batches by a global seed, and a resumed
             # run would see another order; such a dataset orders itself.
             kwargs.setdefault("shuffle", False)
-        watch = Watch(len(images))
+        self.share_variables()
+        watch = Watch(len(images) * processes)
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks.append(watch)
         else:
@@ -694,6 +715,14 @@ class SAGAN(backends.Trainer, keras.Model):
 
     # Saving. The networks and optimizers are saved by Keras, as attributes.
 
+    def save(self, *args, **kwargs):
+        """Saves the model; as in `keras.Model.save`.
+
+        Of several processes that train together, one may do it alone.
+        """
+        with backends.alone():
+            super().save(*args, **kwargs)
+
     def save_own_variables(self, store):
         store["steps_trained"] = ops.convert_to_numpy(self.steps_trained)
         # Keras leaves seeds out; without this one, resuming is not exact.
@@ -749,6 +778,10 @@ def _unpack(data):
         # Here, not on the host: a quarter of the bytes travel.
         images = ops.cast(images, keras.config.floatx()) / 127.5 - 1.0
     return images, None if labels is None else ops.cast(labels, "int32")
+
+
+def _every(n, x, i):
+    return ops.reshape(x, (-1, n, *x.shape[1:]))[:, i]
 
 
 def default_optimizer(learning_rate):

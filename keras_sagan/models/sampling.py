@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_sagan import backends
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SpectralNormalization
@@ -126,8 +127,8 @@ def generate(generator, latents, labels, batch_size, quantize=True):
     for i in range(0, n, size):
         batch = [x[i : i + size] for x in inputs]
         # Not `predict`: its dataset may take TensorFlow seconds to let go of.
-        batch = generator.predict_on_batch(
-            batch if labels is not None else batch[0]
+        batch = backends.predict(
+            generator, batch if labels is not None else batch[0]
         )
         images.append(to_uint8(batch) if quantize else np.asarray(batch))
     return np.concatenate(images)[:n]

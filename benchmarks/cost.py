@@ -1,0 +1,214 @@
+r"""What a run on ImageNet costs on 1, 8 and 64 GPUs: a model of a step.
+
+    python benchmarks/cost.py                    # prints the table
+    python benchmarks/cost.py --images_per_second=700   # one GPU, measured
+    KERAS_BACKEND=torch python benchmarks/cost.py --check
+
+A step on n GPUs takes
+
+    compute      batch / n images, at the rate of one GPU;
+    gradients    4 bytes of each parameter of both networks, of which a ring
+                 moves 2 (n - 1) / n through each link; nothing overlaps;
+    moments      two small exchanges for each batch norm and pass, four with a
+                 gradient, each at the latency of the links.
+
+Everything but the parameters and the exchanges is an assumption, a flag.
+`--check` measures on this machine with PyTorch: the step of one process, an
+exchange of as many bytes, a small one, and then the step of two processes,
+which the model foretells from the first three.
+"""
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+from absl import app
+from absl import flags
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("preset", "imagenet_128", "The recipe.")
+flags.DEFINE_integer("steps", 1_000_000, "Of the run.", 1)
+flags.DEFINE_integer("batch_size", None, "None: as the preset has it.", 1)
+flags.DEFINE_float("gflop", 140.0, "Of a step, for each image.", 0.0)
+flags.DEFINE_float("tflops", 40.0, "That a GPU sustains (assumed).", 0.0)
+flags.DEFINE_float("images_per_second", None, "Of one GPU, if measured.", 0.0)
+flags.DEFINE_integer("gpus_per_host", 8, "GPUs in a machine.", 1)
+flags.DEFINE_float("link", 150.0, "GB/s between GPUs of a host (assumed).")
+flags.DEFINE_float("network", 25.0, "GB/s between hosts (assumed).")
+flags.DEFINE_float("latency", 30.0, "Microseconds of an exchange, in a host.")
+flags.DEFINE_float("network_latency", 80.0, "The same, between hosts.")
+flags.DEFINE_float("price", 2.5, "Dollars for a GPU and hour (assumed).")
+flags.DEFINE_bool("check", False, "Measure on two processes of this machine.")
+flags.DEFINE_integer("check_batch", 8, "Images of a process, 64 pixels.", 1)
+flags.DEFINE_string("worker", None, "Used by --check.")
+
+BATCH_NORMS = {16: 5, 32: 7, 64: 9, 128: 11, 256: 13}
+
+
+def exchanges(resolution, discriminator_steps, accumulation):
+    """Small exchanges of a step: two moments, and their gradients."""
+    forward = 2 * BATCH_NORMS[resolution]
+    return (discriminator_steps + 2) * accumulation * forward
+
+
+def step_seconds(compute, gigabytes, small, n, bandwidth, latency):
+    """The model: seconds of compute, gradients and moments of a step."""
+    if n == 1:
+        return compute, 0.0, 0.0
+    return compute, gigabytes * 2 * (n - 1) / n / bandwidth, small * latency
+
+
+def table():
+    import keras_sagan
+
+    preset = keras_sagan.get_preset(FLAGS.preset)
+    gigabytes = 4e-9 * sum(preset["parameters"])
+    small = exchanges(
+        preset["generator"]["resolution"],
+        preset["model"].get("discriminator_steps", 1),
+        preset["model"].get("gradient_accumulation_steps", 1),
+    )
+    rate = FLAGS.images_per_second or FLAGS.tflops * 1e3 / FLAGS.gflop
+    batch = FLAGS.batch_size or preset["batch_size"]
+    print(
+        f"{FLAGS.preset}: batch {batch}, {FLAGS.steps:,} steps, {rate:.0f} "
+        f"images/s on one GPU, {gigabytes:.3f} GB of gradients and {small} "
+        "small exchanges a step\n"
+        "| GPUs | compute, ms | gradients, ms | moments, ms | days | "
+        "efficiency | GPU hours | dollars |\n|---|---|---|---|---|---|---|---|"
+    )
+    for n in (1, 8, 64):
+        inside = n <= FLAGS.gpus_per_host
+        seconds = step_seconds(
+            batch / n / rate,
+            gigabytes,
+            small,
+            n,
+            FLAGS.link if inside else FLAGS.network,
+            1e-6 * (FLAGS.latency if inside else FLAGS.network_latency),
+        )
+        hours = sum(seconds) * FLAGS.steps / 3600
+        print(
+            f"| {n} | "
+            + " | ".join(f"{1e3 * s:.1f}" for s in seconds)
+            + f" | {hours / 24:.1f} | {seconds[0] / sum(seconds):.0%} | "
+            f"{hours * n:,.0f} | {hours * n * FLAGS.price:,.0f} |"
+        )
+
+
+def measure(processes):
+    """Median seconds of a step, and of the exchanges, in this process."""
+    import keras
+    import numpy as np
+
+    import keras_sagan
+    from keras_sagan import backends
+
+    devices = keras_sagan.distribution.start()
+    keras.utils.set_random_seed(0)
+    model = keras_sagan.SAGAN(
+        keras_sagan.models.build_generator(64, 10, base_channels=16),
+        keras_sagan.models.build_discriminator(64, 10, base_channels=16),
+        seed=0,
+    )
+    model.compile()
+    rng = np.random.default_rng(devices.process)
+    n = FLAGS.check_batch
+    batch = rng.integers(256, size=(n, 64, 64, 3), dtype="uint8")
+    labels = rng.integers(10, size=n)
+    model.share_variables()
+    step = median(lambda: model.train_on_batch(batch, labels), 12)
+    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    result = {"step": step, "gigabytes": 4e-9 * parameters}
+    if processes > 1:
+        import torch
+
+        from keras_sagan.backends import torch_replicas
+
+        for name, size in (("gradients", parameters), ("small", 256)):
+            tensor = torch.ones(size)
+            with torch_replicas.step():
+                result[name] = median(
+                    lambda x=tensor: backends.mean_over_replicas([x]), 30
+                )
+    if devices.is_first:
+        print(json.dumps(result))
+
+
+def median(function, times):
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[2:])
+
+
+def run(processes):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    started = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                f"--worker={processes}",
+                f"--check_batch={FLAGS.check_batch}",
+            ],
+            env={
+                **os.environ,
+                "KERAS_BACKEND": "torch",
+                "OMP_NUM_THREADS": "1",
+                **(
+                    {
+                        "RANK": str(i),
+                        "WORLD_SIZE": str(processes),
+                        "MASTER_ADDR": "127.0.0.1",
+                        "MASTER_PORT": str(port),
+                    }
+                    if processes > 1
+                    else {}
+                ),
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(processes)
+    ]
+    outputs = [process.communicate()[0] for process in started]
+    return json.loads(outputs[0].strip().split("\n")[-1])
+
+
+def check():
+    one, two = run(1), run(2)
+    small = exchanges(64, 1, 1)
+    # The exchange as measured takes the place of bytes over a bandwidth.
+    bandwidth = two["gigabytes"] / two["gradients"]
+    foretold = step_seconds(
+        one["step"], one["gigabytes"], small, 2, bandwidth, two["small"]
+    )
+    print(
+        f"One process, {FLAGS.check_batch} images: {1e3 * one['step']:.0f} ms. "
+        f"Two, each as many: foretold {1e3 * sum(foretold):.0f} ms, of which "
+        f"gradients {1e3 * foretold[1]:.1f} ({two['gigabytes'] * 1e3:.1f} MB) "
+        f"and moments {1e3 * foretold[2]:.1f} ({small} of "
+        f"{1e6 * two['small']:.0f} us); measured {1e3 * two['step']:.0f} ms"
+    )
+
+
+def main(_):
+    if FLAGS.worker:
+        measure(int(FLAGS.worker))
+    elif FLAGS.check:
+        check()
+    else:
+        table()
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,115 @@
+"""Several devices and processes on JAX.
+
+`keras.distribution.DataParallel` spreads each array of a batch over all
+devices, while the program stays that of one: sums over a batch are global by
+themselves. What is drawn in a step only has to be spread as well.
+"""
+
+import contextlib
+import os
+
+import jax
+import keras
+import numpy as np
+
+# Set by whoever starts several processes, for Keras, Slurm and Open MPI.
+_SEVERAL = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+_TASKS = ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
+
+
+def start_engine():
+    """Joins the other processes, if any, and takes all devices."""
+    cluster = any(int(os.environ.get(name, 1)) > 1 for name in _TASKS)
+    if os.environ.get(_SEVERAL) or cluster:
+        keras.distribution.initialize()
+    if jax.device_count() > 1:
+        keras.distribution.set_distribution(
+            # `from_source(shard=...)` has done it.
+            keras.distribution.DataParallel(auto_shard_dataset=False)
+        )
+
+
+def process():
+    """Returns the index of this process, and how many there are."""
+    if keras.distribution.distribution() is None:
+        return 0, 1
+    return jax.process_index(), jax.process_count()
+
+
+def replicas():
+    """How many devices share a batch."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else distribution.device_mesh.devices.size
+
+
+def gather(array):
+    """Returns the arrays of all processes, stacked, on the host."""
+    if process()[1] == 1:
+        return np.asarray(array)[None]
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(np.asarray(array)))
+
+
+def whole(n):
+    """Rows of the whole batch of which `n` are seen here."""
+    return n
+
+
+def own_part(x):
+    """Spreads what was drawn for a whole batch over the devices."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return x
+    layout = distribution.get_data_layout(x.shape)
+    return keras.distribution.distribute_tensor(x, layout)
+
+
+def mean_over_replicas(tensors):
+    """Means over a batch are global here."""
+    return tensors
+
+
+def apply_gradients(optimizer, gradients, variables):
+    optimizer.apply(gradients, variables)
+
+
+def in_groups_of_replicas(x):
+    """Returns `(replicas, batch / replicas, ...)`, or None for one replica."""
+    n = replicas()
+    return None if n == 1 else x.reshape(n, -1, *x.shape[1:])
+
+
+@contextlib.contextmanager
+def alone():
+    """Inside, variables that are made concern this process alone.
+
+    Keras makes some to save a model; in several processes each would wait
+    for the others to make it too (3.15.1).
+    """
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+def predict(network, inputs):
+    """Runs a network in inference, by this process alone, on one device."""
+    if keras.distribution.distribution() is None:
+        return network.predict_on_batch(inputs)
+    if not hasattr(network, "run_alone"):
+
+        def run_alone(trainable, others, inputs):
+            return network.stateless_call(trainable, others, inputs)[0]
+
+        network.run_alone = jax.jit(run_alone)
+    values = [
+        [v.value.addressable_data(0) for v in variables]
+        for variables in (
+            network.trainable_variables,
+            network.non_trainable_variables,
+        )
+    ]
+    return np.asarray(network.run_alone(*values, inputs))

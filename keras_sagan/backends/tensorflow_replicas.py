@@ -1,0 +1,101 @@
+"""Several devices on TensorFlow: `tf.distribute.MirroredStrategy`.
+
+Its replicas are threads that run the same step, each on a part of the batch
+and on its own copy of the variables. Copies stay equal because all of them
+make the same update: gradients, logs and moments are averaged first.
+"""
+
+import contextlib
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def start_engine():
+    """Makes all devices of this machine replicas."""
+    if os.environ.get("TF_CONFIG"):
+        raise ValueError(
+            "On TensorFlow one process with all devices of one machine must "
+            "train: Keras 3 does not train on MultiWorkerMirroredStrategy. Use "
+            "JAX or PyTorch for several machines. Received: TF_CONFIG="
+            f"{os.environ['TF_CONFIG']!r}"
+        )
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    devices = [d.name for d in tf.config.list_logical_devices(kind)]
+    if len(devices) > 1 and not tf.distribute.has_strategy():
+        # As if all that follows were written in its scope.
+        tf.distribute.experimental_set_strategy(
+            tf.distribute.MirroredStrategy(devices)
+        )
+
+
+def process():
+    """Returns the index of this process, and how many there are."""
+    return 0, 1
+
+
+def replicas():
+    """How many devices share a batch."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def gather(array):
+    """Returns the arrays of all processes, stacked: of this one."""
+    return np.asarray(array)[None]
+
+
+def stepping():
+    """Whether this is one of several replicas that run a step."""
+    return replicas() > 1 and not tf.distribute.in_cross_replica_context()
+
+
+def whole(n):
+    """Rows of the whole batch of which `n` are seen here."""
+    return n * replicas() if stepping() else n
+
+
+def own_part(x):
+    """Returns this replica's rows of what was drawn for a whole batch."""
+    if not stepping():
+        return x
+    index = _context().replica_id_in_sync_group
+    n = tf.shape(x)[0] // replicas()
+    return x[index * n : (index + 1) * n]
+
+
+def mean_over_replicas(tensors):
+    """Averages tensors, in any structure."""
+    if not stepping():
+        return tensors
+    flat = keras.tree.flatten(tensors)
+    mean = _context().all_reduce(tf.distribute.ReduceOp.MEAN, flat)
+    return keras.tree.pack_sequence_as(tensors, mean)
+
+
+def apply_gradients(optimizer, gradients, variables):
+    if stepping():
+        # Keras' optimizers would add up what has been averaged already.
+        gradients = [gradient / replicas() for gradient in gradients]
+    optimizer.apply(gradients, variables)
+
+
+def mean_moment(moment):
+    """The mean of a moment over the replicas, with its gradient."""
+    return _context().all_reduce(tf.distribute.ReduceOp.MEAN, moment)
+
+
+def alone():
+    """What one process makes outside of a step concerns it alone."""
+    return contextlib.nullcontext()
+
+
+def predict(network, inputs):
+    """Runs a network in inference: every replica does the same, one counts."""
+    n = len(inputs[0] if isinstance(inputs, list) else inputs)
+    return network.predict_on_batch(inputs)[:n]
+
+
+def _context():
+    return tf.distribute.get_replica_context()

@@ -1,0 +1,139 @@
+"""Several processes on PyTorch, one for each device, as torchrun starts them.
+
+Each process holds all weights and a part of each batch. In a training or
+evaluation step gradients, logs and moments are averaged over the parts; what
+is computed outside of a step concerns its process alone.
+"""
+
+import contextlib
+import os
+
+import keras
+import numpy as np
+import torch
+from torch import distributed
+
+_stepping = False
+
+
+def start_engine():
+    """Joins the processes that torchrun started; without it there is one."""
+    if "RANK" not in os.environ or distributed.is_initialized():
+        return
+    if torch.cuda.is_available():
+        # What Keras calls "cuda" is then the device of this process.
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        distributed.init_process_group("nccl")
+    else:
+        distributed.init_process_group("gloo")
+
+
+def process():
+    """Returns the index of this process, and how many there are."""
+    if not distributed.is_initialized():
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def replicas():
+    """How many devices share a batch."""
+    return process()[1]
+
+
+def gather(array):
+    """Returns the arrays of all processes, stacked, on the host."""
+    array = np.asarray(array)
+    if replicas() == 1:
+        return array[None]
+    # Bytes: PyTorch has not all of NumPy's types.
+    mine = torch.frombuffer(bytearray(array.tobytes()), dtype=torch.uint8)
+    mine = mine.to("cuda" if torch.cuda.is_available() else "cpu")
+    every = [torch.empty_like(mine) for _ in range(replicas())]
+    distributed.all_gather(every, mine)
+    every = [
+        np.frombuffer(x.cpu().numpy().tobytes(), array.dtype) for x in every
+    ]
+    return np.stack(every).reshape(-1, *array.shape)
+
+
+@contextlib.contextmanager
+def step():
+    """Inside, several processes run the same step, each on its part."""
+    global _stepping
+    before, _stepping = _stepping, replicas() > 1
+    try:
+        yield
+    finally:
+        _stepping = before
+
+
+def whole(n):
+    """Rows of the whole batch of which `n` are seen here."""
+    return n * replicas() if _stepping else n
+
+
+def own_part(x):
+    """Returns this process' rows of what was drawn for a whole batch."""
+    if not _stepping:
+        return x
+    index, n = process()
+    return torch.chunk(x, n)[index]
+
+
+def mean_over_replicas(tensors):
+    """Averages tensors, in any structure, in one exchange."""
+    if not _stepping:
+        return tensors
+    flat = keras.tree.flatten(tensors)
+    mean = _sum(torch.cat([x.reshape(-1) for x in flat])) / replicas()
+    parts = mean.split([x.numel() for x in flat])
+    return keras.tree.pack_sequence_as(
+        tensors, [p.view_as(x).to(x.dtype) for p, x in zip(parts, flat)]
+    )
+
+
+def apply_gradients(optimizer, gradients, variables):
+    optimizer.apply(gradients, variables)
+
+
+def mean_moment(moment):
+    """The mean of a moment over the processes, with its gradient."""
+    return _Sum.apply(moment) / replicas() if _stepping else moment
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return _sum(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        # Each process' loss depends on every process' part.
+        return _sum(gradient)
+
+
+def _sum(x):
+    total = x.detach().clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(total)
+    return total
+
+
+def stepping():
+    return _stepping
+
+
+def share(variables):
+    """Gives all processes the values that the first one has."""
+    if replicas() > 1:
+        for variable in variables:
+            distributed.broadcast(variable.value.data, 0)
+
+
+def alone():
+    """What one process makes outside of a step concerns it alone."""
+    return contextlib.nullcontext()
+
+
+def predict(network, inputs):
+    """Runs a network in inference, by this process alone."""
+    return network.predict_on_batch(inputs)
