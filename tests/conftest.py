@@ -54,6 +54,15 @@ def _seeded():
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _forgotten():
+    """Graphs and programs of a module's models do not pile up."""
+    yield
+    keras.utils.clear_session()  # It collects garbage.
+    if keras.backend.backend() == "jax":
+        jax.clear_caches()
+
+
 @pytest.fixture
 def any_singular_vector(monkeypatch):
     """Networks are built without the search for their norms: far sooner."""
