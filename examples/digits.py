@@ -49,7 +49,7 @@ def main(_):
         labels[train],
         batch_size=PRESET["batch_size"],
         seed=FLAGS.seed,
-        steps_per_epoch=105,  # Five passes.
+        steps_per_epoch=min(105, FLAGS.steps),  # Five passes.
     )
     epochs = -(-FLAGS.steps // len(dataset))
     print(

@@ -72,6 +72,7 @@ def test_help_and_errors(arguments, status, message, capsys):
         assert text.count("\n") == 1
 
 
+@pytest.mark.no_backend
 def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
     images, labels = data.load_digits(16)
     path = tmp_path / "digits.npz"

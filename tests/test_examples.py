@@ -23,7 +23,7 @@ def test_digits(tmp_path):
         [
             sys.executable,
             str(ROOT / "examples" / "digits.py"),
-            "--steps=100",
+            "--steps=10",
             f"--out={tmp_path}",
         ],
         cwd=tmp_path,
@@ -81,6 +81,7 @@ def run_ablation(folder, *arguments):
     keras.backend.backend() != "tensorflow",
     reason="One backend: what it calls is tested on each",
 )
+@pytest.mark.no_backend
 def test_ablation_goes_on_where_it_stopped(tmp_path):
     arguments = [
         "--data=digits",
@@ -106,6 +107,7 @@ def test_ablation_goes_on_where_it_stopped(tmp_path):
     assert result.returncode == 1 and "other flags" in result.stderr
 
 
+@pytest.mark.no_backend
 def test_ablation_prints_the_commands_for_imagenet(tmp_path):
     result = run_ablation(tmp_path, "--imagenet")
     lines = result.stdout.splitlines()

@@ -1,4 +1,7 @@
-"""Runs in a folder: what they write, how they fail, and that they survive."""
+"""Runs in a folder: what they write, how they fail, and that they survive.
+
+What is the same code on every backend is run once: `no_backend`.
+"""
 
 import json
 import os
@@ -74,6 +77,7 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
         train(tmp_path, 9, digits_like, settings={"width": 3})
 
 
+@pytest.mark.no_backend
 def test_one_process_a_folder(digits_like, tmp_path):
     from keras_sagan.runs import _owned
 
@@ -84,6 +88,7 @@ def test_one_process_a_folder(digits_like, tmp_path):
         train(tmp_path, 2, digits_like)
 
 
+@pytest.mark.no_backend
 def test_a_damaged_checkpoint_is_passed_over(digits_like, tmp_path, capsys):
     train(tmp_path, 4, digits_like)
     folder = tmp_path / "checkpoints"
@@ -115,6 +120,7 @@ class Poison(keras.callbacks.Callback):
             weight.assign(weight * float("nan"))
 
 
+@pytest.mark.no_backend
 def test_nan_stops_with_the_last_good_checkpoint(digits_like, tmp_path):
     with pytest.raises(callbacks.TrainingFailed) as error:
         train(tmp_path, 9, digits_like, callbacks=[Poison(3)])
@@ -127,6 +133,7 @@ def test_nan_stops_with_the_last_good_checkpoint(digits_like, tmp_path):
     assert [p.name for p in checkpoint.paths()] == ["step_00000002.keras"]
 
 
+@pytest.mark.no_backend
 def test_goes_back_when_asked(digits_like, tmp_path, capsys):
     model = train(tmp_path, 7, digits_like, callbacks=[Poison(3)], go_back=1)
     assert int(model.steps_trained) == 7
@@ -134,6 +141,7 @@ def test_goes_back_when_asked(digits_like, tmp_path, capsys):
     assert all(np.isfinite(v).all() for v in values(model.variables))
 
 
+@pytest.mark.no_backend
 @pytest.mark.parametrize(
     ("losses", "fails"),
     [
@@ -160,6 +168,7 @@ def test_guard(losses, fails):
         run()
 
 
+@pytest.mark.no_backend
 def test_guard_sees_a_collapse():
     model = tiny_model()
     guard = callbacks.Guard(patience=2, images_every=1)
@@ -175,6 +184,7 @@ def test_guard_sees_a_collapse():
         guard.on_epoch_end(1, logs)
 
 
+@pytest.mark.no_backend
 def test_sigterm_saves_and_ends(digits_like, tmp_path):
     class Terminate(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -190,6 +200,7 @@ def test_sigterm_saves_and_ends(digits_like, tmp_path):
     assert not (tmp_path / "model.keras").exists()
 
 
+@pytest.mark.no_backend
 def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_accumulator

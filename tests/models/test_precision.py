@@ -53,3 +53,9 @@ def test_200_steps_in_bfloat16_reach_the_losses_of_float32():
     error = np.abs(reference - losses("mixed_bfloat16", 0))
     # Of one start, bfloat16 stays as near as another start does, or nearer.
     assert np.all(error <= np.maximum(noise, 0.05)), (error, noise)
+
+
+if keras.backend.backend() == "tensorflow":  # A minute there.
+    test_200_steps_in_bfloat16_reach_the_losses_of_float32 = pytest.mark.slow(
+        test_200_steps_in_bfloat16_reach_the_losses_of_float32
+    )
