@@ -16,6 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.no_backend
 @pytest.mark.parametrize("kind", [Terminal, io.StringIO])
 def test_progress_bar_tells_where_training_is(kind, digits_like):
     stream = kind()
@@ -37,6 +38,7 @@ def test_progress_bar_tells_where_training_is(kind, digits_like):
         assert len(lines) == 20
 
 
+@pytest.mark.no_backend
 def test_progress_bar_without_a_known_end(digits_like):
     images, labels = digits_like
     stream = Terminal()
