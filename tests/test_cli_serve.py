@@ -56,7 +56,7 @@ def test_serves_until_it_is_interrupted(any_singular_vector, tmp_path):
                 time.sleep(0.2)
         assert "owl" in config
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(90) == 0
     finally:
         process.kill()
 

@@ -219,6 +219,11 @@ def post(served, content, path="gradio_api/queue/join"):
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+    except (ConnectionError, urllib.error.URLError) as error:
+        # What is too large is refused, and cut off, before it was all sent.
+        reason = getattr(error, "reason", error)
+        assert len(content) > 2**16 and isinstance(reason, ConnectionError)
+        return 413, b""
 
 
 def ask(served, name, data):
