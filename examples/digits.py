@@ -160,7 +160,8 @@ def make_classifier(images, labels):
     training = keras.Model(inputs, logits)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     training.compile(keras.optimizers.Adam(2e-3), loss)
-    training.fit(data.from_arrays(images, labels), epochs=15, verbose=0)
+    floats = images.astype("float32") / 127.5 - 1
+    training.fit(data.from_arrays(floats, labels), epochs=15, verbose=0)
     network = keras.Model(inputs, [features, logits])
 
     def judge(images):
