@@ -177,12 +177,14 @@ def make_classifier(images, labels, path):
         n = len(images) // 5
         held_out, train = np.sort(order[:n]), np.sort(order[n:])
         training.fit(
-            data.from_arrays(floats(images[train]), labels[train]),
+            data.from_arrays(data.normalize(images[train]), labels[train]),
             epochs=15,
             verbose=0,
         )
         accuracy = training.evaluate(
-            data.from_arrays(floats(images[held_out]), labels[held_out]),
+            data.from_arrays(
+                data.normalize(images[held_out]), labels[held_out]
+            ),
             verbose=0,
         )[1]
         print(f"The classifier recognises {accuracy:.1%} of held-out images")
@@ -191,15 +193,10 @@ def make_classifier(images, labels, path):
     return keras.saving.load_model(path)
 
 
-def floats(images):
-    """What the classifier takes, in [-1, 1]."""
-    return images.astype("float32") / 127.5 - 1
-
-
 def judge(classifier, images):
     """Features and classes of uint8 images, in batches."""
     results = [
-        classifier.predict_on_batch(floats(images[i : i + 500]))
+        classifier.predict_on_batch(data.normalize(images[i : i + 500]))
         for i in range(0, len(images), 500)
     ]
     features, probabilities = (np.concatenate(x) for x in zip(*results))

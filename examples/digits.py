@@ -160,12 +160,12 @@ def make_classifier(images, labels):
     training = keras.Model(inputs, logits)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     training.compile(keras.optimizers.Adam(2e-3), loss)
-    floats = images.astype("float32") / 127.5 - 1
-    training.fit(data.from_arrays(floats, labels), epochs=15, verbose=0)
+    dataset = data.from_arrays(data.normalize(images), labels)
+    training.fit(dataset, epochs=15, verbose=0)
     network = keras.Model(inputs, [features, logits])
 
     def judge(images):
-        return network.predict_on_batch(images.astype("float32") / 127.5 - 1)
+        return network.predict_on_batch(data.normalize(images))
 
     return judge
 

@@ -1,6 +1,7 @@
 """Writing a file, or a folder, whole or not at all."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -44,3 +45,9 @@ def new_folder(path):
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path, content):
+    """Writes JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,6 +1,7 @@
 """A recipe for images that nobody has a recipe for."""
 
 from keras_sagan import backends
+from keras_sagan.models.presets import get_preset
 
 _SIZES = (32, 64, 128)
 # Below, a discriminator learns the images by heart.
@@ -53,13 +54,14 @@ def choose_recipe(source, accelerated=None):
     while batch_size > len(source):
         batch_size //= 2
     names = source.class_names
+    large, small = get_preset("imagenet_128"), get_preset("digits")
     network = {
         "resolution": resolution,
         "num_classes": None if names is None else len(names),
         "base_channels": 64 if accelerated else 16,
-        "spectral_epsilon": 1e-8,
+        "spectral_epsilon": large["generator"]["spectral_epsilon"],
     }
-    adam = {"beta_1": 0.0, "beta_2": 0.999, "epsilon": 1e-8}
+    momentum = large["generator"]["batch_norm_momentum"]
     return {
         "description": (
             f"{len(source):,} images of "
@@ -67,15 +69,15 @@ def choose_recipe(source, accelerated=None):
             f"pixels" + (", augmented for the discriminator" if few else "")
         ),
         "source": "keras_sagan.choose_recipe",
-        "generator": {**network, "batch_norm_momentum": 0.9},
+        "generator": {**network, "batch_norm_momentum": momentum},
         "discriminator": network,
         "model": {
             "ema_momentum": 0.999,
             "ema_start_step": 1000,
             "augmentation": ("color", "translation", "cutout") if few else None,
         },
-        "generator_optimizer": {"learning_rate": 2e-4, **adam},
-        "discriminator_optimizer": {"learning_rate": 4e-4, **adam},
+        "generator_optimizer": small["generator_optimizer"],
+        "discriminator_optimizer": small["discriminator_optimizer"],
         "batch_size": batch_size,
         "steps": 100_000 if accelerated else 10_000,
     }

@@ -12,6 +12,7 @@ from keras_sagan import backends
 from keras_sagan import callbacks as our_callbacks
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
+from keras_sagan.files import write_json
 
 
 def train(
@@ -77,7 +78,7 @@ def train(
         if writes:
             _check_settings(workdir, settings or {})
             if class_names is not None:
-                _write_json(workdir / "classes.json", list(class_names))
+                write_json(workdir / "classes.json", list(class_names))
         checkpoint = our_callbacks.Checkpoint(
             workdir / "checkpoints", checkpoint_every, keep
         )
@@ -246,7 +247,7 @@ def _check_settings(workdir, settings):
     path = workdir / "settings.json"
     settings = json.loads(json.dumps(settings))  # As they will be read.
     if not path.exists():
-        _write_json(path, settings)
+        write_json(path, settings)
         return
     before = json.loads(path.read_text())
     other = [
@@ -259,8 +260,3 @@ def _check_settings(workdir, settings):
             "`workdir` holds a run with other settings: choose another folder, "
             f"or those. Received: workdir={workdir}, where {'; '.join(other)}"
         )
-
-
-def _write_json(path, content):
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")

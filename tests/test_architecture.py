@@ -42,7 +42,7 @@ MAY_IMPORT = {
     # Of convert and data, only the reading of files; inside functions.
     "metrics": {"backends", "convert", "data", "files"},
     "callbacks": {"files", "metrics", "visualization"},
-    "recipes": {"backends"},
+    "recipes": {"backends", "models"},
     "runs": {"backends", "callbacks", "files"},
     "distribution": {"backends"},
     "convert": {"files", "layers", "models"},

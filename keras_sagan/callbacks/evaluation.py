@@ -6,6 +6,7 @@ import pathlib
 from keras_sagan import metrics
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
+from keras_sagan.files import write_json
 from keras_sagan.metrics.evaluation import check_metrics
 
 # Of these, more is better.
@@ -145,8 +146,7 @@ class Evaluation(EverySteps):
     def _keep(self, results):
         with replacing(self.path) as temporary:
             self.model.save(temporary)
-        with replacing(self.path.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(results, indent=1) + "\n")
+        write_json(self.path.with_suffix(".json"), results)
 
 
 def _names(metric):

@@ -8,13 +8,12 @@ the first may be a .keras file. With --cache=FOLDER the second one's statistics
 are kept there, in a file that other tools read.
 """
 
-import json
 import pathlib
 
 from absl import flags
 
 from keras_sagan.cli.parsing import parse
-from keras_sagan.files import replacing
+from keras_sagan.files import write_json
 
 
 def main(arguments):
@@ -81,5 +80,4 @@ def main(arguments):
     )
     print(keras_sagan.metrics.report(results))
     if values.out:
-        with replacing(values.out) as temporary:
-            temporary.write_text(json.dumps(results, indent=1) + "\n")
+        write_json(values.out, results)

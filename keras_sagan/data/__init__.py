@@ -3,6 +3,7 @@
 from keras_sagan.data.augmentation import augmentation
 from keras_sagan.data.folder import ImageFolder
 from keras_sagan.data.images import UnreadableImage
+from keras_sagan.data.images import normalize
 from keras_sagan.data.opening import open_source
 from keras_sagan.data.pipelines import from_arrays
 from keras_sagan.data.pipelines import from_folder
@@ -32,6 +33,7 @@ __all__ = [
     "load_digits",
     "load_npz",
     "load_photographs",
+    "normalize",
     "open_source",
     "prepare",
 ]

@@ -83,6 +83,24 @@ def fit_square(image, resolution):
     return np.asarray(image.resize((resolution, resolution), _BILINEAR))
 
 
+def normalize(images):
+    """Maps uint8 to `x / 127.5 - 1`, as networks take it.
+
+    `fit` of `SAGAN` does it by itself; other networks need it.
+
+    Args:
+        images: uint8 `(..., 3)`.
+
+    Returns:
+        A float32 array in [-1, 1].
+
+    Example:
+    >>> keras_sagan.data.normalize(np.array([0, 255], "uint8")).tolist()
+    [-1.0, 1.0]
+    """
+    return images.astype("float32") / 127.5 - 1
+
+
 def require_pillow():
     """Returns the package `PIL` with the modules used, or says what to do."""
     try:

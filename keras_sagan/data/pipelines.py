@@ -258,13 +258,6 @@ def from_tfds(name, resolution, batch_size=64, split="train", **kwargs):
     return from_source(source, batch_size, **kwargs)
 
 
-def normalize(images):
-    """Maps uint8 to `x / 127.5 - 1`, float32; floats stay as they are."""
-    if images.dtype == np.uint8:
-        return images.astype("float32") / 127.5 - 1.0
-    return images.astype("float32")
-
-
 def _check(name, value, low, high=None, remark=""):
     if (
         not isinstance(value, (int, np.integer))

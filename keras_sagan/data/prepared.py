@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.files import replacing
+from keras_sagan.files import write_json
 
 _SUMMARY = "prepared.json"
 _FORMAT = 1
@@ -121,7 +122,7 @@ def prepare(source, path, shard_size=4096, verbose=None):
             f"Received: {n} that cannot, the first {skipped[0]}"
         )
     names = getattr(source, "class_names", None)
-    _write_json(
+    write_json(
         path / _SUMMARY,
         {
             "format": _FORMAT,
@@ -157,7 +158,7 @@ def _check_folder(path, recipe):
                 "`path` must be a new or empty folder, or one that "
                 f"`prepare` began. Received: path={path}, with other files"
             )
-        _write_json(path / "recipe.json", recipe)
+        write_json(path / "recipe.json", recipe)
     elif before != recipe:
         raise ValueError(
             "`path` holds the preparation of other images or of another "
@@ -182,7 +183,7 @@ def _write_shard(source, begin, end, path, bar):
             np.save(file, np.asarray(labels, "int32"))
     report = {"count": len(images), "skipped": skipped}
     # Last: a shard with a report is whole.
-    _write_json(path.with_name(f"{path.name}.json"), report)
+    write_json(path.with_name(f"{path.name}.json"), report)
     return report
 
 
@@ -210,8 +211,3 @@ def _name(source, index):
 
 def _read_json(path):
     return json.loads(path.read_text()) if path.exists() else None
-
-
-def _write_json(path, content):
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 from keras import ops
 
+from keras_sagan.data import normalize
 from keras_sagan.files import replacing
 from keras_sagan.metrics.progress import progress
 from keras_sagan.metrics.statistics import GaussianStatistics
@@ -92,7 +93,7 @@ def prepare(images, protocol):
     if protocol["quantised"] and images.dtype != np.uint8:
         return np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
     if not protocol["quantised"] and images.dtype == np.uint8:
-        return images.astype("float32") / 127.5 - 1
+        return normalize(images)
     return images
 
 
