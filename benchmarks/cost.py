@@ -13,9 +13,10 @@ A step on n GPUs takes
                  gradient, each at the latency of the links.
 
 Everything but the parameters and the exchanges is an assumption, a flag.
-`--check` measures on this machine with PyTorch: the step of one process, an
-exchange of as many bytes, a small one, and then the step of two processes,
-which the model foretells from the first three.
+`--check` measures on this machine with PyTorch: the step of a process while
+another one trains by itself (they share the memory's bandwidth here, as GPUs do
+not), an exchange of as many bytes, a small one, and then the step of two
+processes that train together, which the model foretells from the first three.
 """
 
 import json
@@ -44,7 +45,7 @@ flags.DEFINE_float("network_latency", 80.0, "The same, between hosts.")
 flags.DEFINE_float("price", 2.5, "Dollars for a GPU and hour (assumed).")
 flags.DEFINE_bool("check", False, "Measure on two processes of this machine.")
 flags.DEFINE_integer("check_batch", 8, "Images of a process, 64 pixels.", 1)
-flags.DEFINE_string("worker", None, "Used by --check.")
+flags.DEFINE_bool("worker", False, "Used by --check.")
 
 BATCH_NORMS = {16: 5, 32: 7, 64: 9, 128: 11, 256: 13}
 
@@ -100,7 +101,7 @@ def table():
         )
 
 
-def measure(processes):
+def measure():
     """Median seconds of a step, and of the exchanges, in this process."""
     import keras
     import numpy as np
@@ -124,7 +125,7 @@ def measure(processes):
     step = median(lambda: model.train_on_batch(batch, labels), 12)
     parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     result = {"step": step, "gigabytes": 4e-9 * parameters}
-    if processes > 1:
+    if devices.processes > 1:
         import torch
 
         from keras_sagan.backends import torch_replicas
@@ -148,33 +149,26 @@ def median(function, times):
     return statistics.median(seconds[2:])
 
 
-def run(processes):
+def run(processes, together):
+    """What the first of two processes measures, which train together or not."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    environment["OMP_NUM_THREADS"] = "1"
+    if together:
+        environment["WORLD_SIZE"] = str(processes)
+        environment["MASTER_ADDR"] = "127.0.0.1"
+        environment["MASTER_PORT"] = str(port)
     started = [
         subprocess.Popen(
             [
                 sys.executable,
                 __file__,
-                f"--worker={processes}",
+                "--worker",
                 f"--check_batch={FLAGS.check_batch}",
             ],
-            env={
-                **os.environ,
-                "KERAS_BACKEND": "torch",
-                "OMP_NUM_THREADS": "1",
-                **(
-                    {
-                        "RANK": str(i),
-                        "WORLD_SIZE": str(processes),
-                        "MASTER_ADDR": "127.0.0.1",
-                        "MASTER_PORT": str(port),
-                    }
-                    if processes > 1
-                    else {}
-                ),
-            },
+            env={**environment, "RANK": str(i)} if together else environment,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -185,25 +179,29 @@ def run(processes):
 
 
 def check():
-    one, two = run(1), run(2)
+    one = run(1, together=False)
+    beside, two = run(2, together=False), run(2, together=True)
     small = exchanges(64, 1, 1)
     # The exchange as measured takes the place of bytes over a bandwidth.
     bandwidth = two["gigabytes"] / two["gradients"]
     foretold = step_seconds(
-        one["step"], one["gigabytes"], small, 2, bandwidth, two["small"]
+        beside["step"], two["gigabytes"], small, 2, bandwidth, two["small"]
     )
     print(
-        f"One process, {FLAGS.check_batch} images: {1e3 * one['step']:.0f} ms. "
-        f"Two, each as many: foretold {1e3 * sum(foretold):.0f} ms, of which "
+        f"{FLAGS.check_batch} images: {1e3 * one['step']:.0f} ms alone, "
+        f"{1e3 * beside['step']:.0f} ms beside another process. Two together, "
+        f"each as many: foretold {1e3 * sum(foretold):.0f} ms, of which "
         f"gradients {1e3 * foretold[1]:.1f} ({two['gigabytes'] * 1e3:.1f} MB) "
         f"and moments {1e3 * foretold[2]:.1f} ({small} of "
-        f"{1e6 * two['small']:.0f} us); measured {1e3 * two['step']:.0f} ms"
+        f"{1e6 * two['small']:.0f} us); measured {1e3 * two['step']:.0f} ms, "
+        f"{two['step'] / sum(foretold):.2f} times that; "
+        f"{2 * one['step'] / two['step']:.2f} times the images/s of one"
     )
 
 
 def main(_):
     if FLAGS.worker:
-        measure(int(FLAGS.worker))
+        measure()
     elif FLAGS.check:
         check()
     else:

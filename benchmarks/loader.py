@@ -46,7 +46,7 @@ def make_files(folder):
         path.parent.mkdir(exist_ok=True)
         rng = np.random.default_rng(i)
         image = Image.fromarray(images[i]).resize((500, 375))
-        grain = rng.normal(0, 6, (375, 500, 3))  # What a camera adds.
+        grain = rng.normal(0, 24, (375, 500, 3))  # What a camera adds.
         pixels = np.clip(np.asarray(image) + grain, 0, 255).astype("uint8")
         Image.fromarray(pixels).save(path, quality=90)
     sizes = [p.stat().st_size for p in folder.rglob("*.jpg")]

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from keras_sagan.convert.checkpoints import read_tensors
+from keras_sagan.tensor_files import read_tensors
 
 SIDES = ("generator", "discriminator", "averaged_generator")
 # In a folder, by file name: the first pattern that matches counts.

@@ -116,7 +116,7 @@ def _converted(file):
     if converted.exists():
         return _read_converted(converted)
     # Inside: `convert` builds on models, and those on callbacks.
-    from keras_sagan.convert.checkpoints import read_tensors
+    from keras_sagan.tensor_files import read_tensors
 
     tensors = read_tensors(file)
     try:

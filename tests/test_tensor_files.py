@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from keras_sagan.convert.checkpoints import read_tensors
+from keras_sagan.tensor_files import read_tensors
 from tests.convert.test_sources import write_checkpoint
 
 torch = pytest.importorskip("torch")
