@@ -225,15 +225,11 @@ def loggers(settings):
     if FLAGS.tensorboard:
         chosen.append(callbacks.TensorBoardLogger(FLAGS.workdir))
     if FLAGS.wandb:
-        import wandb
-        from wandb.integration.keras import WandbMetricsLogger
-
         # The same name: a run that goes on is one run there too.
         name = pathlib.Path(FLAGS.workdir).name
-        wandb.init(
-            project=FLAGS.wandb, id=name, resume="allow", config=settings
+        chosen.append(
+            callbacks.WandbLogger(project=FLAGS.wandb, id=name, config=settings)
         )
-        chosen.append(WandbMetricsLogger())
     return chosen
 
 

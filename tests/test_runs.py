@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 import zipfile
 
 import keras
@@ -220,6 +221,38 @@ def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
         [line["discriminator_loss"] for line in lines],
         1e-6,
     )
+
+
+@pytest.mark.no_backend
+def test_what_is_sent_to_wandb(digits_like, tmp_path, monkeypatch):
+    """To a stand-in with the three functions that are called."""
+    called = []
+
+    class Run:
+        def log(self, values, step):
+            called.append((step, values["discriminator_loss"]))
+
+        def finish(self):
+            called.append("finished")
+
+    def init(**arguments):
+        called.append(arguments)
+        return Run()
+
+    module = types.ModuleType("wandb")
+    module.init = init
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    logger = callbacks.WandbLogger(project="sagan", id="one")
+    train(tmp_path, 6, digits_like, callbacks=[logger])
+    lines = read_lines(tmp_path / "log.jsonl")
+    assert called == [
+        {"project": "sagan", "id": "one", "resume": "allow"},
+        *((line["step"], line["discriminator_loss"]) for line in lines),
+        "finished",
+    ]
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ImportError, match="pip install wandb"):
+        callbacks.WandbLogger(project="sagan")
 
 
 SCRIPT = """

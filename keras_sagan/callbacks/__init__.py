@@ -8,6 +8,7 @@ from keras_sagan.callbacks.json_logger import JSONLogger
 from keras_sagan.callbacks.progress_bar import ProgressBar
 from keras_sagan.callbacks.sample_grid import SampleGrid
 from keras_sagan.callbacks.tensor_board import TensorBoardLogger
+from keras_sagan.callbacks.wandb_logger import WandbLogger
 
 __all__ = [
     "Checkpoint",
@@ -18,4 +19,5 @@ __all__ = [
     "SampleGrid",
     "TensorBoardLogger",
     "TrainingFailed",
+    "WandbLogger",
 ]

@@ -18,7 +18,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     Keras' own bar starts anew each epoch and shows every log. Use this one
     with `fit(..., verbose=0)`. Where the output is no terminal, it writes a
-    line per twentieth of the run instead.
+    line at once and one per twentieth of the run instead.
 
     Args:
         total: Positive integer, the step at which the run ends. None: as
@@ -42,7 +42,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._before = self._steps
         self._start = None
         self._written = 0
-        self._twentieth = 0
+        self._twentieth = -1  # The first step is shown: something runs.
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._start is None:
