@@ -1,4 +1,4 @@
-"""Sets of tensorflow-datasets, as its own mock data; keras-cv."""
+"""Sets of tensorflow-datasets, as its own mock data."""
 
 import io
 
@@ -102,33 +102,3 @@ def test_prepare(mock, tmp_path):
 def test_refuses(arguments, message, mock):
     with pytest.raises(ValueError, match=message):
         data.from_tfds(*arguments)
-
-
-@pytest.mark.parametrize("name", ["flip", "keras", "keras_cv"])
-def test_augmentation(name):
-    if name == "keras_cv":
-        pytest.importorskip("keras_cv")
-    images, _ = data.load_photographs(32, crops=2)
-    augment = data.augmentation(name, seed=1)
-    first, again, other = (augment(images, step) for step in (3, 3, 4))
-    assert first.dtype == np.uint8 and first.shape == images.shape
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-    assert not np.array_equal(first, images)
-    # The pictures are still those pictures.
-    difference = np.abs(first.astype("float32") - images).mean((1, 2, 3))
-    flipped = np.abs(first[:, :, ::-1].astype("float32") - images)
-    least = np.minimum(difference, flipped.mean((1, 2, 3)))
-    apart = np.abs(images.astype("float32") - images[::-1]).mean()
-    assert least.mean() < apart
-
-
-def test_augmentation_without_keras_cv(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "keras_cv", None)
-    with pytest.raises(ImportError, match=r"choose augmentation\('keras'\)"):
-        data.augmentation("keras_cv")
-    with pytest.raises(ValueError, match="`name` must be one of"):
-        data.augmentation("blur")
-    assert data.augmentation("none") is None

@@ -2,6 +2,7 @@
 
 from keras_sagan.data.augmentation import augmentation
 from keras_sagan.data.folder import ImageFolder
+from keras_sagan.data.gallery import plot_gallery
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.images import normalize
 from keras_sagan.data.opening import open_source
@@ -35,5 +36,6 @@ __all__ = [
     "load_photographs",
     "normalize",
     "open_source",
+    "plot_gallery",
     "prepare",
 ]

@@ -66,7 +66,7 @@ def require_keras_cv():
     except ImportError as error:
         raise ImportError(
             "keras-cv and the TensorFlow that it runs on are not installed: "
-            "pip install 'keras_sagan[keras_cv]', or choose "
+            "pip install 'keras_sagan[keras-cv]', or choose "
             "augmentation('keras'), which does the same without them"
         ) from error
     return keras_cv

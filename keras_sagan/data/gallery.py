@@ -1,0 +1,42 @@
+"""A batch of images as keras-cv shows it."""
+
+import numpy as np
+
+from keras_sagan.data.augmentation import require_keras_cv
+from keras_sagan.files import replacing
+
+
+def plot_gallery(images, columns=8, path=None):
+    """Shows images by keras-cv's `plot_image_gallery`, or saves them.
+
+    `keras_sagan.visualization.image_grid` makes a grid without keras-cv.
+
+    Args:
+        images: uint8 `(N, height, width, 3)`; what does not fill a row of
+            `columns` is left out.
+        columns: Positive integer, images in a row.
+        path: Picture to write, or None to show it, in a notebook for example.
+
+    Raises:
+        ImportError: If keras-cv, TensorFlow or matplotlib is missing.
+        ValueError: If there are fewer images than columns.
+
+    Example:
+        images, labels = dataset[0]
+        keras_sagan.data.plot_gallery(images)
+    """
+    plot = require_keras_cv().visualization.plot_image_gallery
+    images = np.asarray(images)
+    rows = len(images) // columns if columns >= 1 else 0
+    if not rows:
+        raise ValueError(
+            "`columns` must be from 1 to the number of images. "
+            f"Received: columns={columns}, {len(images)} images"
+        )
+    arguments = {"value_range": (0, 255), "rows": rows, "cols": columns}
+    images = images[: rows * columns]
+    if path is None:
+        plot(images, show=True, **arguments)
+        return
+    with replacing(path) as temporary:
+        plot(images, path=str(temporary), transparent=False, **arguments)
