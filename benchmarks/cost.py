@@ -9,7 +9,7 @@ A step on n GPUs takes
     compute      batch / n images, at the rate of one GPU;
     gradients    4 bytes of each parameter of both networks, of which a ring
                  moves 2 (n - 1) / n through each link; nothing overlaps;
-    moments      two small exchanges for each batch norm and pass, four with a
+    moments      a small exchange for each batch norm and pass, one more with a
                  gradient, each at the latency of the links.
 
 Everything but the parameters and the exchanges is an assumption, a flag.
@@ -51,9 +51,9 @@ BATCH_NORMS = {16: 5, 32: 7, 64: 9, 128: 11, 256: 13}
 
 
 def exchanges(resolution, discriminator_steps, accumulation):
-    """Small exchanges of a step: two moments, and their gradients."""
-    forward = 2 * BATCH_NORMS[resolution]
-    return (discriminator_steps + 2) * accumulation * forward
+    """Small exchanges of a step: the moments', and their gradients'."""
+    # The generator's passes: one a discriminator step, its own, and back.
+    return (discriminator_steps + 2) * accumulation * BATCH_NORMS[resolution]
 
 
 def step_seconds(compute, gigabytes, small, n, bandwidth, latency):

@@ -192,7 +192,8 @@ def main(_):
         checkpoint_every=FLAGS.checkpoint_every,
         keep=FLAGS.keep,
         go_back=FLAGS.go_back,
-        callbacks=[*evaluation(source), *loggers(settings)] if is_first else (),
+        # All evaluate, each its part; one logs.
+        callbacks=evaluation(source) + (loggers(settings) if is_first else []),
     )
 
 

@@ -61,7 +61,7 @@ def train(
             `callbacks.Guard`, goes back to its last checkpoint and on from
             there with other latents.
         callbacks: More callbacks for `fit`. Each process runs those that it
-            gives: loggers belong to the first one alone.
+            gives: loggers belong to the first one alone, `Evaluation` to all.
 
     Returns:
         The trained `SAGAN`.

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "data": {"files"},
     "visualization": {"backends", "files", "layers", "metrics"},
     "metrics": {"backends", "data", "files", "tensor_files"},
-    "callbacks": {"files", "metrics", "visualization"},
+    "callbacks": {"backends", "files", "metrics", "visualization"},
     "recipes": {"backends", "models"},
     "runs": {"backends", "callbacks", "files"},
     "distribution": {"backends"},

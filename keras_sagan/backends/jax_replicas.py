@@ -44,11 +44,16 @@ def replicas():
 
 def gather(array):
     """Returns the arrays of all processes, stacked, on the host."""
+    array = np.asarray(array)
     if process()[1] == 1:
-        return np.asarray(array)[None]
+        return array[None]
     from jax.experimental import multihost_utils
 
-    return np.asarray(multihost_utils.process_allgather(np.asarray(array)))
+    # Bytes: JAX would make float32 of float64.
+    mine = np.frombuffer(array.tobytes(), "uint8")
+    every = np.asarray(multihost_utils.process_allgather(mine))
+    every = np.frombuffer(every.tobytes(), array.dtype)
+    return every.reshape(-1, *array.shape)
 
 
 def whole(n):
@@ -82,10 +87,10 @@ def in_groups_of_replicas(x):
 
 @contextlib.contextmanager
 def alone():
-    """Inside, variables that are made concern this process alone.
+    """Inside, what is made and computed concerns this process alone.
 
-    Keras makes some to save a model; in several processes each would wait
-    for the others to make it too (3.15.1).
+    Keras makes variables to save a model; in several processes each would
+    wait for the others to make them too (3.15.1).
     """
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
@@ -112,4 +117,4 @@ def predict(network, inputs):
             network.non_trainable_variables,
         )
     ]
-    return np.asarray(network.run_alone(*values, inputs))
+    return jax.tree.map(np.asarray, network.run_alone(*values, inputs))

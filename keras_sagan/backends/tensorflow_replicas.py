@@ -94,7 +94,8 @@ def alone():
 def predict(network, inputs):
     """Runs a network in inference: every replica does the same, one counts."""
     n = len(inputs[0] if isinstance(inputs, list) else inputs)
-    return network.predict_on_batch(inputs)[:n]
+    outputs = network.predict_on_batch(inputs)
+    return keras.tree.map_structure(lambda x: x[:n], outputs)
 
 
 def _context():

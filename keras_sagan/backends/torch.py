@@ -9,9 +9,9 @@ from keras_sagan.backends import torch_replicas
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
-from keras_sagan.backends.precision import standardize_by_moments
 from keras_sagan.backends.torch_graph import GraphOfStep
 from keras_sagan.backends.torch_graph import traced_value_and_gradients
+from keras_sagan.backends.torch_moments import standardize_together
 
 keep_freed_memory()
 
@@ -197,10 +197,10 @@ def standardize(x, epsilon, moments="global"):
     if not torch_replicas.stepping():
         return _standardize(x, epsilon)
     if moments == "global":
-        return standardize_by_moments(x, epsilon, torch_replicas.mean_moment)
+        return standardize_together(x, epsilon)
     y, *own = _standardize(x, epsilon)
-    with torch.no_grad():
-        return y, *map(torch_replicas.mean_moment, own)
+    own = [moment.detach() for moment in own]
+    return y, *torch_replicas.mean_over_replicas(own)
 
 
 def _standardize(x, epsilon):

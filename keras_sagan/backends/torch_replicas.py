@@ -85,7 +85,7 @@ def mean_over_replicas(tensors):
     if not _stepping:
         return tensors
     flat = keras.tree.flatten(tensors)
-    mean = _sum(torch.cat([x.reshape(-1) for x in flat])) / replicas()
+    mean = total(torch.cat([x.reshape(-1) for x in flat])) / replicas()
     parts = mean.split([x.numel() for x in flat])
     return keras.tree.pack_sequence_as(
         tensors, [p.view_as(x).to(x.dtype) for p, x in zip(parts, flat)]
@@ -96,26 +96,18 @@ def apply_gradients(optimizer, gradients, variables):
     optimizer.apply(gradients, variables)
 
 
-def mean_moment(moment):
-    """The mean of a moment over the processes, with its gradient."""
-    return _Sum.apply(moment) / replicas() if _stepping else moment
+def total(x):
+    """The sum of the processes' tensors; no gradient goes through it."""
+    x = x.detach().clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(x)
+    return x
 
 
-class _Sum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return _sum(x)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        # Each process' loss depends on every process' part.
-        return _sum(gradient)
-
-
-def _sum(x):
-    total = x.detach().clone(memory_format=torch.contiguous_format)
-    distributed.all_reduce(total)
-    return total
+def every(x):
+    """The tensors of all processes, stacked; no gradient goes through it."""
+    tensors = [torch.empty_like(x) for _ in range(replicas())]
+    distributed.all_gather(tensors, x.detach())
+    return torch.stack(tensors)
 
 
 def stepping():

@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+from keras_sagan import backends
 from keras_sagan import metrics
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
@@ -21,6 +22,9 @@ class Evaluation(EverySteps):
     on, in `history` step by step, and beside the model file in a `.json`, with
     their protocol; a resumed run reads that, and replaces the file only by a
     better model.
+
+    Of several processes each must be given it: all evaluate together, and the
+    first one prints and writes.
 
     Args:
         real: Real images, as of `metrics.evaluate`.
@@ -135,12 +139,13 @@ class Evaluation(EverySteps):
         value, best = results[self.monitor], self.best
         higher = self.monitor in _HIGHER
         better = best is None or (value > best if higher else value < best)
-        if self.verbose:
+        is_first = backends.process()[0] == 0
+        if self.verbose and is_first:
             kept = "; the best so far" if better else ""
             print(f"\nstep {self._step:,}{kept}\n{metrics.report(results)}")
         if better:
             self.best = value
-            if self.path is not None:
+            if self.path is not None and is_first:
                 self._keep(self.history[-1])
 
     def _keep(self, results):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from keras_sagan import backends
 from keras_sagan.metrics.features import Cache
 from keras_sagan.metrics.features import Features
 from keras_sagan.metrics.features import extract
@@ -15,6 +16,8 @@ from keras_sagan.metrics.images import Images
 from keras_sagan.metrics.inception import Inception
 from keras_sagan.metrics.manifold import density_coverage
 from keras_sagan.metrics.manifold import precision_recall
+from keras_sagan.metrics.parts import merge
+from keras_sagan.metrics.parts import own_part
 from keras_sagan.metrics.progress import progress
 from keras_sagan.metrics.protocols import get_protocol
 from keras_sagan.metrics.scores import check_classes
@@ -51,6 +54,11 @@ def evaluate(
     Memory is bounded: batches are judged as they are made, and only what a
     metric needs is kept: nothing for FID, 400 MB of features a side at 50,000
     images for KID, precision and coverage; intra-FID generates class by class.
+
+    Of several processes, see `distribution.start`, all must call this: each
+    generates and judges a part (a thousand images at a time, or a class), and
+    each returns the figures of all. The first one alone writes the cache. In
+    a process with several devices, one of them generates.
 
     Args:
         model: A `SAGAN`; or generated images, as `real`.
@@ -156,6 +164,8 @@ def reference(
 ):
     """What `evaluate` needs of real images, to be made once and used often.
 
+    Of several processes all must call it, as `evaluate`.
+
     Args:
         real: As of `evaluate`.
         metrics: The metrics that it will be used for.
@@ -228,19 +238,24 @@ def _judge(
     if cache is not None:
         kept = Cache(cache, images, extractor, protocol, indices)
         found = kept.load(keep)
-        if found is not None:
+        if backends.gather(found is not None).all():
             return found
-        kept.forget()
+        if backends.process()[0] == 0:  # It writes.
+            kept.forget()
+    process, processes = backends.process()
+    folder = kept.folder if kept and process == 0 else None
     features = extract(
         images,
         extractor,
         protocol,
         keep,
         batch_size,
-        indices,
-        kept and kept.folder,
+        own_part(images, indices, batch_size),
+        folder if processes == 1 else None,
     )
-    if kept:
+    if processes > 1:
+        features = merge(features, keep, folder)
+    if folder:
         kept.save(features, keep)
     return features
 
@@ -318,7 +333,10 @@ def _intra_fid_of_images(real, fake, protocol):
 
 
 def _intra_fid(generated, real, protocol, extractor, batch_size):
-    """Generates, judges and forgets one class after the other."""
+    """Generates, judges and forgets one class after the other.
+
+    Of several processes each takes every n-th class.
+    """
     _check_labelled("real", real.labels)
     model, n = generated.model, protocol["images_per_class"]
     if model.num_classes is None:
@@ -328,8 +346,9 @@ def _intra_fid(generated, real, protocol, extractor, batch_size):
         )
     classes = np.arange(model.num_classes)
     check_classes(np.asarray(real.labels), np.repeat(classes, 2))
-    distances = {}
-    for label in progress(classes.tolist(), "intra-FID"):
+    process, processes = backends.process()
+    distances = np.zeros(len(classes))
+    for label in progress(classes[process::processes].tolist(), "intra-FID"):
         images = Generated(
             model,
             n,
@@ -342,9 +361,10 @@ def _intra_fid(generated, real, protocol, extractor, batch_size):
         distances[label] = frechet_distance(
             real.features[members], fake.statistics
         )
+    distances = backends.gather(distances).sum(axis=0).tolist()
     return {
-        "intra_fid": float(np.mean(list(distances.values()))),
-        "intra_fid_per_class": distances,
+        "intra_fid": float(np.mean(distances)),
+        "intra_fid_per_class": dict(enumerate(distances)),
     }
 
 

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 from keras import ops
 
+from keras_sagan import backends
 from keras_sagan.data import normalize
 from keras_sagan.files import replacing
 from keras_sagan.metrics.progress import progress
@@ -76,10 +77,10 @@ def extract(
                 )
             values = outputs[name]
             if name not in kept:
-                kept[name] = _allocate(folder, name, count, values)
+                kept[name] = allocate(folder, name, count, values.shape[1])
             kept[name][done : done + len(values)] = values
         done += len(batch)
-    if any(part is None for part in labels):
+    if not labels or any(part is None for part in labels):
         labels = None
     else:
         labels = np.concatenate(labels)
@@ -99,7 +100,8 @@ def prepare(images, protocol):
 
 def run(extractor, images):
     """Returns a dict of arrays: `features`, and `logits` where there are."""
-    outputs = extractor(images)
+    with backends.alone():
+        outputs = extractor(images)
     if not isinstance(outputs, (tuple, list)):
         outputs = [outputs]
     outputs = [np.asarray(ops.convert_to_numpy(x)) for x in outputs]
@@ -112,8 +114,9 @@ def run(extractor, images):
     return dict(zip(("features", "logits"), outputs))
 
 
-def _allocate(folder, name, count, values):
-    shape = (count, values.shape[1])
+def allocate(folder, name, count, columns):
+    """Returns float32 `(count, columns)`, in memory or mapped from a file."""
+    shape = (count, columns)
     if folder is None:
         return np.empty(shape, "float32")
     folder.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,10 @@ class Images:
     def __len__(self):
         return len(self.images)
 
+    def piece(self, batch_size):
+        """How many images are judged by one process: a batch."""
+        return batch_size
+
     def batches(self, batch_size, indices=None):
         """Yields uint8 images `(n, H, W, 3)` and labels `(n,)` or None."""
         indices = np.arange(len(self)) if indices is None else indices
@@ -190,9 +194,17 @@ class Generated:
     def __len__(self):
         return self.num_images
 
+    def piece(self, batch_size):
+        """How many images are made, and judged, by one process: a chunk."""
+        return self._CHUNK
+
     def batches(self, batch_size, indices=None):
-        """Yields floats in [-1, 1], `(n, H, W, 3)`, and labels or None."""
-        for begin in range(0, self.num_images, self._CHUNK):
+        """Yields floats in [-1, 1], `(n, H, W, 3)`, and labels or None.
+
+        `indices`: a run of them, that begins where a chunk does; None: all.
+        """
+        indices = np.arange(self.num_images) if indices is None else indices
+        for begin in indices[:: self._CHUNK].tolist():
             n = min(self._CHUNK, self.num_images - begin)
             labels = self.labels
             if labels is not None:

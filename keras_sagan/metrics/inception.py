@@ -52,7 +52,8 @@ class Inception:
             name = name or f"inception-2015-12-05, sha256 {SHA256[:8]}"
         self.name = name or "Inception with weights of your own: not FID"
         self.logits = logits
-        self.network = build_inception(tensors)
+        with backends.alone():
+            self.network = build_inception(tensors)
         # XLA's convolutions are slower than TensorFlow's own on a CPU.
         self.network.jit_compile = keras.backend.backend() == "jax"
 
@@ -65,7 +66,7 @@ class Inception:
         x = ops.convert_to_tensor(x, "float32")
         with backends.full_float32():
             x = (resize_as_tf1(x, IMAGE_SIZE) - centre) / scale
-            outputs = self.network.predict_on_batch(x)
+            outputs = backends.predict(self.network, x)
         logits = "logits_unbiased" if self.logits == "unbiased" else "logits"
         return outputs["features"], outputs[logits]
 

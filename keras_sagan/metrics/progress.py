@@ -3,12 +3,14 @@
 import sys
 import time
 
+from keras_sagan import backends
+
 
 def progress(items, title, size=None, stream=None):
     """Yields the items; says on a terminal which of how many, and time left.
 
     Where the output is no terminal, computations of more than half a minute
-    write a line for each tenth.
+    write a line for each tenth. Of several processes the first one says it.
 
     Args:
         items: Iterable.
@@ -16,6 +18,9 @@ def progress(items, title, size=None, stream=None):
         size: Number of items, if `items` has no length.
         stream: Where to write. None: standard error.
     """
+    if backends.process()[0]:
+        yield from items
+        return
     stream = stream or sys.stderr
     size = len(items) if size is None else size
     start = time.perf_counter()

@@ -64,6 +64,12 @@ class GaussianStatistics:
             )
         return self._scatter / (self.count - 1)
 
+    @property
+    def scatter(self):
+        """Sum of `(x - mean)(x - mean)^T`, `(D, D)`."""
+        self._take_in()
+        return self._scatter
+
     def update(self, features):
         """Takes in a batch of features, floats `(N, D)`."""
         features = check_features("features", features)
@@ -107,6 +113,13 @@ class GaussianStatistics:
             mean = self._mean + difference * (count / total)
             count = total
         self._count, self._mean, self._scatter = count, mean, scatter
+
+    @classmethod
+    def from_moments(cls, count, mean, scatter):
+        """Of how many images, their mean, and `scatter`."""
+        statistics = cls()
+        statistics._add(count, mean, scatter)
+        return statistics
 
     def save(self, path):
         """Writes an `.npz` with `mu` and `sigma`, as other tools read it.

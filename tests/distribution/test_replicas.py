@@ -125,7 +125,7 @@ def test_two_devices_of_a_process_train_as_one(request):
     "processes",
     [pytest.param(2, marks=pytest.mark.slow if BACKEND == "jax" else ())],
 )
-def test_two_processes_train_as_one(processes, tmp_path):
+def test_two_processes_train_and_evaluate_as_one(processes, tmp_path):
     path = tmp_path / "state.npz"
     run_processes(processes, "-m", "tests.distribution.training", path)
     with np.load(path) as file:
@@ -134,7 +134,19 @@ def test_two_processes_train_as_one(processes, tmp_path):
         names = "y", "mean", "variance"
         moments = [several.pop(f"replica/{name}") for name in names]
         check_moments_of_replicas(*moments)
+    check_figures(several)
     assert_same(training.train(), several)
+
+
+def check_figures(several):
+    """Those that each of two processes has, against those of this one."""
+    one = training.figures()
+    assert {"is", "kid", "recall", "coverage", "intra_fid_2"} <= one.keys()
+    for name, value in one.items():
+        found = several.pop(f"figure/{name}")
+        exact = "fid" not in name
+        expected = value if exact else pytest.approx(value, rel=1e-10)
+        assert found.tolist() == [expected] * 2, name
 
 
 def check_moments_of_replicas(y, mean, variance):

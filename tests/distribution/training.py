@@ -15,10 +15,13 @@ import keras_sagan
 from keras_sagan import backends
 from keras_sagan import data
 from keras_sagan import distribution
+from keras_sagan import metrics
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.metrics import evaluation
 from tests.conftest import array
 from tests.conftest import tiny_networks
+from tests.metrics.extractor import quadrants
 
 STEPS = 5
 BATCH = 16
@@ -87,6 +90,30 @@ def state(model):
     }
 
 
+def figures():
+    """All figures of a model that has seen nothing, of 2,100 images."""
+    protocol = {
+        **metrics.get_protocol("torch-fidelity"),
+        "kid_subsets": 5,
+        "kid_subset_size": 20,
+        "images_per_class": 30,
+    }
+    results = metrics.evaluate(
+        make_model(),
+        images_and_labels(),
+        list(evaluation.METRICS),
+        2100,
+        protocol,
+        quadrants,
+        batch_size=16,
+    )
+    counts = results.pop("protocol")
+    assert (counts["generated"], counts["real"]) == (2100, 40)
+    for label, value in results.pop("intra_fid_per_class").items():
+        results[f"intra_fid_{label}"] = value
+    return results
+
+
 def features():
     return np.random.default_rng(1).normal(2, 3, (8, 4, 4, 3)).astype("float32")
 
@@ -138,5 +165,7 @@ if __name__ == "__main__":
         names = "y", "mean", "variance"
         for name, value in zip(names, moments_of_replicas(), strict=True):
             result[f"replica/{name}"] = value
+    for name, value in figures().items():
+        result[f"figure/{name}"] = backends.gather(value)
     if devices.is_first:
         np.savez(sys.argv[1], **result)
