@@ -248,7 +248,7 @@ def dry_run(settings, steps, source, model, make_dataset):
         f"{steps * settings['batch_size'] / len(source):,.0f} passes\n"
         f"{model.generator.count_params():,} and "
         f"{model.discriminator.count_params():,} parameters, on "
-        f"{keras.backend.backend()}\nA batch, augmented: {path}"
+        f"{keras.backend.backend()}\nA batch, as it is trained on: {path}"
     )
 
 

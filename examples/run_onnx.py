@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import onnxruntime
 
+if len(sys.argv) != 3:
+    sys.exit("usage: run_onnx.py generator.onnx images.npy")
 path, out = sys.argv[1:]
 session = onnxruntime.InferenceSession(path)
 about = session.get_modelmeta().custom_metadata_map
@@ -18,4 +20,6 @@ inputs = {"latents": latents}
 if about["num_classes"] != "null":
     inputs["labels"] = np.arange(8) % int(about["num_classes"])  # int64
 (images,) = session.run(["images"], inputs)  # (8, height, width, 3), [-1, 1]
-np.save(out, np.rint((images + 1) * 127.5).astype("uint8"))
+images = np.rint((images + 1) * 127.5).astype("uint8")
+np.save(out, images)
+print(f"Wrote {out}: {images.dtype} {images.shape}")

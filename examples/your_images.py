@@ -36,12 +36,9 @@ def main(arguments):
 
     # 1. What is there, and what to do with it.
     images = data.ImageFolder(folder, resolution=64)
-    recipe = keras_sagan.choose_recipe(images)
-    for network in (recipe["generator"], recipe["discriminator"]):
-        network["resolution"] = FLAGS.resolution or network["resolution"]
-        network["base_channels"] = (
-            FLAGS.base_channels or network["base_channels"]
-        )
+    recipe = keras_sagan.choose_recipe(
+        images, resolution=FLAGS.resolution, base_channels=FLAGS.base_channels
+    )
     resolution = recipe["generator"]["resolution"]
     print(f"Chosen: {recipe['description']}; batches of {recipe['batch_size']}")
 

@@ -1,6 +1,7 @@
 """A recipe for images that nobody has a recipe for."""
 
 from keras_sagan import backends
+from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.presets import get_preset
 
 _SIZES = (32, 64, 128)
@@ -9,7 +10,9 @@ _FEW_IMAGES = 20_000
 _FEWEST_IMAGES = 16
 
 
-def choose_recipe(source, accelerated=None):
+def choose_recipe(
+    source, accelerated=None, resolution=None, base_channels=None
+):
     """Chooses what to train on a folder of images.
 
     The resolution is the largest of 32, 64 and 128 that most images have; 128
@@ -22,12 +25,15 @@ def choose_recipe(source, accelerated=None):
             resolution is then taken for that of the images.
         accelerated: Whether there is a GPU or TPU. None: as the
             backend says.
+        resolution: Side of the images, 16, 32, 64, 128 or 256. None: chosen.
+        base_channels: Positive integer, width of the networks. None: chosen.
 
     Returns:
         A dict like those of `keras_sagan.get_preset`.
 
     Raises:
-        ValueError: If there are fewer than 16 images.
+        ValueError: If there are fewer than 16 images, or networks have no
+            such resolution.
 
     Example:
     >>> pixels = np.zeros((40, 64, 64, 3), "uint8")
@@ -45,7 +51,7 @@ def choose_recipe(source, accelerated=None):
         accelerated = backends.has_accelerator()
     sizes = _SIZES if accelerated else _SIZES[:-1]
     side = getattr(source, "shorter_side", source.resolution)
-    resolution = max(
+    resolution = resolution or max(
         (size for size in sizes if size <= side),
         default=_SIZES[0],
     )
@@ -54,11 +60,14 @@ def choose_recipe(source, accelerated=None):
     while batch_size > len(source):
         batch_size //= 2
     names = source.class_names
+    num_classes = None if names is None else len(names)
+    base_channels = base_channels or (64 if accelerated else 16)
+    check_architecture(resolution, num_classes, base_channels, "released")
     large, small = get_preset("imagenet_128"), get_preset("digits")
     network = {
         "resolution": resolution,
-        "num_classes": None if names is None else len(names),
-        "base_channels": 64 if accelerated else 16,
+        "num_classes": num_classes,
+        "base_channels": base_channels,
         "spectral_epsilon": large["generator"]["spectral_epsilon"],
     }
     momentum = large["generator"]["batch_norm_momentum"]

@@ -48,12 +48,12 @@ def train(
         make_dataset: Function of a number of steps, that returns a dataset
             for `fit` which goes on after them, such as
             `lambda step: data.from_source(source, 64, start_step=step,
-            steps_per_epoch=100)`, with `log_every` steps an epoch, or an
-            endless `tf.data.Dataset`.
+            steps_per_epoch=100)`, or an endless `tf.data.Dataset`.
         steps: Positive integer, where the run ends.
         settings: Dict of what must stay the same while the run goes on.
         class_names: Strings, kept in `classes.json`; or None.
-        log_every: Positive integer, steps between lines of the log.
+        log_every: Positive integer, steps between lines of the log for an
+            endless dataset; a `PyDataset` has a line for each of its epochs.
         sample_every: Positive integer, steps between sample grids.
         checkpoint_every: Positive integer, steps between checkpoints.
         keep: Positive integer, checkpoints that are kept.
@@ -75,10 +75,9 @@ def train(
     workdir = pathlib.Path(workdir)
     writes = backends.process()[0] == 0
     with _owned(workdir) if writes else contextlib.nullcontext():
+        settings = json.loads(json.dumps(settings or {}))  # As it is read.
         if writes:
-            _check_settings(workdir, settings or {})
-            if class_names is not None:
-                write_json(workdir / "classes.json", list(class_names))
+            check_settings(workdir, settings)
         checkpoint = our_callbacks.Checkpoint(
             workdir / "checkpoints", checkpoint_every, keep
         )
@@ -87,6 +86,10 @@ def train(
             model = make_model()
         elif writes:
             print(f"Going on from step {int(model.steps_trained):,}")
+        if writes:  # Not before there is a model: it may be refused.
+            write_json(workdir / "settings.json", settings)
+            if class_names is not None:
+                write_json(workdir / "classes.json", list(class_names))
         _check_agreement(workdir, model)
         for attempt in range(go_back + 1):
             if int(model.steps_trained) >= steps:
@@ -117,11 +120,41 @@ def train(
     return model
 
 
+def check_settings(workdir, settings):
+    """Raises a ValueError if a run in this folder has other settings."""
+    path = pathlib.Path(workdir) / "settings.json"
+    if not path.exists():
+        return
+    before = dict(_flat(json.loads(path.read_text())))
+    now = dict(_flat(json.loads(json.dumps(settings))))
+    other = [
+        f"{name}={before.get(name)}, now {now.get(name)}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    if other:
+        raise ValueError(
+            "`workdir` holds a run with other settings: choose another folder, "
+            f"or those. Received: workdir={workdir}, where {'; '.join(other)}"
+        )
+
+
+def _flat(settings, prefix=""):
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
 def _finish(workdir, model, steps):
     done = int(model.steps_trained)
     if done < steps:
         print(f"Stopped at step {done:,}; run again, it goes on from there")
         return
+    grid = our_callbacks.SampleGrid(workdir / "samples")
+    grid.set_model(model)
+    grid.act(done, {})  # Of what has been reached, whatever `sample_every`.
     with replacing(workdir / "model.keras") as temporary:
         model.save(temporary)
     print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
@@ -194,9 +227,10 @@ def _fit(model, make_dataset, steps, log_every, callbacks):
     done = int(model.steps_trained)
     dataset = make_dataset(done)
     endless = not isinstance(dataset, keras.utils.PyDataset)
+    an_epoch = log_every if endless else len(dataset)
     model.fit(
         dataset,
-        epochs=-(-(steps - done) // log_every),
+        epochs=-(-(steps - done) // an_epoch),
         steps_per_epoch=log_every if endless else None,
         verbose=0,
         callbacks=callbacks,
@@ -241,22 +275,3 @@ def _owned(workdir):
                 f"now. Received: workdir={workdir}"
             ) from None
         yield
-
-
-def _check_settings(workdir, settings):
-    path = workdir / "settings.json"
-    settings = json.loads(json.dumps(settings))  # As they will be read.
-    if not path.exists():
-        write_json(path, settings)
-        return
-    before = json.loads(path.read_text())
-    other = [
-        f"{name}={before.get(name)}, now {settings.get(name)}"
-        for name in sorted({*before, *settings})
-        if before.get(name) != settings.get(name)
-    ]
-    if other:
-        raise ValueError(
-            "`workdir` holds a run with other settings: choose another folder, "
-            f"or those. Received: workdir={workdir}, where {'; '.join(other)}"
-        )

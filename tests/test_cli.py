@@ -35,8 +35,9 @@ def test_converts_to_a_keras_file(tmp_path, capsys):
         (["evaluate", "--help"], 0, "--metrics"),
         (["evaluate", "x"], 2, "takes MODEL REAL; received x"),
         (["evaluate", "x", "y", "--num_images=1"], 2, "num_images"),
-        (["evaluate", "x.keras", "y"], 1, "there is no file x.keras"),
-        (["evaluate", "x", "y", "--metrics=f"], 1, "`metrics` must be of"),
+        (["evaluate", "x.keras", "."], 1, "no file or folder x.keras"),
+        (["evaluate", "x.keras", "y"], 1, "there is no file or folder y"),
+        (["evaluate", "x", ".", "--metrics=f"], 1, "`metrics` must be of"),
         (["convert", "--help"], 0, "--source"),
         (["convert"], 2, "takes PATH; received none"),
         (["convert", "x"], 2, "one of --source and --target"),
@@ -55,6 +56,7 @@ def test_converts_to_a_keras_file(tmp_path, capsys):
         (["train", "--help"], 0, "IMAGES"),
         (["train"], 2, "takes IMAGES; received none"),
         (["train", "nowhere"], 1, "which is none of these"),
+        (["train", "digits", "--resolution=48"], 2, "should be one of <16|32"),
         (
             ["convert", "none.pth", "--source=studiogan", "--out=y.keras"],
             1,
@@ -87,10 +89,14 @@ def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
     assert "Chosen: 40 images of 10 classes" in capsys.readouterr().out
     assert int(keras.saving.load_model(run / "model.keras").steps_trained) == 2
     # It goes on, with the same recipe; with another it says what differs.
-    assert cli.main(["train", str(out), "--steps=3", *flags]) == 0
+    # What was chosen by flags needs no flags again.
+    begun = f"--out={run}"
+    assert cli.main(["train", str(out), "--steps=3", begun]) == 0
     assert "Going on from step 2" in capsys.readouterr().out
-    assert cli.main(["train", str(out), *flags, "--seed=1"]) == 1
+    assert cli.main(["train", str(out), begun, "--seed=1"]) == 1
     assert "seed=0, now 1" in capsys.readouterr().err
+    assert cli.main(["train", str(out), begun, "--base_channels=2"]) == 1
+    assert "generator.base_channels=1, now 2" in capsys.readouterr().err
 
 
 def test_evaluates_a_model_and_statistics(tmp_path, capsys, monkeypatch, rng):
@@ -110,9 +116,11 @@ def test_evaluates_a_model_and_statistics(tmp_path, capsys, monkeypatch, rng):
     model = str(tmp_path / "model.keras")
     arguments.append("--metrics=fid,is")
     assert cli.main(["evaluate", model, real, *arguments]) == 0
+    # The folder that it lies in is the model too, not pictures.
+    assert cli.main(["evaluate", str(tmp_path), real, "--num_images=20"]) == 0
+    assert "20 generated, 40 real" in capsys.readouterr().out
     first = json.loads(out.read_text())
     assert first["fid"] > 0 and first["protocol"]["name"] == "torch-fidelity"
-    assert "20 generated, 40 real" in capsys.readouterr().out
     statistics = str(cache / "statistics.npz")
     assert cli.main(["evaluate", model, statistics, *arguments]) == 0
     again = json.loads(out.read_text())

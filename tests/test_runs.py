@@ -70,12 +70,35 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
         "log.jsonl",
         "model.keras",
         *(f"checkpoints/step_0000000{i}.keras" for i in (5, 6, 8)),
-        *(f"samples/step_0000000{i}.png" for i in (0, 4, 8)),
+        *(f"samples/step_0000000{i}.png" for i in (0, 4, 5, 8)),
     }
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert all(same(values(state(again)), values(state(model))))
     with pytest.raises(ValueError, match="where width=2, now 3"):
         train(tmp_path, 9, digits_like, settings={"width": 3})
+    nested = {"network": {"width": 2, "depth": 1}}
+    with pytest.raises(ValueError, match=r"network\.width=None, now 2"):
+        train(tmp_path, 9, digits_like, settings=nested)
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("log_every", [2, 100])
+def test_it_ends_where_asked_however_long_an_epoch_is(
+    log_every, digits_like, tmp_path
+):
+    model = train(tmp_path, 7, digits_like, log_every=log_every)
+    assert int(model.steps_trained) == 7
+
+
+@pytest.mark.no_backend
+def test_a_refused_model_leaves_no_settings(digits_like, tmp_path):
+    def refused():
+        raise ValueError("no such network")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no such network"):
+            train(tmp_path, 2, digits_like, refused, settings={"width": 3})
+        assert not (tmp_path / "settings.json").exists()
 
 
 @pytest.mark.no_backend

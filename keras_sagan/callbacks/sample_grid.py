@@ -19,7 +19,8 @@ class SampleGrid(EverySteps):
             classes).
         classes: Integers, the classes shown. None: the first ten.
         seed: Integer, seed of the latents.
-        scale: Positive integer, enlargement of each pixel.
+        scale: Positive integer, enlargement of each pixel. None: such that an
+            image has 64 pixels a side or more.
 
     Raises:
         ValueError: If `every` or `columns` is not positive.
@@ -29,7 +30,13 @@ class SampleGrid(EverySteps):
     """
 
     def __init__(
-        self, directory, every=1000, columns=10, classes=None, seed=0, scale=1
+        self,
+        directory,
+        every=1000,
+        columns=10,
+        classes=None,
+        seed=0,
+        scale=None,
     ):
         super().__init__(every)
         if columns < 1:
@@ -63,6 +70,6 @@ class SampleGrid(EverySteps):
         image_grid(
             images,
             self.columns,
-            self.scale,
+            self.scale or max(1, 64 // self.model.resolution),
             path=self.directory / f"step_{step:08d}.png",
         )

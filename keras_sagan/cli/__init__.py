@@ -51,6 +51,8 @@ def main(arguments=None):
     except flags.Error as error:
         print(f"keras-sagan {verb}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130  # As a shell says of what Ctrl-C ended.
     except (OSError, ValueError, ImportError, TrainingFailed) as error:
         print(f"keras-sagan {verb}: {error}", file=sys.stderr)
         return 1

@@ -90,7 +90,12 @@ def _parse_points(texts):
         raise flags.Error(
             f"--points: must be x:y,x:y or a number, not {','.join(texts)}"
         )
-    return [parse_numbers("points", pair, int) for pair in pairs]
+    try:
+        return [[int(x) for x in pair] for pair in pairs]
+    except ValueError as error:
+        raise flags.Error(
+            f"--points: must be integers x:y, not {','.join(texts)}"
+        ) from error
 
 
 def _read(paths, resolution):

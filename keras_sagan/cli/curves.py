@@ -28,6 +28,11 @@ def main(arguments):
     path = pathlib.Path(name)
     if path.is_dir():
         path = path / "log.jsonl"
+    if not path.exists() or path.suffix == ".keras":
+        raise ValueError(
+            "LOG must be the folder of a run, or its log.jsonl. "
+            f"Received: {name}"
+        )
     from keras_sagan import visualization
 
     visualization.training_curves(path, values.out)

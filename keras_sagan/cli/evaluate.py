@@ -12,6 +12,7 @@ import pathlib
 
 from absl import flags
 
+from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import parse
 from keras_sagan.files import write_json
 
@@ -60,14 +61,12 @@ def main(arguments):
         "seed", 0, "Of the images generated.", lower_bound=0, flag_values=values
     )
     model, real = parse(values, __doc__, arguments, ["MODEL", "REAL"])
-    import keras
-
+    if not (values.metrics == ["is"] or pathlib.Path(real).exists()):
+        raise FileNotFoundError(f"there is no file or folder {real}")
     import keras_sagan
 
-    if model.endswith(".keras"):
-        if not pathlib.Path(model).is_file():
-            raise FileNotFoundError(f"there is no file {model}")
-        model = keras.saving.load_model(model)
+    if _is_model(model):
+        model, _ = load_model(model)
     results = keras_sagan.metrics.evaluate(
         model,
         real,
@@ -81,3 +80,14 @@ def main(arguments):
     print(keras_sagan.metrics.report(results))
     if values.out:
         write_json(values.out, results)
+
+
+def _is_model(name):
+    """Whether this is a model, a run or a shared one: else it is images."""
+    path = pathlib.Path(name)
+    return (
+        name.startswith("hf://")
+        or path.suffix == ".keras"
+        or (path / "model.keras").exists()
+        or (path / "checkpoints").exists()
+    )

@@ -19,6 +19,8 @@ def find_model(name):
         last = max(checkpoints, key=lambda x: (len(x.stem), x), default=None)
         path = path / "model.keras"
         path = path if path.exists() or last is None else last
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {name}")
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
             "MODEL must be a .keras file, a folder with model.keras or "

@@ -8,6 +8,7 @@ trained is chosen from them and printed. Run again, it goes on where it was
 stopped.
 """
 
+import json
 import pathlib
 
 from absl import flags
@@ -21,12 +22,11 @@ _EVERY = 50
 def main(arguments):
     values = flags.FlagValues()
     flags.DEFINE_string("out", None, "Folder of the run.", flag_values=values)
-    flags.DEFINE_integer(
+    flags.DEFINE_enum(
         "resolution",
         None,
-        "Side of the images: 16, 32, 64, 128 or 256. Default: chosen.",
-        16,
-        256,
+        ["16", "32", "64", "128", "256"],
+        "Side of the images. Default: chosen.",
         flag_values=values,
     )
     flags.DEFINE_integer(
@@ -40,20 +40,27 @@ def main(arguments):
         "steps", None, "Training steps. Default: chosen.", 1, flag_values=values
     )
     flags.DEFINE_integer(
-        "seed", 0, "Of weights, latents and order.", 0, flag_values=values
+        "seed",
+        None,
+        "Of weights, latents and order. Default: 0.",
+        0,
+        flag_values=values,
     )
     (name,) = parse(values, __doc__, arguments, ["IMAGES"])
     import keras
 
     import keras_sagan
     from keras_sagan import data
+    from keras_sagan.runs import check_settings
 
     out = pathlib.Path(values.out or f"runs/{pathlib.Path(name).name}")
-    images = data.open_source(name, values.resolution or 64)
-    recipe = keras_sagan.choose_recipe(images)
-    for network in (recipe["generator"], recipe["discriminator"]):
-        for key in ("resolution", "base_channels"):
-            network[key] = values[key].value or network[key]
+    resolution, base_channels, seed = _as_begun(out, values)
+    images = data.open_source(name, resolution or 64)
+    recipe = keras_sagan.choose_recipe(
+        images, resolution=resolution, base_channels=base_channels
+    )
+    settings = {**recipe, "steps": None, "seed": seed}
+    check_settings(out, settings)
     source = images
     if isinstance(images, (data.ImageFolder, data.TfdsImages)):
         images.resolution = recipe["generator"]["resolution"]
@@ -62,8 +69,8 @@ def main(arguments):
     print(f"Chosen: {recipe['description']}; batches of {recipe['batch_size']}")
 
     def make_model():
-        keras.utils.set_random_seed(values.seed)
-        return keras_sagan.SAGAN.from_preset(recipe, seed=values.seed)
+        keras.utils.set_random_seed(seed)
+        return keras_sagan.SAGAN.from_preset(recipe, seed=seed)
 
     keras_sagan.train(
         out,
@@ -71,14 +78,30 @@ def main(arguments):
         lambda step: data.from_source(
             source,
             recipe["batch_size"],
-            seed=values.seed,
+            seed=seed,
             start_step=step,
             steps_per_epoch=_EVERY,
         ),
         steps=values.steps or recipe["steps"],
-        settings={**recipe, "steps": None, "seed": values.seed},
+        settings=settings,
         class_names=source.class_names,
         log_every=_EVERY,
         sample_every=5 * _EVERY,
         checkpoint_every=5 * _EVERY,
+    )
+
+
+def _as_begun(out, values):
+    """Resolution, width and seed: as the flags say, or the run in the folder.
+
+    A flag that says something else than the run is refused by its settings.
+    """
+    path = out / "settings.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    network = before.get("generator", {})
+    seed = before.get("seed", 0) if values.seed is None else values.seed
+    return (
+        int(values.resolution or network.get("resolution", 0)) or None,
+        values.base_channels or network.get("base_channels"),
+        seed,
     )

@@ -98,6 +98,11 @@ def prepare(source, path, shard_size=4096, verbose=None):
     Raises:
         ValueError: If `path` holds something else, or nothing can be used.
     """
+    if isinstance(source, (str, pathlib.Path)):
+        raise ValueError(
+            "`source` must be a source of images: `data.open_source(name, "
+            f"resolution)` opens one. Received: source={source!r}"
+        )
     path = pathlib.Path(path)
     recipe = _recipe(source, shard_size)
     _check_folder(path, recipe)

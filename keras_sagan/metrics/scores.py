@@ -101,8 +101,9 @@ def kernel_distance(
     if not 2 <= subset_size <= min(len(real), len(fake)) or subsets < 1:
         raise ValueError(
             "`subset_size` must be from 2 to the number of images, `subsets` "
-            f"positive. Received: subset_size={subset_size}, "
-            f"subsets={subsets}, {len(real)} real and {len(fake)} fake images"
+            "positive; in a protocol it is `kid_subset_size`. Received: "
+            f"subset_size={subset_size}, subsets={subsets}, {len(real)} real "
+            f"and {len(fake)} fake images"
         )
     # The generator, and so the subsets, of torch-fidelity, the fake one first.
     rng = np.random.RandomState(seed)

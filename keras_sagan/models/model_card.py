@@ -80,7 +80,8 @@ def model_card(config, class_names=None):
         "A self-attention GAN (Zhang et al., arXiv 1805.08318), made with "
         f"{config['made_by']}.",
         "",
-        "![Samples, a class a row, seed 0, not selected](samples.png)"
+        "![Samples, a row for each of the first classes, seed 0, not "
+        "selected](samples.png)"
         if config["num_classes"]
         else "![Samples, seed 0, not selected](samples.png)",
         "",
