@@ -13,7 +13,8 @@ LOSSES = ("discriminator_loss", "generator_loss")
 
 def losses(path, processes, dtype, *one):
     script = "-m", "tests.distribution.digits"
-    run_processes(processes, *script, path, str(STEPS), dtype, *one)
+    arguments = path, str(STEPS), dtype, *one
+    run_processes(processes, *script, *arguments, seconds=1800)
     lines = [[line[name] for name in LOSSES] for line in read_lines(path)]
     assert len(lines) == 10
     return np.array(lines)

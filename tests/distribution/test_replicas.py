@@ -86,10 +86,10 @@ def started_processes(n, *arguments):
             process.wait()
 
 
-def run_processes(n, *arguments):
+def run_processes(n, *arguments, seconds=300):
     with started_processes(n, *arguments) as (processes, errors):
         for process, file in zip(processes, errors, strict=True):
-            assert process.wait(timeout=300) == 0, text_of(file)
+            assert process.wait(timeout=seconds) == 0, text_of(file)
 
 
 def text_of(file):
