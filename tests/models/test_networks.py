@@ -15,8 +15,9 @@ from tests.conftest import relative_error
 from tests.conftest import tiny_networks
 
 
-# SPEC: counted in the released and in StudioGAN's code. Those of 128 pixels
-# are the presets', and counted there.
+# The same code on every backend. SPEC: counted in the released and in
+# StudioGAN's code. Those of 128 pixels are the presets', and counted there.
+@pytest.mark.no_backend
 @pytest.mark.parametrize(
     ("resolution", "num_classes", "attention", "generator", "discriminator"),
     [
@@ -41,6 +42,8 @@ def test_parameter_counts(
     )
 
 
+# Other tests run networks of 16, 64 and 128 pixels on every backend.
+@pytest.mark.no_backend
 @pytest.mark.parametrize("num_classes", [None, 3])
 @pytest.mark.parametrize("resolution", [16, 32, 64, 128, 256])
 def test_shapes_at_every_resolution(

@@ -7,6 +7,7 @@ from keras_sagan.models import build_generator
 from tests.conftest import parameters
 
 
+@pytest.mark.no_backend
 @pytest.mark.parametrize("name", keras_sagan.list_presets())
 def test_parameter_counts_are_those_stated(name, any_singular_vector):
     preset = keras_sagan.get_preset(name)
