@@ -1,6 +1,7 @@
 """What the tests share."""
 
 import contextlib
+import os
 import resource
 import tempfile
 
@@ -21,8 +22,10 @@ if keras.backend.backend() == "jax":
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     # For tests/distribution; the others use the first one.
     jax.config.update("jax_num_cpu_devices", 2)
-    # Tiny networks take longer to optimize than to run.
+    # Tiny networks take longer to optimize than to run; in processes that
+    # tests start, too.
     jax.config.update("jax_disable_most_optimizations", True)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf

@@ -37,8 +37,8 @@ def test_exports_a_file_and_a_folder(model, capsys):
         (["--help"], 0, "--out"),
         (["model.keras"], 2, "give --out"),
         (["model.keras", "--out=x.tflite"], 2, "must end in .onnx"),
-        (["digits", "--out=x.onnx"], 1, "MODEL must be a .keras file"),
-        (["none.keras", "--out=x.onnx"], 1, "MODEL must be a .keras file"),
+        (["digits", "--out=x.onnx"], 1, "there is no file or folder"),
+        (["none.keras", "--out=x.onnx"], 1, "there is no file or folder"),
         (["bad.keras", "--out=x.onnx"], 1, "bad.keras"),
     ],
 )

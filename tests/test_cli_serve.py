@@ -67,7 +67,7 @@ def test_serves_until_it_is_interrupted(any_singular_vector, tmp_path):
         (["--help"], 0, "--port"),
         ([], 2, "takes MODEL"),
         (["x.keras", "--port=0"], 2, "port"),
-        (["none.keras"], 1, "MODEL must be a .keras file"),
+        (["none.keras"], 1, "there is no file or folder"),
     ],
 )
 def test_help_and_errors(arguments, status, message, capsys):
