@@ -85,14 +85,14 @@ def train(
         if model is None:
             model = make_model()
         elif writes:
-            print(f"Going on from step {int(model.steps_trained):,}")
+            print(f"Going on from step {model.count_steps():,}")
         if writes:  # Not before there is a model: it may be refused.
             write_json(workdir / "settings.json", settings)
             if class_names is not None:
                 write_json(workdir / "classes.json", list(class_names))
         _check_agreement(workdir, model)
         for attempt in range(go_back + 1):
-            if int(model.steps_trained) >= steps:
+            if model.count_steps() >= steps:
                 break
             stop = _Stop(steps)
             try:
@@ -148,7 +148,7 @@ def _flat(settings, prefix=""):
 
 
 def _finish(workdir, model, steps):
-    done = int(model.steps_trained)
+    done = model.count_steps()
     if done < steps:
         print(f"Stopped at step {done:,}; run again, it goes on from there")
         return
@@ -175,7 +175,7 @@ def _load_latest(checkpoint):
 
 
 def _check_agreement(workdir, model):
-    steps = backends.gather(int(model.steps_trained)).tolist()
+    steps = backends.gather(model.count_steps()).tolist()
     if len(set(steps)) > 1:
         raise ValueError(
             "`workdir` must be a folder that all processes see. Received: "
@@ -224,7 +224,7 @@ class _Stop(EverySteps):
 
 
 def _fit(model, make_dataset, steps, log_every, callbacks):
-    done = int(model.steps_trained)
+    done = model.count_steps()
     dataset = make_dataset(done)
     endless = not isinstance(dataset, keras.utils.PyDataset)
     an_epoch = log_every if endless else len(dataset)

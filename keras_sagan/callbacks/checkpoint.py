@@ -51,7 +51,7 @@ class Checkpoint(EverySteps):
     def save(self):
         """Saves the model as it is now, unless that is there already."""
         self.model.sync_variables()
-        step = int(self.model.steps_trained)
+        step = self.model.count_steps()
         path = self.directory / f"step_{step:08d}.keras"
         if path.exists() or not _is_finite(self.model):
             return

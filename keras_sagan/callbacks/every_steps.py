@@ -24,7 +24,7 @@ class EverySteps(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         # Counted here: asking the model after each step would wait for it.
-        self._before = int(self.model.steps_trained)
+        self._before = self.model.count_steps()
         self._step = self._before
 
     def on_epoch_begin(self, epoch, logs=None):

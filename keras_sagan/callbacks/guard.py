@@ -78,5 +78,5 @@ class Guard(keras.callbacks.Callback):
 
     def _fail(self, what):
         self.model.sync_variables()
-        step = int(self.model.steps_trained)
+        step = self.model.count_steps()
         raise TrainingFailed(f"At step {step:,}: {what}.")

@@ -29,14 +29,14 @@ class JSONLogger(keras.callbacks.Callback):
         self.path = pathlib.Path(path)
 
     def on_train_begin(self, logs=None):
-        step = int(self.model.steps_trained)
+        step = self.model.count_steps()
         lines = [line for line in read_lines(self.path) if line["step"] <= step]
         with replacing(self.path) as temporary:
             temporary.write_text("".join(map(_to_line, lines)))
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.sync_variables()
-        line = {"step": int(self.model.steps_trained), "time": time.time()}
+        line = {"step": self.model.count_steps(), "time": time.time()}
         for name, value in (logs or {}).items():
             value = float(value)
             line[name] = value if math.isfinite(value) else None

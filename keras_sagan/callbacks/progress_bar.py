@@ -38,7 +38,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._total = self.total
-        self._steps = self._begin = int(self.model.steps_trained)
+        self._steps = self._begin = self.model.count_steps()
         self._before = self._steps
         self._start = None
         self._written = 0

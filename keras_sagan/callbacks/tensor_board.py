@@ -46,7 +46,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         ]
         self._writer.add_event(
             self._event(
-                step=int(self.model.steps_trained),
+                step=self.model.count_steps(),
                 summary=self._summary(value=values),
             )
         )

@@ -41,7 +41,7 @@ class WandbLogger(keras.callbacks.Callback):
         values = {k: float(v) for k, v in (logs or {}).items()}
         self._run.log(
             {k: v for k, v in values.items() if math.isfinite(v)},
-            step=int(self.model.steps_trained),
+            step=self.model.count_steps(),
         )
 
     def on_train_end(self, logs=None):

@@ -352,6 +352,11 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
                     logs[f"{network.name}_{layer.name}_gamma"] = gamma
         return logs
 
+    def count_steps(self):
+        """Returns the steps trained, an integer, on any engine."""
+        # Where TensorFlow mirrors variables, `int` does not take one.
+        return int(ops.convert_to_numpy(self.steps_trained))
+
     def largest_sigma(self):
         """Returns the largest spectral norm of a kernel, a float, or None.
 
