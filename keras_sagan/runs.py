@@ -75,9 +75,8 @@ def train(
     workdir = pathlib.Path(workdir)
     writes = backends.process()[0] == 0
     with _owned(workdir) if writes else contextlib.nullcontext():
-        settings = json.loads(json.dumps(settings or {}))  # As it is read.
         if writes:
-            check_settings(workdir, settings)
+            check_settings(workdir, settings or {})
         checkpoint = our_callbacks.Checkpoint(
             workdir / "checkpoints", checkpoint_every, keep
         )
@@ -87,7 +86,7 @@ def train(
         elif writes:
             print(f"Going on from step {model.count_steps():,}")
         if writes:  # Not before there is a model: it may be refused.
-            write_json(workdir / "settings.json", settings)
+            write_json(workdir / "settings.json", settings or {})
             if class_names is not None:
                 write_json(workdir / "classes.json", list(class_names))
         _check_agreement(workdir, model)

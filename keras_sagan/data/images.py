@@ -56,7 +56,7 @@ def _opened(file, pillow):
                         f"{SMALLEST_SIDE} a side"
                     )
                 yield image
-    except (UnreadableImage, FileNotFoundError):
+    except UnreadableImage:
         raise
     except pillow.UnidentifiedImageError as error:
         raise UnreadableImage(_why_unknown(file)) from error
