@@ -3,6 +3,7 @@
 import keras
 
 from keras_sagan import data
+from keras_sagan.data.pipelines import Batches
 from tests.conftest import same
 from tests.conftest import tiny_model
 from tests.conftest import values
@@ -46,3 +47,30 @@ def test_resuming_is_exact(digits_like, tmp_path):
         strict=True,
     ):
         assert equal, variable.path
+
+
+class Noted(Batches):
+    """Notes the steps for which it made batches."""
+
+    def __init__(self, images, labels):
+        source = data.ArrayImages(images, labels)
+        super().__init__(source, 8, 0, 5, 2, None, 0, (0, 1))
+        self.steps = set()
+
+    def batch(self, step):
+        self.steps.add(step)
+        return super().batch(step)
+
+
+def test_fit_and_evaluate_begin_where_a_dataset_is(digits_like):
+    """Keras ends an epoch of a dataset before it begins."""
+    training, validation = Noted(*digits_like), Noted(*digits_like)
+    model = tiny_model()
+    model.fit(training, epochs=3, verbose=0)
+    assert (training.start_step, training.steps) == (11, {*range(5, 11)})
+    training.steps.clear()
+    model.evaluate(training, verbose=0)
+    assert (training.start_step, training.steps) == (11, {11, 12})
+    model.fit(training, validation_data=validation, epochs=2, verbose=0)
+    assert (training.start_step, training.steps) == (15, {*range(11, 15)})
+    assert (validation.start_step, validation.steps) == (5, {5, 6})

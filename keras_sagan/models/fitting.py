@@ -111,27 +111,65 @@ class Fitting:
             # run would see another order; such a dataset orders itself.
             kwargs.setdefault("shuffle", False)
         self.share_variables()
-        watch = Watch(len(images) * processes)
-        if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(watch)
-        else:
-            callbacks = [watch, *keras.tree.flatten(callbacks or [])]
+        callbacks = _with(
+            callbacks,
+            Watch(len(images) * processes),
+            _Rewind(x, "train"),
+            _Rewind(kwargs.get("validation_data"), "test"),
+        )
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
         )
 
-    def evaluate(self, *args, **kwargs):
+    def evaluate(self, x=None, *args, callbacks=None, **kwargs):
         """Computes the hinge losses; arguments as in `keras.Model.evaluate`.
 
         Both networks run in inference, on the same latents and labels at each
-        call. No state of training changes.
+        call. No state of training changes, and a dataset of
+        `keras_sagan.data` stays where it is.
         """
         state = self.evaluation_seed_generator.state
         before = ops.convert_to_numpy(state)
+        rewind = _Rewind(x, "test")
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = _with(callbacks, rewind)  # Otherwise `fit` has done it.
         try:
-            return super().evaluate(*args, **kwargs)
+            return super().evaluate(x, *args, callbacks=callbacks, **kwargs)
         finally:
             state.assign(before)
+            rewind.on_test_begin()
+
+
+def _with(callbacks, *ours):
+    """Returns a user's callbacks, in any form that Keras takes, and ours."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        for callback in ours:
+            callbacks.append(callback)
+        return callbacks
+    return [*ours, *keras.tree.flatten(callbacks or [])]
+
+
+class _Rewind(keras.callbacks.Callback):
+    """Takes a dataset of `keras_sagan.data` back to where it was.
+
+    Before anything begins, Keras tells a `PyDataset` that an epoch has ended
+    (`EpochIterator.reset`, 3.15.1), and those go on to the next one then.
+    """
+
+    def __init__(self, dataset, which):
+        super().__init__()
+        self.dataset, self.which = dataset, which
+        self.start_step = getattr(dataset, "start_step", None)
+
+    def on_train_begin(self, logs=None):
+        self._rewind("train")
+
+    def on_test_begin(self, logs=None):
+        self._rewind("test")
+
+    def _rewind(self, which):
+        if which == self.which and self.start_step is not None:
+            self.dataset.start_step = self.start_step
 
 
 def default_optimizer(learning_rate):

@@ -1,15 +1,16 @@
 """The training of examples/digits.py, on one device or on several.
 
-    python -m tests.distribution.digits OUT.jsonl STEPS DTYPE [one]
+    python -m tests.distribution.digits OUT.jsonl STEPS DTYPE [one|nudged]
 
-starts the engine as the process' environment asks for, unless told `one`, and
-logs ten times.
+starts the engine as the process' environment asks for, unless told `one`, or
+`nudged`: that is one device too, from weights a rounding away; logs ten times.
 """
 
 import pathlib
 import sys
 
 import keras
+import numpy as np
 
 import keras_sagan
 from keras_sagan import callbacks
@@ -18,10 +19,12 @@ from keras_sagan import distribution
 from tests.conftest import computing_in  # It makes two devices.
 
 
-def train(path, steps, devices):
+def train(path, steps, devices, nudged=False):
     keras.utils.set_random_seed(0)
     preset = keras_sagan.get_preset("digits")
     model = keras_sagan.SAGAN.from_preset("digits", seed=0)
+    for variable in model.trainable_variables if nudged else ():
+        variable.assign(variable * (1 + np.finfo(variable.dtype).eps))
     images, labels = data.load_digits(16)
     dataset = data.from_arrays(
         images[:1347],
@@ -39,4 +42,4 @@ if __name__ == "__main__":
     path, steps, dtype, *one = sys.argv[1:]
     devices = distribution.Devices(0, 1, 1) if one else distribution.start()
     with computing_in(dtype):
-        train(pathlib.Path(path), int(steps), devices)
+        train(pathlib.Path(path), int(steps), devices, one == ["nudged"])

@@ -7,13 +7,14 @@ import pytest
 from keras_sagan.callbacks.json_logger import read_lines
 from tests.distribution.test_replicas import run_processes
 
-STEPS = 50
+BACKEND = keras.backend.backend()
 LOSSES = ("discriminator_loss", "generator_loss")
 
 
-def losses(path, processes, dtype, *one):
+def losses(path, steps, dtype, *which):
+    processes = 1 if which or BACKEND == "tensorflow" else 2
     script = "-m", "tests.distribution.digits"
-    arguments = path, str(STEPS), dtype, *one
+    arguments = path, str(steps), dtype, *which
     run_processes(processes, *script, *arguments, seconds=1800)
     lines = [[line[name] for name in LOSSES] for line in read_lines(path)]
     assert len(lines) == 10
@@ -21,17 +22,29 @@ def losses(path, processes, dtype, *one):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    # Adam makes full steps of gradients that are no more than rounding.
-    ("dtype", "most"),
-    [("float64", 1e-6), ("float32", 0.05)],
-)
-def test_the_digits_train_to_the_same_losses(dtype, most, tmp_path):
+def test_the_digits_train_to_the_same_losses(tmp_path):
     """Two processes over loopback; on TensorFlow two devices of one."""
-    processes = 1 if keras.backend.backend() == "tensorflow" else 2
-    one = losses(tmp_path / "one.jsonl", 1, dtype, "one")
-    two = losses(tmp_path / "two.jsonl", processes, dtype)
-    print(f"\n{dtype}; step, losses of one, difference of two:")
+    steps = 10 if BACKEND == "jax" else 50  # 45 s each, in float64.
+    one = losses(tmp_path / "one.jsonl", steps, "float64", "one")
+    two = losses(tmp_path / "two.jsonl", steps, "float64")
+    print("\nstep, losses of one, difference of two:")
     for i, (a, b) in enumerate(zip(one, two)):
-        print((i + 1) * STEPS // 10, a.round(4), b - a)
-    assert np.abs(two - one).max() < most
+        print((i + 1) * steps // 10, a.round(4), b - a)
+    assert np.abs(two - one).max() < 1e-6
+
+
+@pytest.mark.slow
+def test_in_float32_they_part_by_rounding_alone(tmp_path):
+    """Adam makes full steps of gradients that are no more than rounding.
+
+    How fast one device parts from itself, from weights a rounding away, is
+    what several may part from it.
+    """
+    one, two, nudged = (
+        losses(tmp_path / f"{which}.jsonl", 10, "float32", *which)
+        for which in (("one",), (), ("nudged",))
+    )
+    print("\nstep, losses of one, differences of two and of one, nudged:")
+    for i, (a, b, c) in enumerate(zip(one, two, nudged)):
+        print(i + 1, a.round(4), b - a, c - a)
+    assert np.abs(two - one).max() < 3 * np.abs(nudged - one).max() < 0.1

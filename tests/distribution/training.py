@@ -64,7 +64,9 @@ def dataset(shard=(0, 1), start_step=0):
 def train(shard=(0, 1)):
     """Returns the state after the training, by name, and the logs."""
     model = make_model()
-    history = model.fit(dataset(shard), verbose=0).history
+    batches = dataset(shard)
+    history = model.fit(batches, verbose=0).history
+    assert batches.start_step == STEPS  # None was left out.
     evaluation = model.evaluate(dataset(shard), verbose=0, return_dict=True)
     logs = {
         **{f"log/{name}": value[-1] for name, value in history.items()},
