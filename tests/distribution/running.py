@@ -7,11 +7,20 @@ import pathlib
 import sys
 
 import keras_sagan
+from keras_sagan import callbacks
 from keras_sagan import distribution
 from tests.distribution import training
+from tests.metrics.extractor import quadrants
 
 
 def run(workdir, steps, shard=(0, 1)):
+    evaluation = callbacks.Evaluation(
+        training.images_and_labels(),
+        every=4,
+        path=workdir / "best.keras",
+        num_images=40,
+        feature_extractor=quadrants,
+    )
     return keras_sagan.train(
         workdir,
         training.make_model,
@@ -21,6 +30,7 @@ def run(workdir, steps, shard=(0, 1)):
         sample_every=10_000,
         checkpoint_every=2,
         keep=10_000,
+        callbacks=[evaluation],
     )
 
 

@@ -4,18 +4,22 @@ The processes of the first test import no Keras: it takes a second.
 """
 
 import importlib.util
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 import keras
+import numpy as np
 import pytest
 
 from tests.conftest import relative_error
 from tests.distribution import running
 from tests.distribution import training
+from tests.distribution.test_replicas import run_processes
 from tests.distribution.test_replicas import started_processes
 from tests.distribution.test_replicas import text_of
 
@@ -93,29 +97,71 @@ def test_an_ordinary_end_is_no_death(tmp_path):
         assert process.returncode == 0
 
 
-@pytest.mark.skipif(BACKEND == "tensorflow", reason="Keras 3 has one process")
-@pytest.mark.parametrize(
-    "steps",
-    [pytest.param(4, marks=pytest.mark.slow if BACKEND == "jax" else ())],
-)
-def test_a_killed_run_goes_on_on_another_number(
-    steps, tmp_path, any_singular_vector
-):
-    """From two processes to one, to the weights of an undisturbed run."""
-    folder = tmp_path / "killed" / "checkpoints"
-    last = folder / f"step_{steps:08d}.keras"
-    with started_processes(
-        2, "-m", "tests.distribution.running", tmp_path / "killed", "100000"
-    ) as (processes, errors):
+RUNNING = "-m", "tests.distribution.running"
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A run of two processes, one of which was killed after four steps."""
+    if BACKEND == "tensorflow":
+        pytest.skip("Keras 3 has one process")
+    workdir = tmp_path_factory.mktemp("killed") / "run"
+    last = checkpoint(workdir, 4)
+    with started_processes(2, *RUNNING, workdir, "100000") as (
+        processes,
+        errors,
+    ):
         wait_until(lambda: last.exists() or processes[0].poll() is not None)
         processes[1].kill()
+        begin = time.monotonic()
         assert processes[0].wait(timeout=60)
-        assert "Process 1 of 2 has died" in text_of(errors[0])
-    for path in folder.glob("step_*.keras"):
-        if int(path.stem[5:]) > steps:
+        print(f"\nnoticed, and ended, in {time.monotonic() - begin:.1f} s")
+        text = text_of(errors[0])
+        assert "Process 1 of 2 has died" in text
+        assert "step 4; the best so far" in text
+    for path in last.parent.glob("step_*.keras"):
+        if path > last:
             path.unlink()
-    resumed = training.state(running.run(tmp_path / "killed", steps + 2))
-    undisturbed = training.state(running.run(tmp_path / "whole", steps + 2))
+    return workdir
+
+
+def checkpoint(workdir, step):
+    return workdir / "checkpoints" / f"step_{step:08d}.keras"
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_exactly(killed, tmp_path, any_singular_vector):
+    """To the bit, where there are as many processes as before."""
+    shutil.copytree(killed, tmp_path / "killed")
+    models = []
+    for name in "killed", "whole":
+        run_processes(2, *RUNNING, tmp_path / name, "6")
+        models.append(keras.saving.load_model(checkpoint(tmp_path / name, 6)))
+    resumed, undisturbed = (training.state(model) for model in models)
+    for (name, value), after in zip(
+        undisturbed.items(), resumed.values(), strict=True
+    ):
+        np.testing.assert_array_equal(after, value, err_msg=name)
+    running.run(tmp_path / "one", 4)
+    one, two = (
+        json.loads((tmp_path / name / "best.json").read_text())
+        for name in ("one", "whole")
+    )
+    assert one["step"] == two["step"] == 4
+    assert two["fid"] == pytest.approx(one["fid"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [pytest.param(6, marks=pytest.mark.slow if BACKEND == "jax" else ())],
+)
+def test_a_killed_run_goes_on_on_another_number(
+    steps, killed, tmp_path, any_singular_vector
+):
+    """From two processes to one, to the weights of an undisturbed run."""
+    shutil.copytree(killed, tmp_path / "killed")
+    resumed = training.state(running.run(tmp_path / "killed", steps))
+    undisturbed = training.state(running.run(tmp_path / "whole", steps))
     for (name, value), after in zip(
         undisturbed.items(), resumed.values(), strict=True
     ):
