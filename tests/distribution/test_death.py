@@ -6,6 +6,7 @@ The processes of the first test import no Keras: it takes a second.
 import importlib.util
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ import pytest
 from tests.conftest import relative_error
 from tests.distribution import running
 from tests.distribution import training
+from tests.distribution.test_replicas import ROOT
+from tests.distribution.test_replicas import free_port
 from tests.distribution.test_replicas import run_processes
 from tests.distribution.test_replicas import started_processes
 from tests.distribution.test_replicas import text_of
@@ -166,3 +169,31 @@ def test_a_killed_run_goes_on_on_another_number(
         undisturbed.items(), resumed.values(), strict=True
     ):
         assert relative_error(after, value) < 1e-4, name
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "torch", reason="is torchrun's")
+def test_torchrun_restarts_in_place(tmp_path):
+    command = (
+        *("-m", "torch.distributed.run", "--nproc_per_node=2"),
+        *("--max_restarts=1", "--rdzv_backend=c10d"),
+        f"--rdzv_endpoint=127.0.0.1:{free_port()}",
+    )
+    with subprocess.Popen(
+        [sys.executable, *command, *RUNNING, tmp_path, "8"],
+        env={**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as torchrun:
+        wait_until(checkpoint(tmp_path, 2).exists)
+        os.kill(worker_of(torchrun.pid), signal.SIGKILL)
+        output, _ = torchrun.communicate(timeout=200)
+    assert torchrun.returncode == 0
+    assert "Going on from step" in output
+    assert checkpoint(tmp_path, 8).exists()
+
+
+def worker_of(pid):
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return int(children.split()[0])
