@@ -152,8 +152,9 @@ def _finish(workdir, model, steps):
         print(f"Stopped at step {done:,}; run again, it goes on from there")
         return
     grid = our_callbacks.SampleGrid(workdir / "samples")
-    grid.set_model(model)
-    grid.act(done, {})  # Of what has been reached, whatever `sample_every`.
+    if not grid.path(done).exists():  # Whatever `sample_every`.
+        grid.set_model(model)
+        grid.act(done, {})
     with replacing(workdir / "model.keras") as temporary:
         model.save(temporary)
     print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")

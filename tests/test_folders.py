@@ -248,3 +248,13 @@ def test_a_link_to_itself_ends(tmp_path):
         (tmp_path / name / "1.png").write_bytes(GOOD["gray.png"])
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     assert len(data.ImageFolder(tmp_path, 16)) == 2
+
+
+def test_a_file_that_vanishes_is_passed_over(tmp_path):
+    for name in "abc":
+        picture().save(tmp_path / f"{name}.png")
+    folder = data.ImageFolder(tmp_path, 8)
+    (tmp_path / "b.png").unlink()
+    dataset = data.from_source(folder, batch_size=3, workers=0)
+    assert dataset.batch(0).shape == (3, 8, 8, 3)
+    assert list(dataset.skipped) == ["b.png"]

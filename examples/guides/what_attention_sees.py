@@ -107,7 +107,7 @@ def main(_):
     visualization.image_grid(
         np.concatenate([images, others]),
         columns=8,
-        scale=max(1, 64 // model.resolution),
+        scale=None,
         path=out / "with_and_without.png",
         row_names=["with", "without"],
     )

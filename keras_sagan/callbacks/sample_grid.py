@@ -58,6 +58,10 @@ class SampleGrid(EverySteps):
     def act(self, step, logs):
         self._save(step)
 
+    def path(self, step):
+        """The file of the grid of a step."""
+        return self.directory / f"step_{step:08d}.png"
+
     def _save(self, step):
         rows, labels = 8, None
         if self.model.num_classes is not None:
@@ -70,6 +74,6 @@ class SampleGrid(EverySteps):
         image_grid(
             images,
             self.columns,
-            self.scale or max(1, 64 // self.model.resolution),
-            path=self.directory / f"step_{step:08d}.png",
+            self.scale,
+            path=self.path(step),
         )

@@ -7,6 +7,8 @@ Writes, for each attention of the generator and the discriminator, a figure of
 every image and a sheet of all. Given images are the discriminator's alone.
 """
 
+import pathlib
+
 from absl import flags
 
 from keras_sagan.cli.models import load_model
@@ -107,6 +109,8 @@ def _read(paths, resolution):
 
     images = []
     for path in paths:
+        if not pathlib.Path(path).is_file():
+            raise ValueError(f"{path}: there is no such file")
         try:
             images.append(fit_square(read_image(path), resolution))
         except ValueError as error:

@@ -97,8 +97,7 @@ def _truncations(texts):
 def _save_grid(model, names, classes, truncations, values):
     from keras_sagan import visualization
 
-    scale = values.scale or max(1, 64 // model.resolution)
-    settings = {"seed": values.seed, "scale": scale, "path": values.out}
+    settings = {"seed": values.seed, "scale": values.scale, "path": values.out}
     if len(truncations) > 1:
         labels = None
         if classes:  # The columns go through them in turn.
@@ -112,7 +111,7 @@ def _save_grid(model, names, classes, truncations, values):
             seed=values.seed,
             truncation=truncations[0],
         )
-        visualization.image_grid(images, scale=scale, path=values.out)
+        visualization.image_grid(images, scale=values.scale, path=values.out)
     else:
         visualization.class_grid(
             model,

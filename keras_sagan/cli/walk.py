@@ -87,9 +87,9 @@ def _walk(model, seeds, classes, values):
 def _save(walk, resolution, path, strip):
     from keras_sagan import visualization
 
-    scale = max(1, 64 // resolution) if strip else max(1, 128 // resolution)
     if not strip:
+        scale = max(1, 128 // resolution)
         visualization.save_film(walk, path, frames_per_second=12, scale=scale)
         return
     images = walk.swapaxes(0, 1).reshape(-1, *walk.shape[2:])
-    visualization.image_grid(images, len(walk), scale, path=path)
+    visualization.image_grid(images, len(walk), scale=None, path=path)

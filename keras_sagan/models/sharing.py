@@ -175,4 +175,4 @@ def _save_samples(model, path):
     if model.num_classes is not None:
         labels = [i for i in range(rows) for _ in range(columns)]
     images = model.generate(labels, num_images=rows * columns, seed=0)
-    image_grid(images, columns, scale=max(1, 64 // model.resolution), path=path)
+    image_grid(images, columns, scale=None, path=path)

@@ -9,6 +9,7 @@ from keras_sagan.visualization.drawing import framed
 from keras_sagan.visualization.drawing import heat
 from keras_sagan.visualization.drawing import overlaid
 from keras_sagan.visualization.drawing import resized
+from keras_sagan.visualization.drawing import text_width
 from keras_sagan.visualization.drawing import with_dots
 from keras_sagan.visualization.drawing import words
 from keras_sagan.visualization.grids import save_image
@@ -63,8 +64,15 @@ def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
         for peak in peaks
     ]
     rows = [np.concatenate(row, axis=1) for row in (above, below, captions)]
-    title = words(_title(maps, index, class_names), rows[0].shape[1], _LINE)
-    return _saved(np.concatenate([title, *rows]), path)
+    body = np.concatenate(rows)
+    title = _title(maps, index, class_names)
+    width = max(body.shape[1], text_width(title) + 4)
+    body = np.pad(
+        body,
+        ((0, 0), (0, width - body.shape[1]), (0, 0)),
+        constant_values=255,
+    )
+    return _saved(np.concatenate([words(title, width, _LINE), body]), path)
 
 
 def attention_sheet(maps, panel=96, path=None):

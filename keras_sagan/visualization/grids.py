@@ -17,7 +17,8 @@ def image_grid(
         images: uint8 `(N, height, width, 3)`, as `SAGAN.generate` gives them.
         columns: Positive integer, images per row. None: as square as N
             allows.
-        scale: Positive integer, enlargement of each pixel.
+        scale: Positive integer, enlargement of each pixel; or None for one
+            that makes small images about 64 pixels wide.
         padding: Non-negative integer, white pixels around each image.
         path: File to save to, or None. The suffix decides the format.
         row_names: Strings, one per row, written to the left of it, or None.
@@ -47,6 +48,8 @@ def image_grid(
             f"images of shape {images.shape} and dtype {images.dtype}"
         )
     columns = columns or int(np.ceil(np.sqrt(len(images))))
+    if scale is None:
+        scale = max(1, 64 // images.shape[2])
     if columns < 1 or scale < 1:
         raise ValueError(
             "`columns` and `scale` must be positive integers. "

@@ -26,7 +26,7 @@ def class_grid(
         class_names: Strings, the names of all classes. None: their numbers.
         truncation: As in `SAGAN.generate`.
         ema: As in `SAGAN.generate`.
-        scale: Positive integer, enlargement of each pixel.
+        scale: As in `image_grid`.
         path: File to save to, or None. The suffix decides the format.
 
     Returns:
@@ -89,7 +89,7 @@ def truncation_grid(
         columns: Positive integer, images per row.
         seed: Integer.
         ema: As in `SAGAN.generate`.
-        scale: Positive integer, enlargement of each pixel.
+        scale: As in `image_grid`.
         path: File to save to, or None. The suffix decides the format.
 
     Returns:
