@@ -96,7 +96,10 @@ def test_a_query_looks_where_it_should(pool_size):
         np.testing.assert_allclose(maps.maps[i, 1], keys**-2, rtol=1e-5)
     figure = visualization.attention_figure(maps, index=0, panel=80)
     side = 80 + 8  # Frames and margins.
-    assert figure.shape == (20 + 2 * side + 20, 3 * side, 3)
+    assert figure.shape[0] == 20 + 2 * side + 20
+    # As wide as the title, which ends in text.
+    assert figure.shape[1] > 3 * side
+    assert figure[:20, -20:].min() < 100 < figure[20:, 3 * side :].min()
     # Above, on the image: the dots of both queries; below: its red pixel.
     upper, lower = figure[20 : 20 + side], figure[20 + side : 20 + 2 * side]
     assert tuple(upper[4 + 65, 4 + 15]) == QUERY_COLORS[0]
