@@ -19,8 +19,7 @@ class SampleGrid(EverySteps):
             classes).
         classes: Integers, the classes shown. None: the first ten.
         seed: Integer, seed of the latents.
-        scale: Positive integer, enlargement of each pixel. None: such that an
-            image has 64 pixels a side or more.
+        scale: As in `visualization.image_grid`.
 
     Raises:
         ValueError: If `every` or `columns` is not positive.

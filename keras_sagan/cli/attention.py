@@ -110,7 +110,7 @@ def _read(paths, resolution):
     images = []
     for path in paths:
         if not pathlib.Path(path).is_file():
-            raise ValueError(f"{path}: there is no such file")
+            raise FileNotFoundError(f"there is no file {path}")
         try:
             images.append(fit_square(read_image(path), resolution))
         except ValueError as error:

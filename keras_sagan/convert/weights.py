@@ -134,7 +134,7 @@ def save_weights(model, path, target="studiogan"):
             "`pip install 'keras_sagan[torch]'`"
         ) from None
     model.sync_variables()
-    step = int(model.steps_trained.numpy())
+    step = model.count_steps()
     # All of them before the first is written.
     state_dicts = [
         {

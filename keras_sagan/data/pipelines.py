@@ -124,7 +124,7 @@ def from_source(
         batch_size: Positive integer, at most the number of images.
         seed: Non-negative integer that decides the order.
         start_step: Non-negative integer, the steps already trained: a resumed
-            run gives `int(model.steps_trained)`.
+            run gives `model.count_steps()`.
         steps_per_epoch: Positive integer, batches that `fit` calls an epoch.
             None: as many as one pass has.
         augment: Function of `(uint8 images, step)` to uint8 images, such as

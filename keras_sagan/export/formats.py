@@ -213,7 +213,7 @@ def _metadata(model):
         "resolution": str(model.resolution),
         "latent_dim": str(model.latent_dim),
         "num_classes": json.dumps(model.num_classes),
-        "steps_trained": str(int(model.steps_trained.numpy())),
+        "steps_trained": str(model.count_steps()),
         "images": "RGB in [-1, 1], (batch, height, width, 3)",
     }
 

@@ -53,7 +53,7 @@ def describe(model, statements):
             network.name: _attention(network)
             for network in (model.generator, model.discriminator)
         },
-        "steps_trained": int(model.steps_trained.numpy()),
+        "steps_trained": model.count_steps(),
         "training": {
             "discriminator_steps": model.discriminator_steps,
             "gradient_accumulation_steps": model.gradient_accumulation_steps,

@@ -41,8 +41,8 @@ def test_in_float32_they_part_by_rounding_alone(tmp_path):
     what several may part from it.
     """
     one, two, nudged = (
-        losses(tmp_path / f"{which}.jsonl", 10, "float32", *which)
-        for which in (("one",), (), ("nudged",))
+        losses(tmp_path / f"{i}.jsonl", 10, "float32", *which)
+        for i, which in enumerate((["one"], [], ["nudged"]))
     )
     print("\nstep, losses of one, differences of two and of one, nudged:")
     for i, (a, b, c) in enumerate(zip(one, two, nudged)):
