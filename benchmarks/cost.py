@@ -2,11 +2,13 @@ r"""What a run on ImageNet costs on 1, 8 and 64 GPUs: a model of a step.
 
     python benchmarks/cost.py                    # prints the table
     python benchmarks/cost.py --images_per_second=700   # one GPU, measured
-    KERAS_BACKEND=torch python benchmarks/cost.py --check
+    python benchmarks/cost.py --check
 
 A step on n GPUs takes
 
-    compute      batch / n images, at the rate of one GPU;
+    compute      batch / n images, at the rate of one GPU: the operations of a
+                 step, which PyTorch counts while it runs one here, over what a
+                 GPU sustains (assumed), or a rate that was measured;
     gradients    4 bytes of each parameter of both networks, of which a ring
                  moves 2 (n - 1) / n through each link; nothing overlaps;
     moments      a small exchange for each batch norm and pass, one more with a
@@ -34,7 +36,6 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("preset", "imagenet_128", "The recipe.")
 flags.DEFINE_integer("steps", 1_000_000, "Of the run.", 1)
 flags.DEFINE_integer("batch_size", None, "None: as the preset has it.", 1)
-flags.DEFINE_float("gflop", 140.0, "Of a step, for each image.", 0.0)
 flags.DEFINE_float("tflops", 40.0, "That a GPU sustains (assumed).", 0.0)
 flags.DEFINE_float("images_per_second", None, "Of one GPU, if measured.", 0.0)
 flags.DEFINE_integer("gpus_per_host", 8, "GPUs in a machine.", 1)
@@ -63,6 +64,22 @@ def step_seconds(compute, gigabytes, small, n, bandwidth, latency):
     return compute, gigabytes * 2 * (n - 1) / n / bandwidth, small * latency
 
 
+def operations(name):
+    """Those of a training step of the preset, for each of its images."""
+    import numpy as np
+    from torch.utils.flop_counter import FlopCounterMode
+
+    import keras_sagan
+
+    model = keras_sagan.SAGAN.from_preset(name)
+    n = 2 * model.discriminator_steps * model.gradient_accumulation_steps
+    images = np.zeros((n, *model.discriminator.inputs[0].shape[1:]), "uint8")
+    model.train_on_batch(images, np.zeros(n, "int32"))  # All is built.
+    with FlopCounterMode(display=False) as counter:
+        model.train_on_batch(images, np.zeros(n, "int32"))
+    return counter.get_total_flops() / n
+
+
 def table():
     import keras_sagan
 
@@ -73,7 +90,11 @@ def table():
         preset["model"].get("discriminator_steps", 1),
         preset["model"].get("gradient_accumulation_steps", 1),
     )
-    rate = FLAGS.images_per_second or FLAGS.tflops * 1e3 / FLAGS.gflop
+    rate = FLAGS.images_per_second
+    if not rate:
+        count = operations(FLAGS.preset)
+        rate = 1e12 * FLAGS.tflops / count
+        print(f"{count / 1e9:.1f} GFLOP an image in a step")
     batch = FLAGS.batch_size or preset["batch_size"]
     print(
         f"{FLAGS.preset}: batch {batch}, {FLAGS.steps:,} steps, {rate:.0f} "
@@ -154,8 +175,7 @@ def run(processes, together):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    environment["OMP_NUM_THREADS"] = "1"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if together:
         environment["WORLD_SIZE"] = str(processes)
         environment["MASTER_ADDR"] = "127.0.0.1"
@@ -200,6 +220,7 @@ def check():
 
 
 def main(_):
+    os.environ["KERAS_BACKEND"] = "torch"
     if FLAGS.worker:
         measure()
     elif FLAGS.check:

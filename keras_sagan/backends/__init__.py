@@ -62,3 +62,8 @@ process = _replicas.process
 replicas = _replicas.replicas
 start_engine = _replicas.start_engine
 whole = _replicas.whole
+
+
+def devices():
+    """How many devices of this process share its part of a batch."""
+    return replicas() // process()[1]

@@ -12,9 +12,13 @@ import jax
 import keras
 import numpy as np
 
+from keras_sagan.backends.rows import filled_up
+
 # Set by whoever starts several processes, for Keras, Slurm and Open MPI.
 _SEVERAL = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 _TASKS = ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
+
+_hidden = None  # The distribution that `alone` has switched off.
 
 
 def start_engine():
@@ -92,17 +96,24 @@ def alone():
     Keras makes variables to save a model; in several processes each would
     wait for the others to make them too (3.15.1).
     """
-    distribution = keras.distribution.distribution()
+    global _hidden
+    distribution, before = keras.distribution.distribution(), _hidden
+    _hidden = distribution or _hidden
     keras.distribution.set_distribution(None)
     try:
         yield
     finally:
         keras.distribution.set_distribution(distribution)
+        _hidden = before
 
 
 def predict(network, inputs):
-    """Runs a network in inference, by this process alone, on one device."""
-    if keras.distribution.distribution() is None:
+    """Runs a network in inference on the devices of this process.
+
+    Each takes a part of the rows; other processes have no part in it.
+    """
+    distribution = keras.distribution.distribution() or _hidden
+    if distribution is None:
         return network.predict_on_batch(inputs)
     if not hasattr(network, "run_alone"):
 
@@ -110,11 +121,41 @@ def predict(network, inputs):
             return network.stateless_call(trainable, others, inputs)[0]
 
         network.run_alone = jax.jit(run_alone)
+    everywhere, rows = _local_shardings(distribution)
     values = [
-        [v.value.addressable_data(0) for v in variables]
+        [_local_value(v, everywhere) for v in variables]
         for variables in (
             network.trainable_variables,
             network.non_trainable_variables,
         )
     ]
-    return jax.tree.map(np.asarray, network.run_alone(*values, inputs))
+    inputs, n = filled_up(inputs, rows.num_devices)
+    outputs = network.run_alone(*values, jax.device_put(inputs, rows))
+    return jax.tree.map(lambda x: np.asarray(x)[:n], outputs)
+
+
+def _local_shardings(distribution):
+    """Of what every device of this process has, and of what they share."""
+    names = set(distribution.device_mesh.devices.flat)
+    devices = [
+        device
+        for device in jax.local_devices()
+        if f"{device.platform}:{device.id}" in names
+    ]
+    mesh = jax.sharding.Mesh(devices, "batch")
+    return [
+        jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
+        for axes in ((), ("batch",))
+    ]
+
+
+def _local_value(variable, everywhere):
+    """The copies that this process' devices have, as one array."""
+    shards = variable.value.addressable_shards
+    if len(shards) < everywhere.num_devices:
+        # Of a network that this process made alone: copied once.
+        variable.assign(jax.device_put(variable.value, everywhere))
+        return variable.value
+    return jax.make_array_from_single_device_arrays(
+        variable.shape, everywhere, [shard.data for shard in shards]
+    )

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_sagan.backends.rows import filled_up
+
 
 def start_engine():
     """Makes all devices of this machine replicas."""
@@ -92,10 +94,32 @@ def alone():
 
 
 def predict(network, inputs):
-    """Runs a network in inference: every replica does the same, one counts."""
-    n = len(inputs[0] if isinstance(inputs, list) else inputs)
-    outputs = network.predict_on_batch(inputs)
-    return keras.tree.map_structure(lambda x: x[:n], outputs)
+    """Runs a network in inference on all replicas, each on a part."""
+    if replicas() == 1:
+        return network.predict_on_batch(inputs)
+    strategy = tf.distribute.get_strategy()
+    if not hasattr(network, "run_on_replicas"):
+        # As Keras would, which gives each replica all rows.
+        run_on_one = tf.function(
+            lambda x: network(x, training=False),
+            jit_compile=network.jit_compile,
+        )
+        network.run_on_replicas = tf.function(
+            lambda parts: strategy.run(run_on_one, (parts,))
+        )
+    inputs, n = filled_up(inputs, replicas())
+    parts = strategy.experimental_distribute_values_from_function(
+        lambda context: keras.tree.map_structure(
+            lambda x: tf.split(x, replicas())[context.replica_id_in_sync_group],
+            inputs,
+        )
+    )
+
+    def joined(values):
+        values = strategy.experimental_local_results(values)
+        return np.concatenate([x.numpy() for x in values])[:n]
+
+    return keras.tree.map_structure(joined, network.run_on_replicas(parts))
 
 
 def _context():

@@ -5,8 +5,10 @@ evaluation step gradients, logs and moments are averaged over the parts; what
 is computed outside of a step concerns its process alone.
 """
 
+import atexit
 import contextlib
 import os
+import sys
 
 import keras
 import numpy as np
@@ -26,6 +28,17 @@ def start_engine():
         distributed.init_process_group("nccl")
     else:
         distributed.init_process_group("gloo")
+    atexit.register(_leave_engine)
+
+
+def _leave_engine():
+    """Ends the engine's threads, before Python does.
+
+    One that then frees a tensor, and asks for the interpreter, would abort.
+    """
+    # After an error others may not come, and this would wait for them.
+    if distributed.is_initialized() and not hasattr(sys, "last_value"):
+        distributed.destroy_process_group()
 
 
 def process():

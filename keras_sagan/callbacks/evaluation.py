@@ -8,7 +8,7 @@ from keras_sagan import metrics
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import write_json
-from keras_sagan.metrics.evaluation import check_metrics
+from keras_sagan.metrics.figures import check_metrics
 
 # Of these, more is better.
 _HIGHER = ("is", "precision", "recall", "density", "coverage")

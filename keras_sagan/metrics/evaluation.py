@@ -1,7 +1,6 @@
 """Figures of a generator, with the protocol that makes them figures."""
 
 import pathlib
-import warnings
 
 import numpy as np
 
@@ -10,31 +9,19 @@ from keras_sagan.metrics.features import Cache
 from keras_sagan.metrics.features import Features
 from keras_sagan.metrics.features import extract
 from keras_sagan.metrics.features import name_of
+from keras_sagan.metrics.figures import METRICS
+from keras_sagan.metrics.figures import check_labelled
+from keras_sagan.metrics.figures import check_metrics
 from keras_sagan.metrics.frechet import frechet_distance
 from keras_sagan.metrics.images import Generated
 from keras_sagan.metrics.images import Images
 from keras_sagan.metrics.inception import Inception
-from keras_sagan.metrics.manifold import density_coverage
-from keras_sagan.metrics.manifold import precision_recall
 from keras_sagan.metrics.parts import merge
 from keras_sagan.metrics.parts import own_part
 from keras_sagan.metrics.progress import progress
 from keras_sagan.metrics.protocols import get_protocol
 from keras_sagan.metrics.scores import check_classes
-from keras_sagan.metrics.scores import inception_score
-from keras_sagan.metrics.scores import intra_fid
-from keras_sagan.metrics.scores import kernel_distance
 from keras_sagan.metrics.statistics import GaussianStatistics
-
-# What each needs kept, of the real images and of the generated ones.
-METRICS = {
-    "fid": ((), ()),
-    "is": (None, ("logits",)),
-    "kid": (("features",), ("features",)),
-    "precision_recall": (("features",), ("features",)),
-    "density_coverage": (("features",), ("features",)),
-    "intra_fid": (("features",), ("features",)),
-}
 
 
 def evaluate(
@@ -57,8 +44,9 @@ def evaluate(
 
     Of several processes, see `distribution.start`, all must call this: each
     generates and judges a part (a thousand images at a time, or a class), and
-    each returns the figures of all. The first one alone writes the cache. In
-    a process with several devices, one of them generates.
+    each returns the figures of all. The first one alone writes the cache. The
+    devices of a process generate together, and share the Inception network's
+    batches.
 
     Args:
         model: A `SAGAN`; or generated images, as `real`.
@@ -76,7 +64,7 @@ def evaluate(
             in [-1, 1] where the protocol does not quantise), to features
             `(n, D)`, or to those and logits. None: `metrics.Inception`. With
             another the figures are no FID, and are told by its `name`.
-        batch_size: Positive integer, images at a time.
+        batch_size: Positive integer, images judged at a time by a process.
         seed: Non-negative integer, of what is generated, and of the choice of
             real images where the protocol takes a part.
         cache: Folder in which the real images' statistics are kept, and found
@@ -109,7 +97,7 @@ def evaluate(
     metrics = check_metrics(metrics)
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
-    if any(METRICS[name][0] is not None for name in metrics):
+    if any(METRICS[name].real is not None for name in metrics):
         if real is None:
             raise ValueError(
                 "`real` must be given but for the Inception Score. "
@@ -129,7 +117,6 @@ def evaluate(
             "model",
             generated or model,
             others,
-            1,
             protocol,
             extractor,
             batch_size,
@@ -141,7 +128,7 @@ def evaluate(
                 _intra_fid(generated, real, protocol, extractor, batch_size)
             )
         else:
-            results.update(_FIGURES[name](real, fake, protocol))
+            results.update(METRICS[name].compute(real, fake, protocol))
     results["protocol"] = {
         **protocol,
         "extractor": name_of(extractor),
@@ -192,27 +179,14 @@ def reference(
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
     return _judge(
-        "real", real, metrics, 0, protocol, extractor, batch_size, seed, cache
+        "real", real, metrics, protocol, extractor, batch_size, seed, cache
     )
-
-
-def check_metrics(metrics):
-    """Returns the names of metrics as a list."""
-    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown or not metrics:
-        raise ValueError(
-            f"`metrics` must be of {', '.join(METRICS)}. "
-            f"Received: metrics={metrics}"
-        )
-    return metrics
 
 
 def _judge(
     name,
     images,
     metrics,
-    side,
     protocol,
     extractor,
     batch_size,
@@ -220,7 +194,7 @@ def _judge(
     cache=None,
 ):
     """Returns the `Features` of one side, with what the metrics need."""
-    keep = sorted({n for m in metrics for n in METRICS[m][side] or ()})
+    keep = sorted({n for m in metrics for n in METRICS[m].kept_of(name)})
     if _is_statistics(images):
         images = Features(GaussianStatistics.load(images))
     if isinstance(images, Features):
@@ -279,65 +253,12 @@ def _chosen(images, protocol, seed):
     return np.sort(rng.choice(len(images), n, replace=False))
 
 
-def _fid(real, fake, protocol):
-    for name, side in (("real", real), ("model", fake)):
-        n, d = side.statistics.count, len(side.statistics.mean)
-        if 0 < n <= d:
-            warnings.warn(
-                f"`{name}` has {n:,} images for {d:,} features: the "
-                "covariance lacks full rank, and the distance is too large",
-                stacklevel=4,
-            )
-    return {"fid": frechet_distance(real.statistics, fake.statistics)}
-
-
-def _is(real, fake, protocol):
-    splits, seed = protocol["is_splits"], protocol["is_seed"]
-    mean, std = inception_score(fake.logits, splits, seed)
-    return {"is": mean, "is_std": std}
-
-
-def _kid(real, fake, protocol):
-    mean, std = kernel_distance(
-        real.features,
-        fake.features,
-        protocol["kid_subsets"],
-        protocol["kid_subset_size"],
-        protocol["kid_degree"],
-        protocol["kid_seed"],
-    )
-    return {"kid": mean, "kid_std": std}
-
-
-def _precision_recall(real, fake, protocol):
-    values = precision_recall(
-        real.features, fake.features, protocol["precision_recall_k"]
-    )
-    return dict(zip(("precision", "recall"), values))
-
-
-def _density_coverage(real, fake, protocol):
-    values = density_coverage(
-        real.features, fake.features, protocol["density_coverage_k"]
-    )
-    return dict(zip(("density", "coverage"), values))
-
-
-def _intra_fid_of_images(real, fake, protocol):
-    for name, side in (("real", real), ("model", fake)):
-        _check_labelled(name, side.labels)
-    mean, distances = intra_fid(
-        real.features, real.labels, fake.features, fake.labels
-    )
-    return {"intra_fid": mean, "intra_fid_per_class": distances}
-
-
 def _intra_fid(generated, real, protocol, extractor, batch_size):
     """Generates, judges and forgets one class after the other.
 
     Of several processes each takes every n-th class.
     """
-    _check_labelled("real", real.labels)
+    check_labelled("real", real.labels)
     model, n = generated.model, protocol["images_per_class"]
     if model.num_classes is None:
         raise ValueError(
@@ -366,20 +287,3 @@ def _intra_fid(generated, real, protocol, extractor, batch_size):
         "intra_fid": float(np.mean(distances)),
         "intra_fid_per_class": dict(enumerate(distances)),
     }
-
-
-def _check_labelled(name, labels):
-    if labels is None:
-        raise ValueError(
-            f"`{name}` must come with labels for intra-FID. Received: none"
-        )
-
-
-_FIGURES = {
-    "fid": _fid,
-    "is": _is,
-    "kid": _kid,
-    "precision_recall": _precision_recall,
-    "density_coverage": _density_coverage,
-    "intra_fid": _intra_fid_of_images,
-}

@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops
+from keras.callbacks import LambdaCallback
 
 from keras_sagan import backends
 from keras_sagan.backends.optimizer_pair import OptimizerPair
@@ -103,19 +104,18 @@ class Fitting:
         images, labels, x = checks.first_batch(x, y, batch_size)
         checks.check_images(images, self.resolution)
         checks.check_labels(labels, self.num_classes, len(images))
-        processes = backends.process()[1]
-        devices = backends.replicas() // processes  # Of this process.
-        checks.check_batch_size(len(images), parts, devices)
+        checks.check_batch_size(len(images), parts, backends.devices())
         if isinstance(x, keras.utils.PyDataset):
             # Keras would shuffle the batches by a global seed, and a resumed
             # run would see another order; such a dataset orders itself.
             kwargs.setdefault("shuffle", False)
         self.share_variables()
+        validation_data = kwargs.get("validation_data")
         callbacks = _with(
             callbacks,
-            Watch(len(images) * processes),
-            _Rewind(x, "train"),
-            _Rewind(kwargs.get("validation_data"), "test"),
+            Watch(len(images) * backends.process()[1]),
+            LambdaCallback(on_train_begin=_way_back(x)),
+            LambdaCallback(on_test_begin=_way_back(validation_data)),
         )
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
@@ -130,14 +130,17 @@ class Fitting:
         """
         state = self.evaluation_seed_generator.state
         before = ops.convert_to_numpy(state)
-        rewind = _Rewind(x, "test")
+        take_back = _way_back(x)
         if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = _with(callbacks, rewind)  # Otherwise `fit` has done it.
+            # Otherwise `fit` has done it.
+            callbacks = _with(
+                callbacks, LambdaCallback(on_test_begin=take_back)
+            )
         try:
             return super().evaluate(x, *args, callbacks=callbacks, **kwargs)
         finally:
             state.assign(before)
-            rewind.on_test_begin()
+            take_back()
 
 
 def _with(callbacks, *ours):
@@ -149,27 +152,19 @@ def _with(callbacks, *ours):
     return [*ours, *keras.tree.flatten(callbacks or [])]
 
 
-class _Rewind(keras.callbacks.Callback):
-    """Takes a dataset of `keras_sagan.data` back to where it was.
+def _way_back(dataset):
+    """Returns what takes a dataset of `keras_sagan.data` back to where it is.
 
     Before anything begins, Keras tells a `PyDataset` that an epoch has ended
     (`EpochIterator.reset`, 3.15.1), and those go on to the next one then.
     """
+    start_step = getattr(dataset, "start_step", None)
 
-    def __init__(self, dataset, which):
-        super().__init__()
-        self.dataset, self.which = dataset, which
-        self.start_step = getattr(dataset, "start_step", None)
+    def take_back(logs=None):
+        if start_step is not None:
+            dataset.start_step = start_step
 
-    def on_train_begin(self, logs=None):
-        self._rewind("train")
-
-    def on_test_begin(self, logs=None):
-        self._rewind("test")
-
-    def _rewind(self, which):
-        if which == self.which and self.start_step is not None:
-            self.dataset.start_step = self.start_step
+    return take_back
 
 
 def default_optimizer(learning_rate):

@@ -47,7 +47,7 @@ class Generation:
             standing_statistics: Positive integer: batch norm uses the mean
                 statistics of that many batches of fresh latents and labels,
                 on a copy. None: those moved during training.
-            batch_size: Images per batch.
+            batch_size: Images per batch, on each device of this process.
             quantize: Whether to round to uint8; else floats in [-1, 1].
 
         Returns:

@@ -118,8 +118,9 @@ def draw_latents(rng, n, latent_dim, truncation=None):
 def generate(generator, latents, labels, batch_size, quantize=True):
     """Runs a generator in inference, and returns uint8 images, or floats."""
     n = len(latents)
+    devices = backends.devices()
     # One shape is compiled: the last batch is filled up, and cut afterwards.
-    size = min(n, batch_size)
+    size = min(-(-n // devices), batch_size) * devices
     padding = -n % size
     inputs = [latents] if labels is None else [latents, labels]
     inputs = [np.concatenate([x, x[:1].repeat(padding, 0)]) for x in inputs]

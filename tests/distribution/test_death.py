@@ -140,11 +140,8 @@ def test_a_killed_run_goes_on_exactly(killed, tmp_path, any_singular_vector):
     for name in "killed", "whole":
         run_processes(2, *RUNNING, tmp_path / name, "6")
         models.append(keras.saving.load_model(checkpoint(tmp_path / name, 6)))
-    resumed, undisturbed = (training.state(model) for model in models)
-    for (name, value), after in zip(
-        undisturbed.items(), resumed.values(), strict=True
-    ):
-        np.testing.assert_array_equal(after, value, err_msg=name)
+    for name, resumed, undisturbed in states(*models):
+        np.testing.assert_array_equal(resumed, undisturbed, err_msg=name)
     running.run(tmp_path / "one", 4)
     one, two = (
         json.loads((tmp_path / name / "best.json").read_text())
@@ -163,12 +160,17 @@ def test_a_killed_run_goes_on_on_another_number(
 ):
     """From two processes to one, to the weights of an undisturbed run."""
     shutil.copytree(killed, tmp_path / "killed")
-    resumed = training.state(running.run(tmp_path / "killed", steps))
-    undisturbed = training.state(running.run(tmp_path / "whole", steps))
-    for (name, value), after in zip(
-        undisturbed.items(), resumed.values(), strict=True
-    ):
-        assert relative_error(after, value) < 1e-4, name
+    models = [
+        running.run(tmp_path / name, steps) for name in ("killed", "whole")
+    ]
+    for name, resumed, undisturbed in states(*models):
+        assert relative_error(resumed, undisturbed) < 1e-4, name
+
+
+def states(*models):
+    """The name of each variable, and its values in the models."""
+    of_each = [training.state(model) for model in models]
+    return zip(of_each[0], *(s.values() for s in of_each), strict=True)
 
 
 @pytest.mark.slow

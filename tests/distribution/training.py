@@ -18,7 +18,7 @@ from keras_sagan import distribution
 from keras_sagan import metrics
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import SpectralNormalization
-from keras_sagan.metrics import evaluation
+from keras_sagan.metrics.figures import METRICS
 from tests.conftest import array
 from tests.conftest import tiny_networks
 from tests.metrics.extractor import quadrants
@@ -103,7 +103,7 @@ def figures():
     results = metrics.evaluate(
         make_model(),
         images_and_labels(),
-        list(evaluation.METRICS),
+        list(METRICS),
         2100,
         protocol,
         quadrants,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from keras_sagan import metrics
-from keras_sagan.metrics import evaluation
+from keras_sagan.metrics.figures import METRICS
 from keras_sagan.metrics.images import Generated
 from keras_sagan.metrics.progress import progress
 from tests.conftest import tiny_model
@@ -38,7 +38,7 @@ def protocol():
     }
 
 
-ALL = list(evaluation.METRICS)
+ALL = list(METRICS)
 
 
 @no_backend
