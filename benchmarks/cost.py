@@ -67,15 +67,28 @@ def step_seconds(compute, gigabytes, small, n, bandwidth, latency):
 def operations(name):
     """Those of a training step of the preset, for each of its images."""
     import numpy as np
+    import torch
     from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils.flop_counter import sdpa_backward_flop_count
+    from torch.utils.flop_counter import sdpa_flop_count
 
     import keras_sagan
 
+    aten = torch.ops.aten  # Of a CPU's attention it has no count (2.13.0).
+    attention = aten._scaled_dot_product_flash_attention_for_cpu
+    backward = aten._scaled_dot_product_flash_attention_for_cpu_backward
+    counts = {
+        attention: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+        backward: lambda dy, q, k, v, *_, **__: sdpa_backward_flop_count(
+            dy, q, k, v
+        ),
+    }
     model = keras_sagan.SAGAN.from_preset(name)
     n = 2 * model.discriminator_steps * model.gradient_accumulation_steps
     images = np.zeros((n, *model.discriminator.inputs[0].shape[1:]), "uint8")
     model.train_on_batch(images, np.zeros(n, "int32"))  # All is built.
-    with FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False, custom_mapping=counts)
+    with counter:
         model.train_on_batch(images, np.zeros(n, "int32"))
     return counter.get_total_flops() / n
 

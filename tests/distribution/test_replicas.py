@@ -168,6 +168,26 @@ def check_moments_of_replicas(y, mean, variance):
         np.testing.assert_allclose(moving, expected, rtol=1e-4)
 
 
+LEAVING = """
+import atexit
+import torch.distributed
+atexit.register(lambda: print(torch.distributed.is_initialized()))
+from keras_sagan import distribution
+distribution.start()
+"""
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="has an engine of its own")
+@pytest.mark.parametrize(
+    ("end", "remains"), [("", False), ("raise OSError", True)]
+)
+def test_the_engine_is_left_at_an_ordinary_end(end, remains):
+    """Its threads are joined; after an error they may wait for others."""
+    with started_processes(1, "-c", LEAVING + end) as ((process,), (output,)):
+        assert (process.wait(timeout=60) == 0) is not remains
+        assert text_of(output).split()[-1] == str(remains)
+
+
 def test_moments_of_each_replica_by_name(two_devices):
     check_moments_of_replicas(*training.moments_of_replicas())
 
