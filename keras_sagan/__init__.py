@@ -1,5 +1,6 @@
 """Self-attention GANs for Keras 3, on TensorFlow, JAX and PyTorch."""
 
+from keras_sagan import backends  # noqa: F401 First: it looks for Keras' own.
 from keras_sagan import callbacks
 from keras_sagan import convert
 from keras_sagan import data

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import pathlib
 import resource
+import sys
 import tempfile
 
 import keras
@@ -122,6 +124,17 @@ def parameters(model):
 def same(before, after):
     """For each pair of arrays, whether they are bit for bit equal."""
     return [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+def packages_without(folder, *names):
+    """A folder of what is installed but for some, to be run with `-S`."""
+    (site,) = (p for p in sys.path if p.endswith("site-packages"))
+    packages = folder / "site-packages"
+    packages.mkdir()
+    for path in pathlib.Path(site).iterdir():
+        if not path.name.startswith((*names, "__editable__")):
+            (packages / path.name).symlink_to(path)
+    return packages
 
 
 def relative_error(a, b):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import keras_sagan
+from tests.conftest import packages_without
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_sagan"
@@ -95,9 +96,9 @@ def test_names_no_backend_outside_backends():
             assert not used & {"tf", "jax", "torch"}, path
 
 
-def run(code, **env):
+def run(code, *options, **env):
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *options, "-c", code],
         env={**os.environ, **env},
         capture_output=True,
         text=True,
@@ -126,6 +127,21 @@ def test_refuses_another_backend():
     assert result.returncode
     assert "'tensorflow', 'jax' and 'torch'" in result.stderr
     assert "Received: KERAS_BACKEND=numpy" in result.stderr
+
+
+@pytest.mark.no_backend
+def test_says_what_to_do_without_the_backend(tmp_path):
+    packages = packages_without(tmp_path, "jax")
+    result = run(
+        "import keras_sagan",
+        "-S",
+        KERAS_BACKEND="jax",
+        PYTHONPATH=f"{packages}:{ROOT}",
+    )
+    assert result.returncode
+    assert "ImportError: Keras' backend is jax" in result.stderr
+    assert "one that is (['tensorflow', 'torch'])" in result.stderr
+    assert "\nDuring handling" not in result.stderr
 
 
 def doctests(name):

@@ -10,6 +10,7 @@ import keras
 import pytest
 
 from keras_sagan import data
+from tests.conftest import packages_without
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -186,12 +187,7 @@ def test_trains_without_tensorflow(tmp_path):
     images, labels = data.load_digits(16)
     source = data.ArrayImages(images, labels)
     data.prepare(source, tmp_path / "prepared")
-    (site,) = (p for p in sys.path if p.endswith("site-packages"))
-    packages = tmp_path / "site-packages"
-    packages.mkdir()
-    for path in pathlib.Path(site).iterdir():
-        if not path.name.startswith(("tensorflow", "keras_cv", "__editable__")):
-            (packages / path.name).symlink_to(path)
+    packages = packages_without(tmp_path, "tensorflow", "keras_cv")
     code = (
         "import importlib.util as u; assert u.find_spec('tensorflow') is None;"
         "import sys; from keras_sagan import cli; sys.exit(cli.main(["

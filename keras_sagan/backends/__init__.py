@@ -16,7 +16,21 @@ The module of the chosen backend supplies
   inputs)`; and what starts and describes the engine.
 """
 
-import keras
+import importlib.util
+
+_FRAMEWORKS = ("tensorflow", "jax", "torch")
+
+try:
+    import keras
+except ModuleNotFoundError as error:
+    if error.name not in _FRAMEWORKS:
+        raise
+    there = [name for name in _FRAMEWORKS if importlib.util.find_spec(name)]
+    raise ImportError(
+        f"Keras' backend is {error.name}, which is not installed. Set the "
+        f"environment variable KERAS_BACKEND to one that is ({there}), or "
+        f"pip install 'keras_sagan[{error.name}]'"
+    ) from None
 
 _BACKEND = keras.backend.backend()
 
