@@ -26,10 +26,10 @@ Defaults: those of the preset, every number with its source in
 keras_sagan/models/presets.py; --dry_run prints them, builds the networks,
 reads a batch and writes it as a picture.
 
-Hardware and hours: a step of 256 images costs 36 TFLOP (measured on a plain
-version, forward and backward of both networks), so 1,000,000 steps are 3.6e19
-FLOP: 100 days at a sustained 4.1 TFLOP/s, 10 at 41. Not measured: no GPU was
-to be had, and no such run was made.
+Hardware and hours: a step of 256 images costs 27 TFLOP (counted, forward and
+backward of both networks), so 1,000,000 steps are 2.7e19: 8 days of a GPU that
+sustains 40 TFLOP/s, a day of 8 (`benchmarks/cost.py`; BUILD.md). Not measured:
+no GPU was to be had, and no such run was made.
 Expected (IS / FID, 50,000 images; published by others, none measured here):
 imagenet_128 69.5 / 12.83 (mmgeneration), imagenet_128_released 51.43 / 18.28,
 imagenet_128_paper 52.52 / 18.65, imagenet_128_baseline 42.87 / 22.96 (paper);
