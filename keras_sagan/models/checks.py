@@ -1,5 +1,7 @@
 """Checks of what users give to `SAGAN`, each with a message that helps."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import ops
@@ -144,6 +146,13 @@ def check_images(images, resolution):
             "Images must be in [-1, 1]: for pixels from 0 to 255, "
             "`images / 127.5 - 1`. "
             f"{received}, from {low:.4g} to {high:.4g}"
+        )
+    if low >= 0:
+        warnings.warn(
+            "Images in [-1, 1] are expected, and these have no dark half: for "
+            f"images in [0, 1], `2 * images - 1`. {received}, from {low:.4g} "
+            f"to {high:.4g}",
+            stacklevel=3,
         )
 
 

@@ -542,4 +542,10 @@ def test_fit_refuses_bad_data(digits_like):
         fit(tiny_model(num_classes=None), (images, labels))
     with pytest.raises(ValueError, match="must divide into"):
         fit(tiny_model(discriminator_steps=3), digits_like)
+    # Wrong labels, so that nothing is trained.
+    with (
+        pytest.warns(UserWarning, match=r"in \[0, 1\], `2 \* images - 1`"),
+        pytest.raises(ValueError, match="Labels must be"),
+    ):
+        fit(model, (images / 2 + 0.5, labels + 1))
     assert int(model.steps_trained) == 0
