@@ -21,8 +21,10 @@ def parse(values, help_text, arguments, names):
         flags.Error: If the arguments do not fit.
     """
     if {"-h", "--help"} & set(arguments):
-        print(f"{help_text.strip()}\n\n{values.main_module_help()}")
-        print(values.get_help())
+        print(help_text.strip())
+        for module in values.flags_by_module_dict():
+            if module != flags.__name__:  # Those that absl adds of itself.
+                print(values.module_help(module))
         raise HelpShown
     _, *positional = values(["keras-sagan", *arguments])
     if len(positional) != len(names):
