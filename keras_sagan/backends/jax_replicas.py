@@ -136,12 +136,7 @@ def predict(network, inputs):
 
 def _local_shardings(distribution):
     """Of what every device of this process has, and of what they share."""
-    names = set(distribution.device_mesh.devices.flat)
-    devices = [
-        device
-        for device in jax.local_devices()
-        if f"{device.platform}:{device.id}" in names
-    ]
+    devices = distribution.device_mesh.backend_mesh.local_devices
     mesh = jax.sharding.Mesh(devices, "batch")
     return [
         jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes))
@@ -152,7 +147,7 @@ def _local_shardings(distribution):
 def _local_value(variable, everywhere):
     """The copies that this process' devices have, as one array."""
     shards = variable.value.addressable_shards
-    if len(shards) < everywhere.num_devices:
+    if {shard.device for shard in shards} != everywhere.device_set:
         # Of a network that this process made alone: copied once.
         variable.assign(jax.device_put(variable.value, everywhere))
         return variable.value

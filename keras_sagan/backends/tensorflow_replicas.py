@@ -95,9 +95,11 @@ def alone():
 
 def predict(network, inputs):
     """Runs a network in inference on all replicas, each on a part."""
-    if replicas() == 1:
+    # That which it was made in, as for Keras: it may be another one by now.
+    strategy = network.distribute_strategy
+    n_replicas = strategy.num_replicas_in_sync
+    if n_replicas == 1:
         return network.predict_on_batch(inputs)
-    strategy = tf.distribute.get_strategy()
     if not hasattr(network, "run_on_replicas"):
         # As Keras would, which gives each replica all rows.
         run_on_one = tf.function(
@@ -107,10 +109,10 @@ def predict(network, inputs):
         network.run_on_replicas = tf.function(
             lambda parts: strategy.run(run_on_one, (parts,))
         )
-    inputs, n = filled_up(inputs, replicas())
+    inputs, n = filled_up(inputs, n_replicas)
     parts = strategy.experimental_distribute_values_from_function(
         lambda context: keras.tree.map_structure(
-            lambda x: tf.split(x, replicas())[context.replica_id_in_sync_group],
+            lambda x: tf.split(x, n_replicas)[context.replica_id_in_sync_group],
             inputs,
         )
     )

@@ -34,10 +34,12 @@ def start_engine():
 def _leave_engine():
     """Ends the engine's threads, before Python does.
 
-    One that then frees a tensor, and asks for the interpreter, would abort.
+    One that then frees a tensor, and asks for the interpreter, would abort:
+    gloo's. NCCL would wait for the others here, who may have failed.
     """
-    # After an error others may not come, and this would wait for them.
-    if distributed.is_initialized() and not hasattr(sys, "last_value"):
+    if not distributed.is_initialized() or hasattr(sys, "last_value"):
+        return  # After an error others may not come.
+    if distributed.get_backend() == "gloo":
         distributed.destroy_process_group()
 
 

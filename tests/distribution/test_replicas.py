@@ -34,16 +34,24 @@ def two_devices():
         pytest.skip("has a process for each device")
     if BACKEND == "jax":
         yield distribution.start()
-        keras.distribution.set_distribution(None)
-        return
-    import tensorflow
+    else:
+        import tensorflow
 
-    if _strategies:
-        tensorflow.distribute.experimental_set_strategy(_strategies[0])
-    devices = distribution.start()
-    _strategies.append(tensorflow.distribute.get_strategy())
-    yield devices
-    tensorflow.distribute.experimental_set_strategy(None)
+        if _strategies:
+            tensorflow.distribute.experimental_set_strategy(_strategies[0])
+        devices = distribution.start()
+        _strategies.append(tensorflow.distribute.get_strategy())
+        yield devices
+    without_engine()
+
+
+def without_engine():
+    if BACKEND == "jax":
+        keras.distribution.set_distribution(None)
+    else:
+        import tensorflow
+
+        tensorflow.distribute.experimental_set_strategy(None)
 
 
 def free_port():
@@ -212,6 +220,10 @@ def test_generates_on_several_devices_as_on_one(request, tmp_path):
     assert backends.replicas() == backends.devices() == 2
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert np.array_equal(again.generate(**arguments, batch_size=2), images)
+    without_engine()  # As after the scope in which a model was made.
+    assert backends.devices() == 1
+    images = model.generate(**arguments, batch_size=2)
+    np.testing.assert_allclose(images, one, atol=1e-5)
 
 
 def test_devices_of_a_process_share_rows(two_devices):
@@ -231,10 +243,17 @@ def test_devices_of_a_process_share_rows(two_devices):
         rows.clear()
         x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
         found = backends.predict(network, x)
-        assert rows
         if BACKEND == "jax":  # The program is that of one device.
             assert len(dense.kernel.value.devices()) == 2
-            assert set(rows) == {6}
+            rows, run_alone = [], network.run_alone
+
+            def recording(trainable, others, x):
+                rows.extend(len(s.data) for s in x.addressable_shards)
+                return run_alone(trainable, others, x)
+
+            network.run_alone = recording
+            backends.predict(network, x)
+            assert rows == [3, 3]
         else:
             assert set(rows) == {3}
     np.testing.assert_array_equal(found["same"], x)
