@@ -34,8 +34,8 @@ def start_engine():
 def _leave_engine():
     """Ends the engine's threads, before Python does.
 
-    One that then frees a tensor, and asks for the interpreter, would abort:
-    gloo's. NCCL would wait for the others here, who may have failed.
+    Those of gloo can abort the process otherwise; see BUILD.md. NCCL may wait
+    for the others here, who may have failed.
     """
     if not distributed.is_initialized() or hasattr(sys, "last_value"):
         return  # After an error others may not come.
