@@ -147,7 +147,7 @@ def check_images(images, resolution):
             "`images / 127.5 - 1`. "
             f"{received}, from {low:.4g} to {high:.4g}"
         )
-    if low >= 0:
+    if low >= 0 and high > 0:
         warnings.warn(
             "Images in [-1, 1] are expected, and these have no dark half: for "
             f"images in [0, 1], `2 * images - 1`. {received}, from {low:.4g} "
