@@ -38,6 +38,7 @@ def test_serves_until_it_is_interrupted(any_singular_vector, tmp_path):
     process = subprocess.Popen(
         [
             sys.executable,
+            *("-X", "faulthandler"),
             "-c",
             "import sys; from keras_sagan import cli; sys.exit(cli.main())",
             "serve",
@@ -56,7 +57,12 @@ def test_serves_until_it_is_interrupted(any_singular_vector, tmp_path):
                 time.sleep(0.2)
         assert "owl" in config
         process.send_signal(signal.SIGINT)
-        assert process.wait(90) == 0
+        try:
+            assert process.wait(90) == 0
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # It shows where it hangs.
+            process.wait(10)
+            raise
     finally:
         process.kill()
 
