@@ -86,7 +86,6 @@ def operations(name):
     model = keras_sagan.SAGAN.from_preset(name)
     n = 2 * model.discriminator_steps * model.gradient_accumulation_steps
     images = np.zeros((n, *model.discriminator.inputs[0].shape[1:]), "uint8")
-    model.train_on_batch(images, np.zeros(n, "int32"))  # All is built.
     counter = FlopCounterMode(display=False, custom_mapping=counts)
     with counter:
         model.train_on_batch(images, np.zeros(n, "int32"))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import resource
+import socket
 import sys
 import tempfile
 
@@ -124,6 +125,12 @@ def parameters(model):
 def same(before, after):
     """For each pair of arrays, whether they are bit for bit equal."""
     return [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def packages_without(folder, *names):

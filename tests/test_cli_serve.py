@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from keras_sagan import cli
+from tests.conftest import free_port
 from tests.conftest import tiny_model
 
 pytestmark = pytest.mark.no_backend
@@ -23,12 +24,6 @@ def taken_port():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         yield taken.getsockname()[1]
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def test_serves_until_it_is_interrupted(any_singular_vector, tmp_path):

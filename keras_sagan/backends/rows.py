@@ -1,18 +1,19 @@
-"""Rows of a batch, shared among devices."""
+"""Rows of a batch, in equal parts."""
 
 import keras
-from keras import ops
+import numpy as np
 
 
-def filled_up(inputs, devices):
-    """Returns inputs with as many rows for each device, and how many count.
+def filled_up(inputs, divisor):
+    """Returns inputs of rows that divide by it, and how many rows count.
 
     The first row is repeated at the end.
     """
     n = len(keras.tree.flatten(inputs)[0])
-    padding = -n % devices
+    padding = -n % divisor
 
     def fill(x):
-        return ops.concatenate([x, ops.repeat(x[:1], padding, axis=0)])
+        # On the host, where most inputs are.
+        return np.concatenate([x, np.repeat(x[:1], padding, axis=0)])
 
     return keras.tree.map_structure(fill, inputs) if padding else inputs, n

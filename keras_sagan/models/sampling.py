@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.backends.rows import filled_up
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SpectralNormalization
@@ -117,15 +118,13 @@ def draw_latents(rng, n, latent_dim, truncation=None):
 
 def generate(generator, latents, labels, batch_size, quantize=True):
     """Runs a generator in inference, and returns uint8 images, or floats."""
-    n = len(latents)
     devices = backends.devices()
     # One shape is compiled: the last batch is filled up, and cut afterwards.
-    size = min(-(-n // devices), batch_size) * devices
-    padding = -n % size
+    size = min(-(-len(latents) // devices), batch_size) * devices
     inputs = [latents] if labels is None else [latents, labels]
-    inputs = [np.concatenate([x, x[:1].repeat(padding, 0)]) for x in inputs]
+    inputs, n = filled_up(inputs, size)
     images = []
-    for i in range(0, n, size):
+    for i in range(0, len(latents), size):
         batch = [x[i : i + size] for x in inputs]
         # Not `predict`: its dataset may take TensorFlow seconds to let go of.
         batch = backends.predict(

@@ -17,11 +17,11 @@ import keras
 import numpy as np
 import pytest
 
+from tests.conftest import free_port
 from tests.conftest import relative_error
 from tests.distribution import running
 from tests.distribution import training
 from tests.distribution.test_replicas import ROOT
-from tests.distribution.test_replicas import free_port
 from tests.distribution.test_replicas import run_processes
 from tests.distribution.test_replicas import started_processes
 from tests.distribution.test_replicas import text_of

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from keras_sagan import backends
 from keras_sagan import distribution
 from keras_sagan.layers import BatchNorm
 from tests.conftest import array
+from tests.conftest import free_port
 from tests.conftest import relative_error
 from tests.distribution import training
 
@@ -52,12 +52,6 @@ def without_engine():
         import tensorflow
 
         tensorflow.distribute.experimental_set_strategy(None)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
