@@ -48,5 +48,5 @@ $(VENV)/.demo: setup.cfg | $(BIN)/python
 
 $(VENV)/.test: setup.cfg | $(BIN)/python
 	$(BIN)/pip install -q $(TORCH)
-	$(BIN)/pip install -q -e '.[tensorflow,jax,torch,data,tfds,keras-cv,tensorboard,convert,export,hub,page,plots,test]'
+	$(BIN)/pip install -q -e '.[tensorflow,jax,torch,data,tfds,keras-cv,tensorboard,convert,export,hub,app,plots,test]'
 	touch $@

@@ -3,7 +3,7 @@
 Nothing of theirs is copied: a peer's own network classes are imported from
 the path that the user gives, and trained as its trainer does it: Adam, hinge
 loss, a discriminator step and a generator step with fresh latents. Without
-the peer's averaged generator, logging and data loading, all to its advantage.
+the peer's EMA generator, logging and data loading, all to its advantage.
 """
 
 import contextlib

@@ -4,7 +4,7 @@ r"""The paper's ablations: attention (Table 1), and SN and TTUR (Figure 3).
     python examples/ablation.py --data=digits --resolution=16
     python examples/ablation.py --imagenet         # prints the commands
 
-Each cell is trained from several seeds and judged by the averaged generator:
+Each cell is trained from several seeds and judged by the EMA generator:
 the Frechet distance in the features of a classifier that is trained on the
 same real images (not FID, and comparable only within one run), the share of
 its images that the classifier takes for their class, and their coverage of
@@ -48,7 +48,7 @@ flags.DEFINE_integer("seeds", 3, "Runs of each cell.", 1)
 flags.DEFINE_list("cells", None, "Only these. Default: all.")
 flags.DEFINE_integer("samples", 4500, "Images that each run is judged by.", 100)
 flags.DEFINE_float("learning_rate", 1e-4, "Of the generator under TTUR.", 0.0)
-flags.DEFINE_float("ema", 0.99, "Momentum of the averaged generator.", 0, 1)
+flags.DEFINE_float("ema", 0.99, "Momentum of the EMA generator.", 0, 1)
 flags.DEFINE_float("bn_momentum", 0.9, "Momentum of the batch norms.", 0, 1)
 flags.DEFINE_string("workdir", "outputs/ablation", "Folder; resumed from.")
 flags.DEFINE_bool("imagenet", False, "Print the commands for ImageNet at 128.")

@@ -67,7 +67,7 @@ flags.DEFINE_integer("discriminator_steps", None, "Per generator step.", 1)
 flags.DEFINE_integer(
     "gradient_accumulation_steps", None, "Parts that make an update.", 1
 )
-flags.DEFINE_float("ema_momentum", None, "Of the averaged generator.", 0.0, 1.0)
+flags.DEFINE_float("ema_momentum", None, "Of the EMA generator.", 0.0, 1.0)
 flags.DEFINE_integer("ema_start_step", None, "When the average starts.", 0)
 
 # The data.
@@ -95,7 +95,7 @@ flags.DEFINE_integer("log_every", 100, "Steps between lines of the log.", 1)
 flags.DEFINE_integer("sample_every", 1000, "Steps between sample grids.", 1)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", 1)
 flags.DEFINE_integer("keep", 3, "Checkpoints that are kept.", 1)
-flags.DEFINE_integer("go_back", 0, "Times a failed run may go back.", 0)
+flags.DEFINE_integer("max_rollbacks", 0, "Times a failed run may go back.", 0)
 flags.DEFINE_bool("distribute", False, "Whether to use all devices.")
 flags.DEFINE_integer("evaluate_every", None, "Steps between evaluations.", 1)
 flags.DEFINE_list("metrics", ["fid", "is"], "What they measure.")
@@ -141,7 +141,7 @@ def main(_):
     shard = distribution.start().shard if FLAGS.distribute else (0, 1)
     is_first = shard[0] == 0
     resolution = keras_sagan.get_preset(FLAGS.preset)["generator"]["resolution"]
-    source = data.open_source(
+    source = data.open_images(
         FLAGS.data, resolution, FLAGS.split, FLAGS.data_dir
     )
     preset = recipe(source)
@@ -191,14 +191,14 @@ def main(_):
         sample_every=FLAGS.sample_every,
         checkpoint_every=FLAGS.checkpoint_every,
         keep=FLAGS.keep,
-        go_back=FLAGS.go_back,
+        max_rollbacks=FLAGS.max_rollbacks,
         # All evaluate, each its part; one logs.
         callbacks=evaluation(source) + (loggers(settings) if is_first else []),
     )
 
 
 def evaluation(source):
-    """Evaluates the averaged generator now and then, and keeps the best."""
+    """Evaluates the EMA generator now and then, and keeps the best."""
     if FLAGS.evaluate_every is None:
         return []
     real = FLAGS.evaluate_against or source

@@ -11,12 +11,12 @@ from keras_sagan import losses
 from keras_sagan import metrics
 from keras_sagan import models
 from keras_sagan import visualization
+from keras_sagan.hub.folders import upload_preset
 from keras_sagan.models.presets import get_preset
 from keras_sagan.models.presets import list_presets
 from keras_sagan.models.sagan import SAGAN
-from keras_sagan.models.sharing import upload_preset
-from keras_sagan.recipes import choose_recipe
-from keras_sagan.runs import train
+from keras_sagan.training.recipes import choose_recipe
+from keras_sagan.training.run import train
 from keras_sagan.version import __version__
 
 __all__ = [

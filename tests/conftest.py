@@ -1,20 +1,13 @@
-"""What the tests share."""
+"""Fixtures of all tests, and how each backend is set up for them."""
 
-import contextlib
 import os
-import pathlib
 import resource
-import socket
-import sys
 import tempfile
 
 import keras
 import numpy as np
 import pytest
 
-import keras_sagan
-from keras_sagan import backends
-from keras_sagan import models
 from keras_sagan.layers import SpectralNormalization
 
 if keras.backend.backend() == "jax":
@@ -92,107 +85,3 @@ def digits_like(rng):
     """32 images of noise at 16 pixels with labels of 3 classes."""
     images = rng.uniform(-1, 1, (32, 16, 16, 3)).astype("float32")
     return images, rng.integers(3, size=32).astype("int32")
-
-
-@contextlib.contextmanager
-def computing_in(dtype):
-    """Layers made inside have this dtype; float64 is switched on for JAX."""
-    float64_on_jax = dtype == "float64" and keras.backend.backend() == "jax"
-    if float64_on_jax:
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield dtype
-    finally:
-        if float64_on_jax:
-            jax.config.update("jax_enable_x64", False)
-
-
-def array(x):
-    return keras.ops.convert_to_numpy(x)
-
-
-def values(variables):
-    return [array(v) for v in variables]
-
-
-def parameters(model):
-    """Number of trainable parameters."""
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-
-
-def same(before, after):
-    """For each pair of arrays, whether they are bit for bit equal."""
-    return [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def packages_without(folder, *names):
-    """A folder of what is installed but for some, to be run with `-S`."""
-    (site,) = (p for p in sys.path if p.endswith("site-packages"))
-    packages = folder / "site-packages"
-    packages.mkdir()
-    for path in pathlib.Path(site).iterdir():
-        if not path.name.startswith((*names, "__editable__")):
-            (packages / path.name).symlink_to(path)
-    return packages
-
-
-def relative_error(a, b):
-    """max|a - b| / max|b|, or max|a| where b is zero."""
-    return np.max(np.abs(a - b), initial=0) / (
-        np.max(np.abs(b), initial=0) or 1
-    )
-
-
-def gradients(loss_fn, variables, all_variables=None):
-    """Gradients of a scalar function, by the backend's own means."""
-    trainer = backends.Trainer()
-    trainer.variables = all_variables or variables
-
-    def run():
-        return trainer.value_and_gradients(
-            lambda: {"loss": loss_fn()}, variables
-        )[1]
-
-    if keras.backend.backend() == "jax":
-        run = _compiled(run)
-    return [array(g) for g in run()]
-
-
-def _compiled(function):
-    """On JAX: not operation by operation. No variable is assigned."""
-
-    @jax.jit
-    def run():
-        with keras.StatelessScope():
-            return function()
-
-    return run
-
-
-def tiny_networks(num_classes=3, resolution=16, **kwargs):
-    generator = models.build_generator(
-        resolution, num_classes, latent_dim=8, base_channels=2, **kwargs
-    )
-    for name in list(kwargs):
-        if name.startswith("batch_norm") or name.startswith("class_table"):
-            del kwargs[name]
-    return generator, models.build_discriminator(
-        resolution, num_classes, base_channels=2, **kwargs
-    )
-
-
-def tiny_model(num_classes=3, resolution=16, compiled=True, **kwargs):
-    model = keras_sagan.SAGAN(
-        *tiny_networks(num_classes, resolution), seed=7, **kwargs
-    )
-    if compiled:
-        model.compile()
-    return model

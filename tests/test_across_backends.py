@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.conftest import tiny_model
-from tests.conftest import values
+from tests.helpers import tiny_model
+from tests.helpers import values
 
 _SCRIPT = """
 import sys

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import keras_sagan
-from tests.conftest import packages_without
+from tests.helpers import packages_without
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_sagan"
@@ -34,15 +34,14 @@ MAY_IMPORT = {
         "files",
         "layers",
         "losses",
-        "version",
-        "visualization",
+        "hub",
     },
     "data": {"files"},
     "visualization": {"backends", "files", "layers", "metrics"},
     "metrics": {"backends", "data", "files", "tensor_files"},
     "callbacks": {"backends", "files", "metrics", "visualization"},
-    "recipes": {"backends", "models"},
-    "runs": {"backends", "callbacks", "files"},
+    "training": {"backends", "callbacks", "files", "models"},
+    "hub": {"files", "layers", "models", "version", "visualization"},
     "distribution": {"backends"},
     "convert": {"files", "layers", "models", "tensor_files"},
     "export": {"files", "layers", "models", "version"},

@@ -10,7 +10,7 @@ import keras
 import pytest
 
 from keras_sagan import data
-from tests.conftest import packages_without
+from tests.helpers import packages_without
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -59,11 +59,11 @@ def describe(maps):
 
 
 def without_attention(model):
-    """Takes every attention out of the averaged generator, and back in.
+    """Takes every attention out of the EMA generator, and back in.
 
     Returns a function that generates without it.
     """
-    layers = visualization.attention_layers(model.averaged_generator)
+    layers = visualization.attention_layers(model.ema_generator)
 
     def generate(**kwargs):
         gammas = [keras.ops.convert_to_numpy(x.gamma) for x in layers]

@@ -10,8 +10,9 @@ The module of the chosen backend supplies
   input; `full_float32()`, inside which no GPU rounds float32;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - of its `_replicas` module, what a step needs on several devices:
-  `own_part(x)`, the rows of a whole batch that this device works on,
-  `whole(n)`, how many rows that batch has, `mean_over_replicas(tensors)`,
+  `local_slice(x)`, the rows of a whole batch that this device works on,
+  `global_batch_size(n)`, how many rows that batch has,
+  `mean_over_replicas(tensors)`,
   `apply_gradients(optimizer, gradients, variables)`, `predict(network,
   inputs)`; and what starts and describes the engine.
 """
@@ -70,12 +71,12 @@ alone = _replicas.alone
 apply_gradients = _replicas.apply_gradients
 gather = _replicas.gather
 mean_over_replicas = _replicas.mean_over_replicas
-own_part = _replicas.own_part
+local_slice = _replicas.local_slice
 predict = _replicas.predict
 process = _replicas.process
 replicas = _replicas.replicas
 start_engine = _replicas.start_engine
-whole = _replicas.whole
+global_batch_size = _replicas.global_batch_size
 
 
 def devices():

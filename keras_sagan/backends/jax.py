@@ -4,7 +4,7 @@ import jax
 import keras
 from jax import numpy as jnp
 
-from keras_sagan.backends.blocks_of_queries import number_of_blocks
+from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import upsample_by_phases
 from keras_sagan.backends.jax_replicas import in_groups_of_replicas
@@ -63,7 +63,7 @@ class Trainer:
         """Returns what the Keras trainer is to be told."""
         return jit_compile
 
-    def share_variables(self):
+    def broadcast_variables(self):
         """Keras gives every device and process the same values."""
 
     def sync_variables(self):
@@ -160,7 +160,7 @@ def attend(query, key, value):
     computed again for the gradient: they take the memory of one block.
     """
     batch, n, depth = query.shape
-    blocks = number_of_blocks(n, key.shape[1])
+    blocks = number_of_chunks(n, key.shape[1])
     if blocks == 1:
         return _attend(query, key, value)
     query = query.reshape(batch, blocks, n // blocks, depth).swapaxes(0, 1)
@@ -175,13 +175,13 @@ def _attend(query, key, value):
     return jax.nn.softmax(scores).astype(value.dtype) @ value
 
 
-def standardize(x, epsilon, moments="global"):
+def standardize(x, epsilon, synchronized=True):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
     An array is that of the whole batch, wherever its parts lie: so are its
-    moments, unless they are to be those of each `"replica"`.
+    moments, unless each replica is to use its own (`synchronized=False`).
     """
-    groups = in_groups_of_replicas(x) if moments == "replica" else None
+    groups = in_groups_of_replicas(x) if not synchronized else None
     if groups is None:
         return standardize_by_moments(x, epsilon)
     y, mean, variance = jax.vmap(

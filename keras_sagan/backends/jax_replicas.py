@@ -12,7 +12,7 @@ import jax
 import keras
 import numpy as np
 
-from keras_sagan.backends.rows import filled_up
+from keras_sagan.backends.padding import pad_rows
 
 # Set by whoever starts several processes, for Keras, Slurm and Open MPI.
 _SEVERAL = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
@@ -60,12 +60,12 @@ def gather(array):
     return every.reshape(-1, *array.shape)
 
 
-def whole(n):
+def global_batch_size(n):
     """Rows of the whole batch of which `n` are seen here."""
     return n
 
 
-def own_part(x):
+def local_slice(x):
     """Spreads what was drawn for a whole batch over the devices."""
     distribution = keras.distribution.distribution()
     if distribution is None:
@@ -129,7 +129,7 @@ def predict(network, inputs):
             network.non_trainable_variables,
         )
     ]
-    inputs, n = filled_up(inputs, rows.num_devices)
+    inputs, n = pad_rows(inputs, rows.num_devices)
     outputs = network.run_alone(*values, jax.device_put(inputs, rows))
     return jax.tree.map(lambda x: np.asarray(x)[:n], outputs)
 

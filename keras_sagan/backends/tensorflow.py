@@ -5,7 +5,7 @@ import contextlib
 import tensorflow as tf
 
 from keras_sagan.backends import tensorflow_replicas
-from keras_sagan.backends.blocks_of_queries import number_of_blocks
+from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
@@ -42,7 +42,7 @@ class Trainer:
         """Returns what the Keras trainer is to be told."""
         return jit_compile
 
-    def share_variables(self):
+    def broadcast_variables(self):
         """A strategy gives every replica the same values."""
 
     def sync_variables(self):
@@ -116,7 +116,7 @@ def attend(query, key, value):
     computed again for the gradient: they take the memory of one block.
     """
     n, depth = query.shape[1:]
-    blocks = number_of_blocks(n, key.shape[1])
+    blocks = number_of_chunks(n, key.shape[1])
     if blocks == 1:
         return _attend(query, key, value)
     query = tf.reshape(query, (-1, blocks, n // blocks, depth))
@@ -152,16 +152,16 @@ def _attend(query, key, value):
     return o, gradient
 
 
-def standardize(x, epsilon, moments="global"):
+def standardize(x, epsilon, synchronized=True):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    In a step of several replicas: of the whole batch, or, for `"replica"`, of
-    this part; the moments returned are the mean ones.
+    In a step of several replicas: of the whole batch, or, if not
+    `synchronized`, of this part; the moments returned are the mean ones.
     """
     if not tensorflow_replicas.stepping():
         return _standardize(x, epsilon)
     mean_moment = tensorflow_replicas.mean_moment
-    if moments == "global":
+    if synchronized:
         return standardize_by_moments(x, epsilon, mean_moment)
     y, *own = _standardize(x, epsilon)
     return y, *(mean_moment(tf.stop_gradient(moment)) for moment in own)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_sagan.backends.rows import filled_up
+from keras_sagan.backends.padding import pad_rows
 
 
 def start_engine():
@@ -53,12 +53,12 @@ def stepping():
     return replicas() > 1 and not tf.distribute.in_cross_replica_context()
 
 
-def whole(n):
+def global_batch_size(n):
     """Rows of the whole batch of which `n` are seen here."""
     return n * replicas() if stepping() else n
 
 
-def own_part(x):
+def local_slice(x):
     """Returns this replica's rows of what was drawn for a whole batch."""
     if not stepping():
         return x
@@ -109,7 +109,7 @@ def predict(network, inputs):
         network.run_on_replicas = tf.function(
             lambda parts: strategy.run(run_on_one, (parts,))
         )
-    inputs, n = filled_up(inputs, n_replicas)
+    inputs, n = pad_rows(inputs, n_replicas)
     parts = strategy.experimental_distribute_values_from_function(
         lambda context: keras.tree.map_structure(
             lambda x: tf.split(x, n_replicas)[context.replica_id_in_sync_group],

@@ -58,9 +58,9 @@ class Trainer:
         gradients = torch.autograd.grad(loss, [v.value for v in variables])
         return {k: v.detach() for k, v in scalars.items()}, gradients
 
-    def share_variables(self):
+    def broadcast_variables(self):
         """Starts all processes from the values of the first."""
-        torch_replicas.share([*self.variables, *self.optimizer.variables])
+        torch_replicas.broadcast([*self.variables, *self.optimizer.variables])
 
     def sync_variables(self):
         """Variables always hold the current values here."""
@@ -188,15 +188,15 @@ def attend(query, key, value):
     return o[:, 0, :, : value.shape[-1]]
 
 
-def standardize(x, epsilon, moments="global"):
+def standardize(x, epsilon, synchronized=True):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    In a step of several processes: of the whole batch, or, for `"replica"`,
-    of this part; the moments returned are the mean ones.
+    In a step of several processes: of the whole batch, or, if not
+    `synchronized`, of this part; the moments returned are the mean ones.
     """
     if not torch_replicas.stepping():
         return _standardize(x, epsilon)
-    if moments == "global":
+    if synchronized:
         return standardize_together(x, epsilon)
     y, *own = _standardize(x, epsilon)
     own = [moment.detach() for moment in own]

@@ -82,12 +82,12 @@ def step():
         _stepping = before
 
 
-def whole(n):
+def global_batch_size(n):
     """Rows of the whole batch of which `n` are seen here."""
     return n * replicas() if _stepping else n
 
 
-def own_part(x):
+def local_slice(x):
     """Returns this process' rows of what was drawn for a whole batch."""
     if not _stepping:
         return x
@@ -129,7 +129,7 @@ def stepping():
     return _stepping
 
 
-def share(variables):
+def broadcast(variables):
     """Gives all processes the values that the first one has."""
     if replicas() > 1:
         for variable in variables:

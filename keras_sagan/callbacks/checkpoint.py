@@ -94,7 +94,7 @@ def _is_whole(path):
 
 
 def _is_finite(model):
-    networks = model.generator, model.discriminator, model.averaged_generator
+    networks = model.generator, model.discriminator, model.ema_generator
     return all(
         np.all(np.isfinite(keras.ops.convert_to_numpy(variable)))
         for network in networks

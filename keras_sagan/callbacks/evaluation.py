@@ -15,7 +15,7 @@ _HIGHER = ("is", "precision", "recall", "density", "coverage")
 
 
 class Evaluation(EverySteps):
-    """Evaluates the averaged generator every N steps, and keeps the best.
+    """Evaluates the EMA generator every N steps, and keeps the best.
 
     The real images are judged once, when training begins. Each evaluation
     uses the same latents. Its figures are in the logs of each epoch from then

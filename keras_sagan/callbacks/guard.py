@@ -14,7 +14,7 @@ class Guard(keras.callbacks.Callback):
 
     At the end of each epoch: a loss that is NaN or infinite; a discriminator
     whose loss has stayed at zero, so that it teaches nothing; and, every
-    `images_every` epochs, an averaged generator whose images do not depend on
+    `images_every` epochs, an EMA generator whose images do not depend on
     the latents.
 
     Args:

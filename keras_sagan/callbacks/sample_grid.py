@@ -9,8 +9,8 @@ from keras_sagan.visualization import image_grid
 class SampleGrid(EverySteps):
     """Saves a grid of images of fixed latents as training goes on.
 
-    One row per class, the averaged generator's images; the same latents each
-    time, so that the files make a film.
+    One row per class, the EMA generator's images; the same latents each
+    time, so that the files make a video.
 
     Args:
         directory: Folder for the files, `step_00001000.png` and so on.

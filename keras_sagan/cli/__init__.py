@@ -15,14 +15,14 @@ VERBS = {
     "curves": "curves of a training run, from its log",
     "evaluate": "FID and other figures of a model or images against others",
     "export": "the generator as ONNX, SavedModel, .keras or safetensors",
-    "film": "a film of a training run, from its grids",
     "info": "what is in a saved model",
     "prepare": "images decoded and resized once, for training",
     "presets": "the recipes and what they are",
     "sample": "images of a model, a grid or a file each",
     "serve": "a page to play with a model",
     "train": "a SAGAN on your images",
-    "walk": "from image to image, as a film or a strip",
+    "video": "a video of a training run, from its grids",
+    "walk": "from image to image, as a video or a strip",
 }
 USAGE = "\n".join(
     [

@@ -37,7 +37,7 @@ def main(arguments):
     flags.DEFINE_bool(
         "ema",
         True,
-        "Whether to write the averaged generator.",
+        "Whether to write the EMA generator.",
         flag_values=values,
     )
     (name,) = parse(values, __doc__, arguments, ["MODEL"])

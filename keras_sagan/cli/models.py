@@ -11,7 +11,7 @@ def find_model(name):
     A run that has not ended has checkpoints instead: the last one. What
     `hf://owner/name` names is fetched first.
     """
-    from keras_sagan.models.sharing import local_path
+    from keras_sagan.hub.folders import local_path
 
     path = local_path(name)
     if path.is_dir():

@@ -30,7 +30,7 @@ def main(arguments):
         raise flags.Error("give --out")
     from keras_sagan import data
 
-    source = data.open_source(images, values.resolution, values.split)
+    source = data.open_images(images, values.resolution, values.split)
     prepared = data.prepare(source, values.out)
     print_summary(prepared)
     print(f"Wrote {values.out}: train with --data={values.out}")

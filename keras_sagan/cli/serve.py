@@ -29,10 +29,10 @@ def main(arguments):
         "host", "127.0.0.1", "Address to listen on.", flag_values=values
     )
     (name,) = parse(values, __doc__, arguments, ["MODEL"])
-    from keras_sagan import page
+    from keras_sagan import app
 
     model, class_names = load_model(name)
     print("Compiling")
     # While the page runs, Gradio takes Ctrl-C itself; not while it starts.
     with contextlib.suppress(KeyboardInterrupt):
-        page.serve(model, class_names, values.host, values.port)
+        app.serve(model, class_names, values.host, values.port)

@@ -51,11 +51,11 @@ def main(arguments):
 
     import keras_sagan
     from keras_sagan import data
-    from keras_sagan.runs import check_settings
+    from keras_sagan.training.run import check_settings
 
     out = pathlib.Path(values.out or f"runs/{pathlib.Path(name).name}")
     resolution, base_channels, seed = _as_begun(out, values)
-    images = data.open_source(name, resolution or 64)
+    images = data.open_images(name, resolution or 64)
     recipe = keras_sagan.choose_recipe(
         images, resolution=resolution, base_channels=base_channels
     )

@@ -1,10 +1,10 @@
-"""A walk through what a model makes, as a film or a strip.
+"""A walk through what a model makes, as a video or a strip.
 
 keras-sagan walk MODEL --seed=0,1,2 --classes=3,7 --out=walk.webp
 keras-sagan walk MODEL --seed=0 --classes=3,8 --out=walk.png
 
 With several seeds, from latents to latents, a walk for each class; with one,
-from class to class. A suffix .gif, .webp or .apng makes a film, .png a strip
+from class to class. A suffix .gif, .webp or .apng makes a video, .png a strip
 with a row for each walk.
 """
 
@@ -89,7 +89,7 @@ def _save(walk, resolution, path, strip):
 
     if not strip:
         scale = max(1, 128 // resolution)
-        visualization.save_film(walk, path, frames_per_second=12, scale=scale)
+        visualization.save_video(walk, path, frames_per_second=12, scale=scale)
         return
     images = walk.swapaxes(0, 1).reshape(-1, *walk.shape[2:])
     visualization.image_grid(images, len(walk), scale=None, path=path)

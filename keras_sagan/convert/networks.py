@@ -4,13 +4,13 @@ import pathlib
 
 from keras_sagan.tensor_files import read_tensors
 
-SIDES = ("generator", "discriminator", "averaged_generator")
+SIDES = ("generator", "discriminator", "ema_generator")
 # In a folder, by file name: the first pattern that matches counts.
 _FILES = {
     "studiogan": {
         "generator": ("model=G-best-*.pth", "model=G-current-*.pth"),
         "discriminator": ("model=D-best-*.pth", "model=D-current-*.pth"),
-        "averaged_generator": (
+        "ema_generator": (
             "model=G_ema-best-*.pth",
             "model=G_ema-current-*.pth",
         ),
@@ -18,7 +18,7 @@ _FILES = {
     "biggan_pytorch": {
         "generator": ("G.pth", "G_best0.pth", "G_copy0.pth"),
         "discriminator": ("D.pth", "D_best0.pth", "D_copy0.pth"),
-        "averaged_generator": (
+        "ema_generator": (
             "G_ema.pth",
             "G_ema_best0.pth",
             "G_ema_copy0.pth",
@@ -100,7 +100,7 @@ def _split(tensors, layout, file_name):
     last = layout.names["discriminator_embedding"]
     if any(name.startswith(f"{first}.") for name in tensors):
         averaged = "ema" in file_name.lower()
-        return {"averaged_generator" if averaged else "generator": tensors}
+        return {"ema_generator" if averaged else "generator": tensors}
     if any(name.startswith(f"{last}.") for name in tensors):
         return {"discriminator": tensors}
     return {}

@@ -197,8 +197,8 @@ def _of_layer(layer, base, layout):
         yield from _of_class_norm(layer, base, layout)
     elif isinstance(layer, BatchNorm):
         for variable, name in (
-            (layer.gain, "gain"),
-            (layer.offset, "offset"),
+            (layer.gamma, "gain"),
+            (layer.beta, "offset"),
             (layer.moving_mean, "mean"),
             (layer.moving_variance, "variance"),
         ):
@@ -209,8 +209,8 @@ def _of_layer(layer, base, layout):
 
 def _of_class_norm(layer, base, layout):
     for table, name, offset in (
-        (layer.gain, "table_gain", layout.gain_offset),
-        (layer.offset, "table_offset", 0.0),
+        (layer.gamma, "table_gain", layout.gain_offset),
+        (layer.beta, "table_offset", 0.0),
     ):
         table_base = layout.join(base, layout.names[name])
         axes = layout.axes["table"]

@@ -54,7 +54,7 @@ def load_model(path, source, **overrides):
     networks = read_networks(path, layout)
     arguments = {}
     for side, tensors in networks.items():
-        side = side.removeprefix("averaged_")
+        side = side.removeprefix("ema_")
         arguments[side] = find_architecture(tensors, side, layout)
     generator, discriminator = _complete(arguments)
     defaults = {**layout.defaults, **_recipe(layout, networks), **overrides}
@@ -75,7 +75,7 @@ def load_weights(model, path, source):
     Kernels, biases, class tables, batch norm statistics and the vectors of
     the spectral normalization. The released code and BigGAN-PyTorch store `u`
     alone and evaluate with one more power iteration: it is run here, once.
-    The averaged generator takes the file's, or else the generator's weights.
+    The EMA generator takes the file's, or else the generator's weights.
     A network that the path has none of stays as it is, and is logged.
 
     The numbers are those of the source only if the model was built with its
@@ -156,17 +156,17 @@ def save_weights(model, path, target="studiogan"):
 def _assign(model, networks, layout, path):
     """Assigns every tensor, or raises before the first."""
     networks = dict(networks)
-    if "generator" not in networks and "averaged_generator" in networks:
-        networks["generator"] = networks["averaged_generator"]
-    elif "averaged_generator" not in networks and "generator" in networks:
-        networks["averaged_generator"] = networks["generator"]
+    if "generator" not in networks and "ema_generator" in networks:
+        networks["generator"] = networks["ema_generator"]
+    elif "ema_generator" not in networks and "generator" in networks:
+        networks["ema_generator"] = networks["generator"]
     values, problems = [], []
     for side in SIDES:
         if side not in networks:
             logging.warning("%s holds no %s: it stays as it is", path, side)
             continue
         tensors = Tensors(networks[side])
-        kind = side.removeprefix("averaged_")
+        kind = side.removeprefix("ema_")
         for entry in correspondences(getattr(model, side), kind, layout):
             values += entry.load(tensors)
         for what, names in (
@@ -188,7 +188,7 @@ def _assign(model, networks, layout, path):
 
 
 def _state_dict(network, side, layout):
-    side = side.removeprefix("averaged_")
+    side = side.removeprefix("ema_")
     for entry in correspondences(network, side, layout):
         if isinstance(entry, Plain) and entry.axes is not None:
             raise ValueError(

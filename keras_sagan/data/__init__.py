@@ -5,7 +5,7 @@ from keras_sagan.data.folder import ImageFolder
 from keras_sagan.data.gallery import plot_gallery
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.images import normalize
-from keras_sagan.data.opening import open_source
+from keras_sagan.data.opening import open_images
 from keras_sagan.data.pipelines import from_arrays
 from keras_sagan.data.pipelines import from_folder
 from keras_sagan.data.pipelines import from_source
@@ -35,7 +35,7 @@ __all__ = [
     "load_npz",
     "load_photographs",
     "normalize",
-    "open_source",
+    "open_images",
     "plot_gallery",
     "prepare",
 ]

@@ -12,7 +12,7 @@ from keras_sagan.data.sources import load_photographs
 from keras_sagan.data.tfds import TfdsImages
 
 
-def open_source(name, resolution, split="train", data_dir=None):
+def open_images(name, resolution, split="train", data_dir=None):
     """Opens images by the name of what they are.
 
     Args:
@@ -32,7 +32,7 @@ def open_source(name, resolution, split="train", data_dir=None):
             size.
 
     Example:
-    >>> source = keras_sagan.data.open_source("digits", resolution=16)
+    >>> source = keras_sagan.data.open_images("digits", resolution=16)
     >>> len(source), source.class_names[7]
     (1797, '7')
     """

@@ -243,7 +243,7 @@ def from_tfds(name, resolution, batch_size=64, split="train", **kwargs):
             Pillow's bilinear filter does, to 1/255.
         batch_size: Positive integer, at most the number of images.
         split: Its split.
-        **kwargs: `data_dir`, as in `open_source`; `seed`, `start_step`,
+        **kwargs: `data_dir`, as in `open_images`; `seed`, `start_step`,
             `augment` and `shard`, as in `from_source`.
 
     Returns:

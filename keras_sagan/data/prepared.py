@@ -100,7 +100,7 @@ def prepare(source, path, shard_size=4096, verbose=None):
     """
     if isinstance(source, (str, pathlib.Path)):
         raise ValueError(
-            "`source` must be a source of images: `data.open_source(name, "
+            "`source` must be a source of images: `data.open_images(name, "
             f"resolution)` opens one. Received: source={source!r}"
         )
     path = pathlib.Path(path)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_sagan import backends
-from keras_sagan.distribution.companions import watch
+from keras_sagan.distribution.heartbeat import watch
 
 
 @dataclasses.dataclass(frozen=True)

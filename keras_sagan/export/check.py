@@ -12,12 +12,12 @@ def check_images(model, ema, run, path):
 
     Args:
         model: A `SAGAN`.
-        ema: Whether its averaged generator was written.
+        ema: Whether its EMA generator was written.
         run: Function from a dict of latents, and labels if there are classes,
             to images in [-1, 1]: what was written computes them.
         path: For the message.
     """
-    generator = model.averaged_generator if ema else model.generator
+    generator = model.ema_generator if ema else model.generator
     generator = in_float32(generator)
     for batch in (1, 3):  # The size of a batch must not be fixed.
         inputs = example_inputs(model, batch)

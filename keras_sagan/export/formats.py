@@ -28,7 +28,7 @@ def to_onnx(model, path, ema=True):
     Args:
         model: A `SAGAN` with a generator of `build_generator`'s layers.
         path: File to write.
-        ema: Whether to write the averaged generator.
+        ema: Whether to write the EMA generator.
 
     Raises:
         ValueError: If the generator has other layers, or if an image differs
@@ -65,7 +65,7 @@ def to_saved_model(model, path, ema=True):
     Args:
         model: A `SAGAN`, under the TensorFlow or JAX backend.
         path: Folder to write, which must be new or empty.
-        ema: Whether to write the averaged generator.
+        ema: Whether to write the EMA generator.
 
     Raises:
         ValueError: Under the PyTorch backend, if the folder is not empty, or
@@ -110,7 +110,7 @@ def to_keras(model, path, ema=True):
     Args:
         model: A `SAGAN`.
         path: File to write; it must end in `.keras`.
-        ema: Whether to write the averaged generator.
+        ema: Whether to write the EMA generator.
 
     Raises:
         ValueError: If `path` has another suffix, or if an image differs from
@@ -140,7 +140,7 @@ def to_safetensors(model, path, ema=True):
     Args:
         model: A `SAGAN`.
         path: File to write.
-        ema: Whether to write the averaged generator.
+        ema: Whether to write the EMA generator.
 
     Raises:
         ValueError: If an image differs from the model's by more than 1 of

@@ -92,8 +92,8 @@ def _batch_norm(graph, layer, x, labels=None):
     gain, offset, mean, variance = (
         array(v).astype("float64")
         for v in (
-            layer.gain,
-            layer.offset,
+            layer.gamma,
+            layer.beta,
             layer.moving_mean,
             layer.moving_variance,
         )

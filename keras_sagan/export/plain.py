@@ -20,7 +20,7 @@ def plain_generator(model, ema=True):
 
     Args:
         model: A `SAGAN` whose generator is of one level: no model in it.
-        ema: Whether to take the averaged generator.
+        ema: Whether to take the EMA generator.
 
     Returns:
         A functional `keras.Model` from `[latents, labels]`, or latents alone,
@@ -34,7 +34,7 @@ def plain_generator(model, ema=True):
         kernel = generator.get_layer("linear").kernel  # W / sigma
     """
     model.sync_variables()
-    generator = model.averaged_generator if ema else model.generator
+    generator = model.ema_generator if ema else model.generator
     plain = _clone(generator, _without_spectral_norm)
     for layer in generator.layers:
         _fold(layer, plain.get_layer(layer.name))
@@ -89,8 +89,8 @@ def _fold(layer, plain):
     elif isinstance(layer, ConditionalBatchNorm) and (
         layer.spectral_normalization
     ):
-        _assign(plain.gain, 1.0 + layer.gain.normalized_kernel())
-        _assign(plain.offset, layer.offset.normalized_kernel())
+        _assign(plain.gamma, 1.0 + layer.gamma.normalized_kernel())
+        _assign(plain.beta, layer.beta.normalized_kernel())
         _assign(plain.moving_mean, layer.moving_mean)
         _assign(plain.moving_variance, layer.moving_variance)
     else:

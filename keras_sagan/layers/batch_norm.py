@@ -10,7 +10,7 @@ from keras_sagan import backends
 class BatchNorm(keras.layers.Layer):
     """Batch normalization over all axes but the last.
 
-    `y = gain * (x - mean) / sqrt(variance + epsilon) + offset`.
+    `y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
 
     Training uses the moments of the batch and moves the stored ones,
     `moving = momentum * moving + (1 - momentum) * batch`, with the biased
@@ -23,10 +23,10 @@ class BatchNorm(keras.layers.Layer):
         momentum: Float in [0, 1], the share that the moving moments keep.
             The release: 0.999 in the blocks, 0.9999 in the last layer.
         epsilon: Positive float, added to the variance.
-        moments: On several devices, whose moments normalize: `"global"`,
-            those of the whole batch, as on one device, or `"replica"`, each
-            device's part by its own, as the release's code did; the stored
-            ones then move by their mean.
+        synchronized: Whether several devices that share a batch normalize by
+            the statistics of the whole batch, as one device would. With
+            False each device uses the statistics of its own part, as the
+            release did, and the moving statistics follow their mean.
         **kwargs: Base layer arguments.
 
     Call arguments:
@@ -49,7 +49,7 @@ class BatchNorm(keras.layers.Layer):
     """
 
     def __init__(
-        self, momentum=0.999, epsilon=1e-5, moments="global", **kwargs
+        self, momentum=0.999, epsilon=1e-5, synchronized=True, **kwargs
     ):
         if not 0 <= momentum <= 1:
             raise ValueError(
@@ -59,15 +59,15 @@ class BatchNorm(keras.layers.Layer):
             raise ValueError(
                 f"`epsilon` must be positive. Received: epsilon={epsilon}"
             )
-        if moments not in ("global", "replica"):
+        if not isinstance(synchronized, bool):
             raise ValueError(
-                "`moments` must be 'global' or 'replica'. "
-                f"Received: moments={moments!r}"
+                "`synchronized` must be True or False. "
+                f"Received: synchronized={synchronized!r}"
             )
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
-        self.moments = moments
+        self.synchronized = synchronized
 
     def build(self, input_shape, *_):
         channels = input_shape[-1]
@@ -78,15 +78,15 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def call(self, inputs, training=False):
-        return self._normalize(inputs, self.gain, self.offset, training)
+        return self._normalize(inputs, self.gamma, self.beta, training)
 
     def _build_affine(self, channels):
-        self.gain = self.add_weight(
-            shape=(channels,), initializer="ones", name="gain", autocast=False
+        self.gamma = self.add_weight(
+            shape=(channels,), initializer="ones", name="gamma", autocast=False
         )
-        self.offset = self.add_weight(
+        self.beta = self.add_weight(
             shape=(channels,),
-            name="offset",
+            name="beta",
             initializer="zeros",
             autocast=False,
         )
@@ -100,21 +100,21 @@ class BatchNorm(keras.layers.Layer):
             autocast=False,
         )
 
-    def _normalize(self, inputs, gain, offset, training):
-        """`gain` and `offset` broadcast: `(..., channels)`."""
+    def _normalize(self, inputs, gamma, beta, training):
+        """`gamma` and `beta` broadcast: `(..., channels)`."""
         if training:
             x, mean, variance = backends.standardize(
-                inputs, self.epsilon, self.moments
+                inputs, self.epsilon, self.synchronized
             )
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
         else:
-            scale = gain * ops.rsqrt(self.moving_variance + self.epsilon)
-            offset = offset - self.moving_mean * scale
-            x, gain = inputs, scale
-        gain, offset = (ops.cast(t, x.dtype) for t in (gain, offset))
+            scale = gamma * ops.rsqrt(self.moving_variance + self.epsilon)
+            beta = beta - self.moving_mean * scale
+            x, gamma = inputs, scale
+        gamma, beta = (ops.cast(t, x.dtype) for t in (gamma, beta))
         return ops.cast(
-            backends.scale_and_shift(x, gain, offset), self.compute_dtype
+            backends.scale_and_shift(x, gamma, beta), self.compute_dtype
         )
 
     def _move(self, statistic, value):
@@ -131,5 +131,5 @@ class BatchNorm(keras.layers.Layer):
             **super().get_config(),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
-            "moments": self.moments,
+            "synchronized": self.synchronized,
         }

@@ -51,14 +51,14 @@ class ClassTable(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class ConditionalBatchNorm(BatchNorm):
-    """Batch normalization with one gain and one offset per class.
+    """Batch normalization with one gamma and one beta per class.
 
-    `y = gain[label] * (x - mean) / sqrt(variance + epsilon) + offset[label]`.
+    `y = gamma[label] * (x - mean) / sqrt(variance + epsilon) + beta[label]`.
 
     The moments are those of the whole batch, whatever its classes, and are
     treated as in `BatchNorm`. The tables start at ones and zeros and, as in
     the SAGAN release, have no spectral normalization. StudioGAN puts it on
-    them: with `spectral_normalization=True` the gain is `1 + table[label]`,
+    them: with `spectral_normalization=True` the gamma is `1 + table[label]`,
     both tables are spectrally normalized, as linear layers from classes to
     channels, and the module is theirs.
 
@@ -68,8 +68,8 @@ class ConditionalBatchNorm(BatchNorm):
         epsilon: Positive float, added to the variance.
         spectral_normalization: Whether the tables are spectrally normalized.
         spectral_epsilon: Epsilon of that normalization.
-        moments: On several devices, whose moments normalize, `"global"` or
-            `"replica"`; see `BatchNorm`.
+        synchronized: Whether several devices normalize by the statistics of
+            the whole batch; see `BatchNorm`.
         **kwargs: Base layer arguments.
 
     Call arguments:
@@ -99,7 +99,7 @@ class ConditionalBatchNorm(BatchNorm):
         epsilon=1e-5,
         spectral_normalization=False,
         spectral_epsilon=1e-12,
-        moments="global",
+        synchronized=True,
         **kwargs,
     ):
         if not isinstance(num_classes, int) or num_classes < 1:
@@ -108,7 +108,10 @@ class ConditionalBatchNorm(BatchNorm):
                 f"Received: num_classes={num_classes}"
             )
         super().__init__(
-            momentum=momentum, epsilon=epsilon, moments=moments, **kwargs
+            momentum=momentum,
+            epsilon=epsilon,
+            synchronized=synchronized,
+            **kwargs,
         )
         self.num_classes = num_classes
         self.spectral_normalization = spectral_normalization
@@ -124,26 +127,26 @@ class ConditionalBatchNorm(BatchNorm):
                 f"{keras.backend.standardize_dtype(labels.dtype)}"
             )
         if self.spectral_normalization:
-            gain = 1.0 + self.gain(labels, training=training)
-            offset = self.offset(labels, training=training)
+            gamma = 1.0 + self.gamma(labels, training=training)
+            beta = self.beta(labels, training=training)
         else:
-            gain = ops.take(self.gain, labels, axis=0)
-            offset = ops.take(self.offset, labels, axis=0)
+            gamma = ops.take(self.gamma, labels, axis=0)
+            beta = ops.take(self.beta, labels, axis=0)
         shape = (-1,) + (1,) * (len(inputs.shape) - 2) + (inputs.shape[-1],)
-        gain, offset = ops.reshape(gain, shape), ops.reshape(offset, shape)
-        return self._normalize(inputs, gain, offset, training)
+        gamma, beta = ops.reshape(gamma, shape), ops.reshape(beta, shape)
+        return self._normalize(inputs, gamma, beta, training)
 
     def _build_affine(self, channels):
         if self.spectral_normalization:
-            self.gain = self._build_normalized_table(channels, "gain")
-            self.offset = self._build_normalized_table(channels, "offset")
+            self.gamma = self._build_normalized_table(channels, "gamma")
+            self.beta = self._build_normalized_table(channels, "beta")
             return
         shape = (self.num_classes, channels)
-        self.gain = self.add_weight(
-            shape=shape, initializer="ones", name="gain", autocast=False
+        self.gamma = self.add_weight(
+            shape=shape, initializer="ones", name="gamma", autocast=False
         )
-        self.offset = self.add_weight(
-            shape=shape, initializer="zeros", name="offset", autocast=False
+        self.beta = self.add_weight(
+            shape=shape, initializer="zeros", name="beta", autocast=False
         )
 
     def _build_normalized_table(self, channels, name):

@@ -16,8 +16,8 @@ from keras_sagan.metrics.frechet import frechet_distance
 from keras_sagan.metrics.images import Generated
 from keras_sagan.metrics.images import Images
 from keras_sagan.metrics.inception import Inception
+from keras_sagan.metrics.parts import local_slice
 from keras_sagan.metrics.parts import merge
-from keras_sagan.metrics.parts import own_part
 from keras_sagan.metrics.progress import progress
 from keras_sagan.metrics.protocols import get_protocol
 from keras_sagan.metrics.scores import check_classes
@@ -224,7 +224,7 @@ def _judge(
         protocol,
         keep,
         batch_size,
-        own_part(images, indices, batch_size),
+        local_slice(images, indices, batch_size),
         folder if processes == 1 else None,
     )
     if processes > 1:

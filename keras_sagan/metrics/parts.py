@@ -10,7 +10,7 @@ from keras_sagan.metrics.statistics import GaussianStatistics
 _ROWS = 1000  # Of an exchange: 8 MB of features from each process.
 
 
-def own_part(images, indices, batch_size):
+def local_slice(images, indices, batch_size):
     """Returns the indices of the images that this process judges.
 
     Whole pieces, so that it makes the batches that one process would; the

@@ -38,7 +38,7 @@ class Blocks:
     fused_resampling: bool
     batch_norm_momentum: tuple[float, float] = (0.999, 0.999)
     batch_norm_epsilon: float = 1e-5
-    batch_norm_moments: str = "global"
+    batch_norm_synchronized: bool = True
     class_table_spectral_normalization: bool = False
     shortcut_after_relu: bool = False
 
@@ -140,7 +140,7 @@ class Blocks:
             momentum,
             self.batch_norm_epsilon,
             spectral_normalization=self.class_table_spectral_normalization,
-            moments=self.batch_norm_moments,
+            synchronized=self.batch_norm_synchronized,
             spectral_epsilon=self.spectral_epsilon,
             name=name,
         )(x, labels)
@@ -153,7 +153,7 @@ class Blocks:
         return BatchNorm(
             momentum,
             self.batch_norm_epsilon,
-            self.batch_norm_moments,
+            self.batch_norm_synchronized,
             name=name,
         )
 

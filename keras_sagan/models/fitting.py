@@ -109,7 +109,7 @@ class Fitting:
             # Keras would shuffle the batches by a global seed, and a resumed
             # run would see another order; such a dataset orders itself.
             kwargs.setdefault("shuffle", False)
-        self.share_variables()
+        self.broadcast_variables()
         validation_data = kwargs.get("validation_data")
         callbacks = _with(
             callbacks,

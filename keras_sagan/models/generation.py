@@ -10,8 +10,8 @@ class Generation:
     """`generate` of `SAGAN`, and what it draws."""
 
     def call(self, inputs, training=False):
-        """Images of the averaged generator, as a Keras model gives them."""
-        return self.averaged_generator(inputs, training=training)
+        """Images of the EMA generator, as a Keras model gives them."""
+        return self.ema_generator(inputs, training=training)
 
     def generate(
         self,
@@ -41,7 +41,7 @@ class Generation:
             seed: Integer, or None for images that differ at each call.
             latents: Floats `(N, latent_dim)`, or None for standard normal
                 ones.
-            ema: Whether to use the averaged generator.
+            ema: Whether to use the EMA generator.
             truncation: Positive float t: entries of the latents beyond +-t
                 are drawn again (BigGAN's truncation trick). None: not.
             standing_statistics: Positive integer: batch norm uses the mean
@@ -61,7 +61,7 @@ class Generation:
             labels, num_images, seed, latents, truncation
         )
         checks.check_positive_integer("batch_size", batch_size)
-        generator = self.averaged_generator if ema else self.generator
+        generator = self.ema_generator if ema else self.generator
         if standing_statistics is not None:
             checks.check_positive_integer(
                 "standing_statistics", standing_statistics

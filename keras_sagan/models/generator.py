@@ -34,7 +34,7 @@ def build_generator(
     batch_norm_momentum=0.999,
     batch_norm_epsilon=1e-5,
     class_table_spectral_normalization=False,
-    batch_norm_moments="global",
+    batch_norm_synchronized=True,
     fused_resampling=True,
     name="generator",
 ):
@@ -68,8 +68,8 @@ def build_generator(
         class_table_spectral_normalization: Whether the class tables are
             spectrally normalized, as in StudioGAN; see
             `ConditionalBatchNorm`.
-        batch_norm_moments: On several devices, `"global"` moments or those
-            of each `"replica"`, as in the release; see `BatchNorm`.
+        batch_norm_synchronized: Whether several devices normalize by the
+            statistics of the whole batch; see `BatchNorm`.
         fused_resampling: False builds the plain form of the up blocks: the
             same function of the same weights, slower.
         name: Name of the model.
@@ -111,7 +111,7 @@ def build_generator(
         fused_resampling=fused_resampling,
         batch_norm_momentum=_as_pair(batch_norm_momentum),
         batch_norm_epsilon=batch_norm_epsilon,
-        batch_norm_moments=batch_norm_moments,
+        batch_norm_synchronized=batch_norm_synchronized,
         class_table_spectral_normalization=class_table_spectral_normalization,
     )
 

@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.backends.precision import dtype_policy
+from keras_sagan.hub import folders
 from keras_sagan.models import checks
 from keras_sagan.models import presets
-from keras_sagan.models import sharing
 from keras_sagan.models.discriminator import build_discriminator
 from keras_sagan.models.generator import build_generator
 
@@ -51,8 +51,8 @@ class Persistence:
         >>> model.resolution
         16
         """
-        if sharing.is_place(name):
-            return sharing.load_shared(cls, name, precision, overrides)
+        if folders.is_place(name):
+            return folders.load_shared(cls, name, precision, overrides)
         preset = name if isinstance(name, dict) else presets.get_preset(name)
         checks.check_precision(precision)
         with dtype_policy(precision):
@@ -106,7 +106,7 @@ class Persistence:
         self.sync_variables()
         statements = {"data": data, "recipe": recipe, "metrics": metrics}
         statements["license"] = license
-        sharing.save(self, folder, class_names, statements)
+        folders.save(self, folder, class_names, statements)
 
     def save(self, *args, **kwargs):
         """Saves the model; as in `keras.Model.save`.

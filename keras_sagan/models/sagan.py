@@ -52,10 +52,10 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
             per update of the generator.
         gradient_accumulation_steps: Positive integer, parts whose mean
             gradient makes one update.
-        ema_momentum: Float in [0, 1), share that the averaged generator keeps
+        ema_momentum: Float in [0, 1), share that the EMA generator keeps
             per step.
         ema_start_step: Non-negative integer; in the steps before it the
-            averaged generator is a copy.
+            EMA generator is a copy.
         augmentation: What the discriminator's images go through, a policy of
             `keras_sagan.layers.DiffAugment` such as `("color", "translation",
             "cutout")`: for data of few images. None: nothing.
@@ -114,8 +114,8 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
             self.augment = DiffAugment(augmentation, seed=0, dtype="float32")
             self.augment.build(discriminator.inputs[0].shape)
         self.seed = seed
-        self.averaged_generator = sampling.copy_of(generator)
-        self.averaged_generator.trainable = False
+        self.ema_generator = sampling.copy_of(generator)
+        self.ema_generator.trainable = False
         self.steps_trained = self.add_weight(
             shape=(),
             initializer="zeros",
@@ -276,11 +276,11 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
             self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
         )
         backends.move_average(
-            self.averaged_generator.variables,
+            self.ema_generator.variables,
             self.generator.variables,
             momentum,
         )
-        for layer in flatten_layers(self.averaged_generator):
+        for layer in flatten_layers(self.ema_generator):
             if isinstance(layer, SpectralNormalization):
                 copied = [ops.convert_to_tensor(x) for x in (layer.u, layer.v)]
                 u, v, _ = layer.iterated_vectors()
@@ -294,10 +294,11 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
     def _draw_augmentation(self, images, times):
         if self.augment is None:
             return None
-        n = backends.whole(ops.shape(images)[0])
+        n = backends.global_batch_size(ops.shape(images)[0])
         draws = self.augment.draw(times * n, self.seed_generator)
         parts = [
-            backends.own_part(draws[i * n : (i + 1) * n]) for i in range(times)
+            backends.local_slice(draws[i * n : (i + 1) * n])
+            for i in range(times)
         ]
         return ops.concatenate(parts)
 
@@ -306,15 +307,15 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
 
         One device or several, they learn from the same latents and labels.
         """
-        n = backends.whole(n)
+        n = backends.global_batch_size(n)
         latents = keras.random.normal((n, self.latent_dim), seed=seed_generator)
-        latents = backends.own_part(latents)
+        latents = backends.local_slice(latents)
         if self.num_classes is None:
             return latents, None
         labels = keras.random.randint(
             (n,), 0, self.num_classes, dtype="int32", seed=seed_generator
         )
-        return latents, backends.own_part(labels)
+        return latents, backends.local_slice(labels)
 
     def _call(self, network, inputs, labels, training=True):
         inputs = inputs if labels is None else [inputs, labels]

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_sagan import backends
-from keras_sagan.backends.rows import filled_up
+from keras_sagan.backends.padding import pad_rows
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SpectralNormalization
@@ -122,7 +122,7 @@ def generate(generator, latents, labels, batch_size, quantize=True):
     # One shape is compiled: the last batch is filled up, and cut afterwards.
     size = min(-(-len(latents) // devices), batch_size) * devices
     inputs = [latents] if labels is None else [latents, labels]
-    inputs, n = filled_up(inputs, size)
+    inputs, n = pad_rows(inputs, size)
     images = []
     for i in range(0, len(latents), size):
         batch = [x[i : i + size] for x in inputs]
@@ -197,8 +197,8 @@ def with_blended_classes(generator, shares):
             copy_values(source, target)
             continue
         gain, offset = (ops.convert_to_numpy(x) for x in class_tables(source))
-        target.gain.assign(shares @ gain)
-        target.offset.assign(shares @ offset)
+        target.gamma.assign(shares @ gain)
+        target.beta.assign(shares @ offset)
         for name in ("moving_mean", "moving_variance"):
             getattr(target, name).assign(ops.copy(getattr(source, name)))
     return copy
@@ -207,6 +207,6 @@ def with_blended_classes(generator, shares):
 def class_tables(norm):
     """Returns the gains and offsets of all classes, `(classes, channels)`."""
     if not norm.spectral_normalization:
-        return norm.gain, norm.offset
+        return norm.gamma, norm.beta
     classes = np.arange(norm.num_classes)
-    return 1.0 + norm.gain(classes), norm.offset(classes)
+    return 1.0 + norm.gamma(classes), norm.beta(classes)

@@ -8,12 +8,12 @@ from keras_sagan.visualization.attention_figures import attention_sheet
 from keras_sagan.visualization.attention_figures import save_attention
 from keras_sagan.visualization.curves import read_log
 from keras_sagan.visualization.curves import training_curves
-from keras_sagan.visualization.films import save_film
-from keras_sagan.visualization.films import training_film
 from keras_sagan.visualization.grids import image_grid
 from keras_sagan.visualization.neighbors import nearest_neighbors
 from keras_sagan.visualization.samples import class_grid
 from keras_sagan.visualization.samples import truncation_grid
+from keras_sagan.visualization.videos import save_video
+from keras_sagan.visualization.videos import training_video
 from keras_sagan.visualization.walks import class_walk
 from keras_sagan.visualization.walks import latent_walk
 from keras_sagan.visualization.walks import spherical_interpolation
@@ -31,9 +31,9 @@ __all__ = [
     "nearest_neighbors",
     "read_log",
     "save_attention",
-    "save_film",
+    "save_video",
     "spherical_interpolation",
     "training_curves",
-    "training_film",
+    "training_video",
     "truncation_grid",
 ]

@@ -122,7 +122,7 @@ def attention_maps(
             generated images, the discriminator for given ones.
         layer: Name of the attention layer. None: the only one.
         ema: Whether generated images and the generator's maps are those of
-            the averaged generator.
+            the EMA generator.
         queries: See `AttentionMaps.at`.
 
     Returns:
@@ -142,7 +142,7 @@ def attention_maps(
 
     Reference: Zhang et al., arXiv 1805.08318, eq. 1 and Figures 1 and 5.
     """
-    sagan = hasattr(model, "averaged_generator")
+    sagan = hasattr(model, "ema_generator")
     _check_choice(sagan, images, network)
     if images is None:
         latents, labels = model.draw_inputs(labels, num_images, seed, latents)
@@ -150,7 +150,7 @@ def attention_maps(
         network = network or "generator"
     net = model
     if sagan and network == "generator":
-        net = model.averaged_generator if ema else model.generator
+        net = model.ema_generator if ema else model.generator
     elif sagan:
         net = model.discriminator
     attention = _find_layer(net, layer)

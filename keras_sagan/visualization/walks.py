@@ -32,7 +32,7 @@ def latent_walk(
 
     Returns:
         uint8 `((len(seeds) - 1) * steps + 1, N, resolution, resolution, 3)`,
-        for `save_film`, or for `image_grid` a walk `[:, i]` at a time.
+        for `save_video`, or for `image_grid` a walk `[:, i]` at a time.
 
     Raises:
         ValueError: If an argument is out of range.

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tests.conftest import same
-from tests.conftest import tiny_model
-from tests.conftest import values
+from tests.helpers import same
+from tests.helpers import tiny_model
+from tests.helpers import values
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="PyTorch's graph of the step"

@@ -11,10 +11,10 @@ from keras_sagan import convert
 from keras_sagan import models
 from keras_sagan.convert.layouts import LAYOUTS
 from keras_sagan.convert.layouts import stages
-from tests.conftest import array
-from tests.conftest import same
-from tests.conftest import values
 from tests.convert.test_sources import load
+from tests.helpers import array
+from tests.helpers import same
+from tests.helpers import values
 
 
 def model_like_studiogan(resolution=32, num_classes=5, **kwargs):
@@ -81,7 +81,7 @@ def test_trains_on_is_saved_and_goes_back(tmp_path, rng):
         keras.saving.load_model(tmp_path / "x.keras"),
         convert.load_model(folder, "studiogan"),
     ):
-        for side in ("generator", "discriminator", "averaged_generator"):
+        for side in ("generator", "discriminator", "ema_generator"):
             network = getattr(model, side)
             assert all(
                 same(

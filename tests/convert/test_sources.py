@@ -18,13 +18,13 @@ from keras_sagan.convert.tensors import Normalized
 from keras_sagan.convert.tensors import correspondences
 from keras_sagan.losses import discriminator_hinge_loss
 from keras_sagan.losses import generator_hinge_loss
-from tests.conftest import array
-from tests.conftest import computing_in
-from tests.conftest import gradients
-from tests.conftest import parameters
-from tests.conftest import relative_error
 from tests.convert import references
 from tests.convert import rule
+from tests.helpers import array
+from tests.helpers import computing_in
+from tests.helpers import gradients
+from tests.helpers import parameters
+from tests.helpers import relative_error
 
 BACKEND = keras.backend.backend()
 NAMES = sorted(
@@ -82,7 +82,7 @@ def test_images_logits_and_gradients_are_the_sources(name, tmp_path):
     labels = ops.convert_to_tensor(labels.astype("int32"))
     latents = ops.convert_to_tensor(latents.astype("float32"))
     step = max(1, resolution // 64)
-    for generator in (model.generator, model.averaged_generator):
+    for generator in (model.generator, model.ema_generator):
         fakes = generator.predict_on_batch([latents, labels])
         assert np.abs(reference["fakes"]).max() > 0.3
         np.testing.assert_allclose(

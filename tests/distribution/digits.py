@@ -16,7 +16,7 @@ import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
 from keras_sagan import distribution
-from tests.conftest import computing_in  # It makes two devices.
+from tests.helpers import computing_in  # It makes two devices.
 
 
 def train(path, steps, devices, nudged=False):

@@ -17,26 +17,26 @@ import keras
 import numpy as np
 import pytest
 
-from tests.conftest import free_port
-from tests.conftest import relative_error
 from tests.distribution import running
 from tests.distribution import training
 from tests.distribution.test_replicas import ROOT
 from tests.distribution.test_replicas import run_processes
 from tests.distribution.test_replicas import started_processes
 from tests.distribution.test_replicas import text_of
+from tests.helpers import free_port
+from tests.helpers import relative_error
 
 BACKEND = keras.backend.backend()
-COMPANIONS = importlib.util.find_spec(
-    "keras_sagan.distribution.companions"
+HEARTBEAT = importlib.util.find_spec(
+    "keras_sagan.distribution.heartbeat"
 ).origin
 WATCHING = """
 import importlib.util, pathlib, sys, time
 import numpy as np
-spec = importlib.util.spec_from_file_location("companions", sys.argv[1])
-companions = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(companions)
-companions.GRACE = 0.1
+spec = importlib.util.spec_from_file_location("heartbeat", sys.argv[1])
+heartbeat = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(heartbeat)
+heartbeat.GRACE = 0.1
 index, folder, end = int(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4]
 
 def gather(line):  # In the place of an engine.
@@ -48,7 +48,7 @@ def gather(line):  # In the place of an engine.
         time.sleep(0.01)
     return np.frombuffer(path.read_bytes(), "uint8")[None]
 
-companions.watch(index, 3, gather)
+heartbeat.watch(index, 3, gather)
 (folder / f"ready_{index}").touch()
 if index == 2 and end == "error":
     raise OSError("no space left")
@@ -59,7 +59,7 @@ time.sleep(0.5 if end == "well" else 30)
 def start_watching(folder, end):
     watching = [
         subprocess.Popen(
-            [sys.executable, "-c", WATCHING, COMPANIONS, str(i), folder, end],
+            [sys.executable, "-c", WATCHING, HEARTBEAT, str(i), folder, end],
             stderr=subprocess.PIPE,
             text=True,
         )

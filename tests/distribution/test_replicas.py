@@ -14,10 +14,10 @@ import pytest
 from keras_sagan import backends
 from keras_sagan import distribution
 from keras_sagan.layers import BatchNorm
-from tests.conftest import array
-from tests.conftest import free_port
-from tests.conftest import relative_error
 from tests.distribution import training
+from tests.helpers import array
+from tests.helpers import free_port
+from tests.helpers import relative_error
 
 ROOT = pathlib.Path(__file__).parents[2]
 BACKEND = keras.backend.backend()
@@ -257,9 +257,9 @@ def test_devices_of_a_process_share_rows(two_devices):
 
 def test_without_several_devices_there_is_one():
     assert (backends.process(), backends.replicas()) == ((0, 1), 1)
-    layers = BatchNorm(0.5), BatchNorm(0.5, moments="replica")
+    layers = BatchNorm(0.5), BatchNorm(0.5, synchronized=False)
     x = training.features()
     a, b = (array(layer(x, training=True)) for layer in layers)
     np.testing.assert_allclose(a, b, atol=1e-6)
     with pytest.raises(ValueError, match="'global' or 'replica'"):
-        BatchNorm(moments="local")
+        BatchNorm(synchronized="local")

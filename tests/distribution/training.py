@@ -19,8 +19,8 @@ from keras_sagan import metrics
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.metrics.figures import METRICS
-from tests.conftest import array
-from tests.conftest import tiny_networks
+from tests.helpers import array
+from tests.helpers import tiny_networks
 from tests.metrics.extractor import quadrants
 
 STEPS = 5
@@ -122,7 +122,7 @@ def features():
 
 def moments_of_replicas():
     """Output and statistics of a batch norm with each replica's moments."""
-    layer = BatchNorm(0.5, moments="replica")
+    layer = BatchNorm(0.5, synchronized=False)
     layer.build((None, 4, 4, 3))
     x, n = features(), backends.replicas()
 

@@ -16,8 +16,8 @@ from keras_sagan.export import formats
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.models.checks import flatten_layers
-from tests.conftest import array
-from tests.conftest import tiny_model
+from tests.helpers import array
+from tests.helpers import tiny_model
 
 ROOT = pathlib.Path(__file__).parents[2]
 # The graph is made of the layers alone: one form under every backend is enough.
@@ -50,7 +50,7 @@ def model_of(resolution=16, num_classes=3, base_channels=4, **kwargs):
         ),
     )
     rng = np.random.default_rng(0)
-    for variable in model.averaged_generator.variables:
+    for variable in model.ema_generator.variables:
         name = variable.path.split("/")[-1]
         if name == "gamma":
             variable.assign(3.0)
@@ -97,7 +97,7 @@ def test_onnx_gives_the_images(form, tmp_path, any_singular_vector):
     assert [x.name for x in session.get_outputs()] == ["images"]
     inputs = inputs_of(model)
     (images,) = session.run(None, inputs)
-    expected = images_of(model.averaged_generator, inputs)
+    expected = images_of(model.ema_generator, inputs)
     assert expected.std() > 0.05
     # Without norms, rounding grows from layer to layer.
     np.testing.assert_allclose(images, expected, atol=1e-3)
@@ -112,11 +112,11 @@ def test_onnx_gives_the_images(form, tmp_path, any_singular_vector):
 def test_attention_is_exported(model, tmp_path):
     """The images differ from those without it: the comparison would see."""
     inputs = inputs_of(model)
-    before = images_of(model.averaged_generator, inputs)
-    for layer in flatten_layers(model.averaged_generator):
+    before = images_of(model.ema_generator, inputs)
+    for layer in flatten_layers(model.ema_generator):
         if isinstance(layer, SelfAttention2D):
             layer.gamma.assign(0.0)
-    after = images_of(model.averaged_generator, inputs)
+    after = images_of(model.ema_generator, inputs)
     assert np.abs(before - after).max() > 2 / 127.5
 
 
@@ -127,7 +127,7 @@ def test_onnx_holds_weights_and_nothing_random(any_singular_vector, tmp_path):
     model = model_of(32, base_channels=16)
     path = tmp_path / "generator.onnx"
     export.to_onnx(model, path)
-    weights = 4 * model.averaged_generator.count_params()
+    weights = 4 * model.ema_generator.count_params()
     assert path.stat().st_size < 1.1 * weights
     proto = onnx.load(path)
     kinds = {node.op_type for node in proto.graph.node}
@@ -172,7 +172,7 @@ def test_refuses_and_removes_what_does_not_match(
 ):
     (tmp_path / name).write_text("as before")
     other = model_of()
-    other.averaged_generator.get_layer("rgb").layer.bias.assign([0.5] * 3)
+    other.ema_generator.get_layer("rgb").layer.bias.assign([0.5] * 3)
     wrong = export.plain_generator(other)
     monkeypatch.setattr(formats, "plain_generator", lambda *_: wrong)
     write = getattr(export, f"to_{name.split('.')[1]}")
@@ -184,7 +184,7 @@ def test_refuses_and_removes_what_does_not_match(
 
 @once
 def test_refuses_what_is_not_a_number(model, tmp_path):
-    model.averaged_generator.get_layer("rgb").layer.bias.assign([np.nan] * 3)
+    model.ema_generator.get_layer("rgb").layer.bias.assign([np.nan] * 3)
     with pytest.raises(ValueError, match="Received: nan"):
         export.to_onnx(model, tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
@@ -214,7 +214,7 @@ def test_plain_generator(any_singular_vector):
     inputs = inputs_of(model)
     np.testing.assert_allclose(
         images_of(plain, inputs),
-        images_of(model.averaged_generator, inputs),
+        images_of(model.ema_generator, inputs),
         atol=1e-5,
     )
     own = export.plain_generator(model, ema=False)
@@ -231,7 +231,7 @@ def test_a_bfloat16_model_is_exported_in_float32(any_singular_vector, tmp_path):
     export.to_onnx(model, tmp_path / "x.onnx")
     inputs = inputs_of(model)
     (images,) = ort.InferenceSession(tmp_path / "x.onnx").run(None, inputs)
-    rough = images_of(model.averaged_generator, inputs)
+    rough = images_of(model.ema_generator, inputs)
     assert 1e-5 < np.abs(images - rough).max() < 0.1
 
 
@@ -241,7 +241,7 @@ def test_keras_file_is_the_generator(model, tmp_path):
     inputs = inputs_of(model)
     np.testing.assert_allclose(
         images_of(loaded, inputs),
-        images_of(model.averaged_generator, inputs),
+        images_of(model.ema_generator, inputs),
         atol=1e-5,
     )
 
@@ -261,7 +261,7 @@ def test_safetensors_load_by_name(model, tmp_path):
     inputs = inputs_of(model)
     np.testing.assert_allclose(
         images_of(plain, inputs),
-        images_of(model.averaged_generator, inputs),
+        images_of(model.ema_generator, inputs),
         atol=1e-5,
     )
 
@@ -277,7 +277,7 @@ def test_saved_model(form, any_singular_vector, tmp_path):
     import tensorflow
 
     export.to_saved_model(model, path)
-    weights = 4 * model.averaged_generator.count_params()
+    weights = 4 * model.ema_generator.count_params()
     (data,) = path.glob("variables/*.data*")
     assert data.stat().st_size < 1.1 * weights
     served = tensorflow.saved_model.load(path).signatures["serving_default"]
@@ -285,7 +285,7 @@ def test_saved_model(form, any_singular_vector, tmp_path):
     tensors = {name: tensorflow.constant(x) for name, x in inputs.items()}
     np.testing.assert_allclose(
         served(**tensors)["images"].numpy(),
-        images_of(model.averaged_generator, inputs),
+        images_of(model.ema_generator, inputs),
         atol=1e-5,
     )
     with pytest.raises(FileExistsError, match="new or empty folder"):

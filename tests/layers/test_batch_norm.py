@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
-from tests.conftest import array
-from tests.conftest import gradients
-from tests.conftest import relative_error
+from tests.helpers import array
+from tests.helpers import gradients
+from tests.helpers import relative_error
 
 X = np.random.default_rng(4).normal(2, 3, (6, 4, 5, 3)).astype("float32")
 LABELS = np.array([0, 1, 2, 2, 1, 0], "int32")
@@ -17,8 +17,8 @@ def conditional(rng=None, **kwargs):
     layer = ConditionalBatchNorm(3, momentum=0.9, **kwargs)
     layer.build(X.shape)
     if rng is not None:
-        layer.gain.assign(rng.normal(size=(3, 3)))
-        layer.offset.assign(rng.normal(size=(3, 3)))
+        layer.gamma.assign(rng.normal(size=(3, 3)))
+        layer.beta.assign(rng.normal(size=(3, 3)))
     return layer
 
 
@@ -29,7 +29,7 @@ def reference(x, gain, offset, mean, variance, epsilon=1e-5):
 
 def test_training_is_the_formula(rng):
     layer = conditional(rng)
-    gain, offset = array(layer.gain)[LABELS], array(layer.offset)[LABELS]
+    gain, offset = array(layer.gamma)[LABELS], array(layer.beta)[LABELS]
     mean, variance = X.mean((0, 1, 2)), X.var((0, 1, 2))
     np.testing.assert_allclose(
         array(layer(X, LABELS, training=True)),
@@ -47,7 +47,7 @@ def test_inference_uses_what_is_stored_and_changes_nothing(rng):
     mean, variance = np.array([1.0, 2, 3]), np.array([4.0, 5, 6])
     layer.moving_mean.assign(mean)
     layer.moving_variance.assign(variance)
-    gain, offset = array(layer.gain)[LABELS], array(layer.offset)[LABELS]
+    gain, offset = array(layer.gamma)[LABELS], array(layer.beta)[LABELS]
     np.testing.assert_allclose(
         array(layer(X, LABELS)),
         reference(X, gain, offset, mean, variance),
@@ -110,7 +110,7 @@ def test_gradient_is_finite_differences(rng):
     def loss():
         return ops.sum(ops.multiply(layer(X, LABELS, training=True), weights))
 
-    (gradient,) = gradients(loss, [layer.gain], layer.variables)
+    (gradient,) = gradients(loss, [layer.gamma], layer.variables)
     x_hat = (X - X.mean((0, 1, 2))) / np.sqrt(X.var((0, 1, 2)) + 1e-5)
     expected = np.zeros((3, 3))
     for i, label in enumerate(LABELS):
@@ -124,15 +124,15 @@ def test_spectrally_normalized_tables_are_studiogans(rng):
     y = array(layer(X, LABELS))
     tables = [
         array(table.kernel) / np.linalg.svd(array(table.kernel))[1][0]
-        for table in (layer.gain, layer.offset)
+        for table in (layer.gamma, layer.beta)
     ]
     expected = reference(
         X, 1 + tables[0][LABELS], tables[1][LABELS], 0.0, np.ones(3)
     )
     np.testing.assert_allclose(y, expected, atol=1e-4)
-    layer.gain.u.assign(np.ones(3))
+    layer.gamma.u.assign(np.ones(3))
     layer(X, LABELS, training=True)
-    assert not np.array_equal(array(layer.gain.u), np.ones(3))
+    assert not np.array_equal(array(layer.gamma.u), np.ones(3))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from keras import ops
 
 from keras_sagan import layers
-from tests.conftest import array
-from tests.conftest import same
-from tests.conftest import values
+from tests.helpers import array
+from tests.helpers import same
+from tests.helpers import values
 
 MAP = np.random.default_rng(6).normal(size=(4, 8, 8, 16)).astype("float32")
 LABELS = np.array([0, 1, 2, 1], "int32")

@@ -7,9 +7,9 @@ from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import Conv2D
 from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import UpsampleConv2D
-from tests.conftest import array
-from tests.conftest import gradients
-from tests.conftest import relative_error
+from tests.helpers import array
+from tests.helpers import gradients
+from tests.helpers import relative_error
 
 X = np.random.default_rng(5).normal(size=(2, 6, 4, 3)).astype("float32")
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from keras_sagan.layers import DiffAugment
-from tests.conftest import array
-from tests.conftest import gradients
+from tests.helpers import array
+from tests.helpers import gradients
 
 
 def reference(policy, x, u):

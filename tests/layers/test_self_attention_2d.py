@@ -2,10 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sagan.backends import blocks_of_queries
+from keras_sagan.backends import chunked_attention
 from keras_sagan.layers import SelfAttention2D
-from tests.conftest import array
-from tests.conftest import gradients
+from tests.helpers import array
+from tests.helpers import gradients
 
 FORMS = {
     "released": {},
@@ -155,8 +155,8 @@ def test_blocks_of_a_large_map_are_the_whole(layer, monkeypatch, rng):
     variables = [x, *layer.trainable_variables]
     whole = gradients(run, variables)
     outputs = array(layer(INPUTS))
-    monkeypatch.setattr(blocks_of_queries, "_WHOLE", 1)
-    monkeypatch.setattr(blocks_of_queries, "_BLOCK", 32)
+    monkeypatch.setattr(chunked_attention, "_MAX_SCORES", 1)
+    monkeypatch.setattr(chunked_attention, "_CHUNK_SCORES", 32)
     np.testing.assert_allclose(array(layer(INPUTS)), outputs, atol=1e-5)
     # A bias of the keys shifts all scores of a query alike: no gradient.
     largest = max(np.abs(gradient).max() for gradient in whole)
@@ -164,8 +164,8 @@ def test_blocks_of_a_large_map_are_the_whole(layer, monkeypatch, rng):
         assert np.abs(block - reference).max() < 1e-5 * largest
 
 
-def test_number_of_blocks():
-    number = blocks_of_queries.number_of_blocks
+def test_number_of_chunks():
+    number = chunked_attention.number_of_chunks
     assert number(32 * 32, 32 * 32) == 1
     assert number(64 * 64, 32 * 32) == 1  # released, at 64x64
     assert number(64 * 64, 64 * 64) == 8  # the paper's

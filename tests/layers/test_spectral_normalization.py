@@ -6,11 +6,11 @@ from keras import ops
 
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
-from tests.conftest import array
-from tests.conftest import gradients
-from tests.conftest import relative_error
-from tests.conftest import same
-from tests.conftest import values
+from tests.helpers import array
+from tests.helpers import gradients
+from tests.helpers import relative_error
+from tests.helpers import same
+from tests.helpers import values
 
 IMAGES = np.random.default_rng(1).normal(size=(2, 8, 8, 4)).astype("float32")
 ROWS = np.random.default_rng(2).normal(size=(5, 12)).astype("float32")

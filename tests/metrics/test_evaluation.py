@@ -12,7 +12,7 @@ from keras_sagan import metrics
 from keras_sagan.metrics.figures import METRICS
 from keras_sagan.metrics.images import Generated
 from keras_sagan.metrics.progress import progress
-from tests.conftest import tiny_model
+from tests.helpers import tiny_model
 from tests.metrics.extractor import quadrants
 
 no_backend = pytest.mark.no_backend
@@ -290,7 +290,7 @@ def test_gray_pictures_and_few_images_are_warned_of(sets, tmp_path):
 
 def test_a_diverged_model_is_an_error(any_singular_vector, sets):
     model = tiny_model()
-    for variable in model.averaged_generator.variables[:4]:
+    for variable in model.ema_generator.variables[:4]:
         variable.assign(keras.ops.full(variable.shape, np.nan))
     with pytest.raises(ValueError, match="its training has diverged"):
         metrics.evaluate(model, sets[0], "fid", 8, feature_extractor=quadrants)

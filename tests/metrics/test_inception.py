@@ -6,7 +6,7 @@ import pytest
 
 from keras_sagan import metrics
 from keras_sagan.metrics.inception import resize_as_tf1
-from tests.conftest import array
+from tests.helpers import array
 from tests.metrics import references
 
 

@@ -10,7 +10,7 @@ from keras_sagan import backends
 from keras_sagan import metrics
 from keras_sagan.metrics.images import Generated
 from keras_sagan.metrics.images import Images
-from keras_sagan.metrics.parts import own_part
+from keras_sagan.metrics.parts import local_slice
 from tests.metrics.extractor import quadrants
 
 pytestmark = pytest.mark.no_backend
@@ -123,7 +123,7 @@ def test_parts_are_whole_pieces_and_together_all(kind, processes, monkeypatch):
 
     whole = batches(indices)
     parts = Processes(processes, monkeypatch).run(
-        lambda: batches(own_part(images, indices, batch_size))
+        lambda: batches(local_slice(images, indices, batch_size))
     )
     together = [x for part in parts for x in part]
     # The same batches, not only the same images.

@@ -5,6 +5,7 @@ backend that is chosen; `test_golden_step.py` holds all three to it.
 """
 
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from keras import ops
 
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.models.checks import flatten_layers
-from tests.conftest import tiny_model
+from tests.helpers import tiny_model
 
 PATH = pathlib.Path(__file__).with_name("golden_step.npz")
 BATCH = 8
@@ -34,7 +35,7 @@ def make_model():
         for variable in by_path(network.trainable_variables):
             scale = 0.5 if variable.name == "kernel" else 0.2
             value = rng.normal(scale=scale, size=variable.shape)
-            if variable.name == "gain":
+            if variable.name == "gamma" and "norm" in variable.path:
                 value += 1
             variable.assign(value)
         normalizations = [
@@ -47,15 +48,24 @@ def make_model():
                 value = rng.normal(size=vector.shape)
                 vector.assign(value / np.linalg.norm(value))
     for average, variable in zip(
-        model.averaged_generator.variables, model.generator.variables
+        model.ema_generator.variables, model.generator.variables
     ):
         average.assign(ops.convert_to_numpy(variable) * 0.9)
     return model
 
 
 def by_path(variables):
-    """In an order that no change of the graph changes."""
-    return sorted(variables, key=lambda variable: variable.path)
+    """Returns variables in an order that no change of the graph changes.
+
+    The reference was written when the batch norms' `gamma` and `beta` were
+    called `gain` and `offset`: sorting by those names keeps its order.
+    """
+
+    def key(variable):
+        path = re.sub(r"(norm(_\d)?[/_])gamma", r"\1gain", variable.path)
+        return re.sub(r"(norm(_\d)?[/_])beta", r"\1offset", path)
+
+    return sorted(variables, key=key)
 
 
 def inputs(dtype):
@@ -87,7 +97,7 @@ def state(model):
     for name in (
         "generator",
         "discriminator",
-        "averaged_generator",
+        "ema_generator",
         "generator_optimizer",
         "discriminator_optimizer",
     ):

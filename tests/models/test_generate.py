@@ -5,10 +5,10 @@ import keras_sagan
 from keras_sagan import models
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.models import sampling
-from tests.conftest import array
-from tests.conftest import same
-from tests.conftest import tiny_model
-from tests.conftest import values
+from tests.helpers import array
+from tests.helpers import same
+from tests.helpers import tiny_model
+from tests.helpers import values
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_latents_are_numpys_on_every_backend():
 def test_is_the_generator_on_given_latents(model, rng):
     latents = rng.normal(size=(5, 8)).astype("float32")
     labels = np.array([0, 1, 2, 1, 0], "int32")
-    images = array(model.averaged_generator([latents, labels]))
+    images = array(model.ema_generator([latents, labels]))
     expected = np.rint((images + 1) * 127.5)
     for batch_size in (64, 2):
         actual = model.generate(labels, latents=latents, batch_size=batch_size)
@@ -70,11 +70,11 @@ def test_truncation_redraws(rng):
 def test_standing_statistics_are_those_of_the_batches(model, rng):
     before = values(model.variables)
     copy = sampling.with_standing_statistics(
-        model.averaged_generator, 3, batch_size=4, num_classes=3
+        model.ema_generator, 3, batch_size=4, num_classes=3
     )
     norm = copy.get_layer("up_8_norm_1")
     source = np.random.default_rng(0)
-    linear = model.averaged_generator.get_layer("linear")
+    linear = model.ema_generator.get_layer("linear")
     means = []
     for _ in range(3):
         latents = source.standard_normal((4, 8)).astype("float32")
@@ -100,14 +100,14 @@ def test_shares_of_classes_blend_their_gains_and_offsets(normalized, rng):
         ),
         models.build_discriminator(16, 3, base_channels=2),
     )
-    generator = model.averaged_generator
+    generator = model.ema_generator
     norms = [
         layer
         for layer in generator.layers
         if isinstance(layer, ConditionalBatchNorm)
     ]
     for norm in norms:
-        for table in (norm.gain, norm.offset):
+        for table in (norm.gamma, norm.beta):
             table = table.layer.kernel if normalized else table
             table.assign(rng.normal(1, 0.5, table.shape))
     latents = rng.normal(size=(3, 8)).astype("float32")
@@ -122,7 +122,7 @@ def test_shares_of_classes_blend_their_gains_and_offsets(normalized, rng):
     if normalized:
         return  # A row cannot be set without changing the norm.
     for norm in norms:
-        for table in (norm.gain, norm.offset):
+        for table in (norm.gamma, norm.beta):
             rows = array(table)
             table.assign([0.25 * rows[0] + 0.75 * rows[2], rows[1], rows[2]])
     actual = model.generate(0, latents=latents)

@@ -6,9 +6,9 @@ import pytest
 from keras import ops
 
 from keras_sagan.backends.optimizer_pair import OptimizerPair
-from tests.conftest import array
-from tests.conftest import computing_in
-from tests.conftest import relative_error
+from tests.helpers import array
+from tests.helpers import computing_in
+from tests.helpers import relative_error
 from tests.models import golden
 
 
@@ -26,7 +26,7 @@ def noise_only(model):
     """
     return {
         id(v): v
-        for network in (model.generator, model.averaged_generator)
+        for network in (model.generator, model.ema_generator)
         for v in network.variables
         if v.name == "bias" and ("conv_" in v.path or "shortcut" in v.path)
     }

@@ -8,11 +8,11 @@ from keras_sagan.models import build_discriminator
 from keras_sagan.models import build_generator
 from keras_sagan.models.blocks import residual_control_size
 from keras_sagan.models.checks import flatten_layers
-from tests.conftest import array
-from tests.conftest import gradients
-from tests.conftest import parameters
-from tests.conftest import relative_error
-from tests.conftest import tiny_networks
+from tests.helpers import array
+from tests.helpers import gradients
+from tests.helpers import parameters
+from tests.helpers import relative_error
+from tests.helpers import tiny_networks
 
 
 # The same code on every backend. SPEC: counted in the released and in

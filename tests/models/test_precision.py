@@ -5,7 +5,7 @@ import pytest
 import keras_sagan
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.models.checks import flatten_layers
-from tests.conftest import tiny_networks
+from tests.helpers import tiny_networks
 
 
 def test_preset_in_bfloat16_keeps_what_must_be_float32():

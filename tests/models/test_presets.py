@@ -4,7 +4,7 @@ import pytest
 import keras_sagan
 from keras_sagan.models import build_discriminator
 from keras_sagan.models import build_generator
-from tests.conftest import parameters
+from tests.helpers import parameters
 
 
 @pytest.mark.no_backend

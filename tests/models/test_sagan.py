@@ -5,11 +5,11 @@ import pytest
 import keras_sagan
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.models.checks import flatten_layers
-from tests.conftest import array
-from tests.conftest import same
-from tests.conftest import tiny_model
-from tests.conftest import tiny_networks
-from tests.conftest import values
+from tests.helpers import array
+from tests.helpers import same
+from tests.helpers import tiny_model
+from tests.helpers import tiny_networks
+from tests.helpers import values
 
 BACKEND = keras.backend.backend()
 LOGS = {
@@ -253,16 +253,16 @@ def test_average_copies_before_its_start_and_moves_after_it(digits_like):
     assert int(model.steps_trained) == 2
     assert all(
         same(
-            values(model.averaged_generator.variables),
+            values(model.ema_generator.variables),
             values(model.generator.variables),
         )
     )
-    before = values(model.averaged_generator.variables)
+    before = values(model.ema_generator.variables)
     fit(model, [x[:8] for x in digits_like], epochs=1)
     for variable, old, average, new in zip(
         model.generator.variables,
         before,
-        values(model.averaged_generator.variables),
+        values(model.ema_generator.variables),
         values(model.generator.variables),
         strict=True,
     ):
@@ -270,7 +270,7 @@ def test_average_copies_before_its_start_and_moves_after_it(digits_like):
             np.testing.assert_allclose(
                 average, 0.75 * old + 0.25 * new, rtol=1e-4, atol=1e-6
             )
-    names = {v.name for v in model.averaged_generator.variables}
+    names = {v.name for v in model.ema_generator.variables}
     assert {"kernel", "moving_mean", "moving_variance", "u", "v"} <= names
 
 
@@ -281,7 +281,7 @@ def test_average_keeps_its_own_norms(digits_like):
         keras.optimizers.Adam(0.02, beta_1=0.0), keras.optimizers.Adam(0.02)
     )
     fit(model, digits_like, epochs=5)
-    for layer in flatten_layers(model.averaged_generator):
+    for layer in flatten_layers(model.ema_generator):
         if isinstance(layer, SpectralNormalization):
             kernel = array(layer.kernel)
             kernel = kernel.reshape(-1, kernel.shape[-1])

@@ -6,9 +6,9 @@ import pytest
 
 from keras_sagan import SAGAN
 from keras_sagan import models
-from tests.conftest import array
-from tests.conftest import parameters
-from tests.conftest import tiny_networks
+from tests.helpers import array
+from tests.helpers import parameters
+from tests.helpers import tiny_networks
 
 pytestmark = [
     pytest.mark.no_backend,

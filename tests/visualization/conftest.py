@@ -6,8 +6,8 @@ import pytest
 
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SpectralNormalization
-from tests.conftest import array
-from tests.conftest import tiny_model
+from tests.helpers import array
+from tests.helpers import tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -22,12 +22,12 @@ def model():
         model = tiny_model(compiled=False)
     rng = np.random.default_rng(0)
     for i, network in enumerate(
-        (model.generator, model.averaged_generator, model.discriminator)
+        (model.generator, model.ema_generator, model.discriminator)
     ):
         for layer in network.layers:
             if isinstance(layer, ConditionalBatchNorm):
-                layer.gain.assign(rng.normal(1, 0.5, layer.gain.shape))
-                layer.offset.assign(rng.normal(0, 0.5, layer.offset.shape))
+                layer.gamma.assign(rng.normal(1, 0.5, layer.gamma.shape))
+                layer.beta.assign(rng.normal(0, 0.5, layer.beta.shape))
         attention = network.get_layer("attention_8")
         attention.gamma.assign(0.5 + i)
         # Untrained, the maps are all but flat: query and key ten times larger.

@@ -8,9 +8,9 @@ from PIL import Image
 from keras_sagan import visualization
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.visualization.drawing import QUERY_COLORS
-from tests.conftest import array
-from tests.conftest import relative_error
-from tests.conftest import tiny_networks
+from tests.helpers import array
+from tests.helpers import relative_error
+from tests.helpers import tiny_networks
 
 
 def recomputed(attention, x, scores):
@@ -37,7 +37,7 @@ def test_maps_give_the_output_of_the_layer(network, ema, model):
     np.testing.assert_array_equal(maps.images, images)
     net, first = model.discriminator, images / 127.5 - 1
     if network == "generator":
-        net = model.averaged_generator if ema else model.generator
+        net = model.ema_generator if ema else model.generator
         first, _ = model.draw_inputs(labels, seed=3)
     attention = net.get_layer("attention_8")
     inside = keras.Model(net.inputs, [attention.input, attention.output])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sagan import visualization
-from tests.conftest import tiny_model
+from tests.helpers import tiny_model
 
 
 @pytest.mark.no_backend

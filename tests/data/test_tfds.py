@@ -44,7 +44,7 @@ def test_reads_any_classification_set(name, mock):
     images, labels = next(iter(dataset))
     assert images.shape == (4, 32, 32, 3) and images.dtype == "uint8"
     assert labels.shape == (4,) and labels.dtype == "int32"
-    source = data.open_source(f"tfds:{name}", 32)
+    source = data.open_images(f"tfds:{name}", 32)
     assert len(source) == 20
     assert len(source.class_names) == {"imagenet2012": 1000}.get(name, 10)
 

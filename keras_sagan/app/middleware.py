@@ -5,7 +5,7 @@ MAX_BODY = 64 * 1024  # Bytes. A request holds a few numbers and names.
 POSTS = ("/queue/join", "/cancel", "/reset")
 
 
-class Bounds:
+class RequestLimits:
     """ASGI middleware: small bodies, to the few places that take any."""
 
     def __init__(self, app):

@@ -7,8 +7,8 @@ import re
 import keras
 
 from keras_sagan.files import new_folder
-from keras_sagan.models.model_card import describe
-from keras_sagan.models.model_card import model_card
+from keras_sagan.hub.model_card import describe
+from keras_sagan.hub.model_card import model_card
 from keras_sagan.models.presets import PRESETS
 from keras_sagan.visualization.grids import image_grid
 

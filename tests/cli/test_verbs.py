@@ -8,8 +8,8 @@ import pytest
 
 from keras_sagan import cli
 from keras_sagan import data
-from tests.conftest import tiny_model
 from tests.convert.test_sources import load
+from tests.helpers import tiny_model
 
 
 def test_converts_to_a_keras_file(tmp_path, capsys):

@@ -8,7 +8,7 @@ import pytest
 
 from keras_sagan.callbacks import Evaluation
 from keras_sagan.callbacks import ProgressBar
-from tests.conftest import tiny_model
+from tests.helpers import tiny_model
 
 
 class Terminal(io.StringIO):

@@ -1,4 +1,4 @@
-"""The verbs that draw: sample, attention, walk, curves, film, info."""
+"""The verbs that draw: sample, attention, walk, curves, video, info."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from PIL import Image
 
 from keras_sagan import cli
 from keras_sagan.layers import SpectralNormalization
-from tests.conftest import parameters
-from tests.conftest import tiny_model
+from tests.helpers import parameters
+from tests.helpers import tiny_model
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch",
@@ -30,8 +30,8 @@ def saved(tmp_path_factory):
         )
         keras.utils.set_random_seed(0)
         model = tiny_model(compiled=False)
-        norm = model.averaged_generator.get_layer("up_8_norm_1")
-        norm.offset.assign(np.random.default_rng(0).normal(0, 3, (3, 8)))
+        norm = model.ema_generator.get_layer("up_8_norm_1")
+        norm.beta.assign(np.random.default_rng(0).normal(0, 3, (3, 8)))
         model.save(folder / "model.keras")
         tiny_model(None, compiled=False).save(folder / "plain.keras")
     (folder / "classes.json").write_text('["ant", "bee", "cat"]')
@@ -104,8 +104,8 @@ def test_walk(here):
     run("walk", "model.keras", "--steps=2", "--out=strip.png")
     assert size("strip.png") == (3 * 65 + 1, 2 * 65 + 1)
     run("walk", "model.keras", "--seed=3", "--classes=ant,bee,cat", "--steps=1")
-    with Image.open("walk.webp") as film:
-        assert film.n_frames == 3
+    with Image.open("walk.webp") as video:
+        assert video.n_frames == 3
     run("walk", "plain.keras", "--steps=1", "--seed=1,2,3", "--out=w.gif")
 
 
@@ -116,10 +116,10 @@ def test_curves_and_film(here, capsys):
         Image.new("RGB", (40, 40), (step % 256, 0, 0)).save(
             f"step_{step:08d}.png"
         )
-    run("film", ".", "--out=film.gif")
+    run("video", ".", "--out=video.gif")
     (here / "samples").mkdir()
     (here / "step_00000010.png").rename("samples/step_00000010.png")
-    run("film", ".", "--out=film.gif")
+    run("video", ".", "--out=video.gif")
     out = capsys.readouterr().out
     assert "steps 10 to 2,000, grids: 2" in out
     assert "steps 10 to 10, grids: 1" in out
@@ -158,7 +158,7 @@ def test_info(here, capsys):
 
 
 @pytest.mark.parametrize(
-    "verb", ["sample", "attention", "walk", "curves", "film", "info"]
+    "verb", ["sample", "attention", "walk", "curves", "video", "info"]
 )
 def test_help(verb, capsys):
     run(verb, "--help")
@@ -191,8 +191,8 @@ def test_help(verb, capsys):
         (["curves", "nothing.jsonl"], 1, "nothing.jsonl"),
         (["curves", "model.keras"], 1, "must be the folder of a run"),
         (["curves", "classes.json"], 1, 'JSON object with a "step"'),
-        (["film", "."], 1, "must hold grids that `SampleGrid` saved"),
-        (["film", ".", "--rate=0"], 2, "rate"),
+        (["video", "."], 1, "must hold grids that `SampleGrid` saved"),
+        (["video", ".", "--rate=0"], 2, "rate"),
         (["info", "log.jsonl"], 1, "must be a .keras file"),
         (["info"], 2, "takes MODEL; received none"),
     ],

@@ -184,18 +184,18 @@ def test_open_source(tmp_path, rng):
     np.savez(
         path, images=images, labels=np.arange(5), class_names=list("vwxyz")
     )
-    source = data.open_source(path, 16)
+    source = data.open_images(path, 16)
     assert source.class_names == tuple("vwxyz") and source[3][1] == 3
     np.testing.assert_array_equal(source[3][0], images[3])
     with pytest.raises(ValueError, match="must have 32 pixels a side"):
-        data.open_source(path, 32)
+        data.open_images(path, 32)
     with pytest.raises(ValueError, match="which is none of these"):
-        data.open_source(tmp_path / "none", 16)
+        data.open_images(tmp_path / "none", 16)
     np.savez(path, pictures=images)
     with pytest.raises(ValueError, match="`path` must hold `images`, uint8"):
-        data.open_source(path, 16)
+        data.open_images(path, 16)
     path.write_bytes(b"PK no")
     with pytest.raises(ValueError, match="must be an"):
-        data.open_source(path, 16)
-    assert data.open_source("photographs", 32).class_names[2] == "astronaut"
-    assert len(data.open_source("digits", 16)) == 1797
+        data.open_images(path, 16)
+    assert data.open_images("photographs", 32).class_names[2] == "astronaut"
+    assert len(data.open_images("digits", 16)) == 1797

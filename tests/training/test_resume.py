@@ -4,9 +4,9 @@ import keras
 
 from keras_sagan import data
 from keras_sagan.data.pipelines import Batches
-from tests.conftest import same
-from tests.conftest import tiny_model
-from tests.conftest import values
+from tests.helpers import same
+from tests.helpers import tiny_model
+from tests.helpers import values
 
 
 def state(model):

@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 
 from keras_sagan import cli
-from tests.conftest import tiny_model
+from tests.helpers import tiny_model
 
 pytestmark = pytest.mark.no_backend
 

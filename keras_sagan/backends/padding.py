@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 
-def filled_up(inputs, divisor):
+def pad_rows(inputs, divisor):
     """Returns inputs of rows that divide by it, and how many rows count.
 
     The first row is repeated at the end.

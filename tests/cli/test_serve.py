@@ -12,8 +12,8 @@ import urllib.request
 import pytest
 
 from keras_sagan import cli
-from tests.conftest import free_port
-from tests.conftest import tiny_model
+from tests.helpers import free_port
+from tests.helpers import tiny_model
 
 pytestmark = pytest.mark.no_backend
 

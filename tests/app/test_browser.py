@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 import keras_sagan
-from keras_sagan import page
+from keras_sagan import app
 from keras_sagan import visualization
 from keras_sagan.layers import SpectralNormalization
 
@@ -47,7 +47,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def served(model):
-    served = page.serve(model, NAMES, port=None, block=False)
+    served = app.serve(model, NAMES, port=None, block=False)
     yield served
     served.close(verbose=False)
 
@@ -160,13 +160,13 @@ def test_every_control(browser, served, model):
     enter(browser, "#frames input[type=number]", 5)
     enter(browser, "#walk_truncation input[type=number]", 1)
     click(browser, "#go_walk")
-    (film,) = find(browser, "#walk img")
-    with urllib.request.urlopen(film.get_attribute("src")) as file:
-        film = Image.open(io.BytesIO(file.read()))
-    assert film.n_frames == 8
+    (video,) = find(browser, "#walk img")
+    with urllib.request.urlopen(video.get_attribute("src")) as file:
+        video = Image.open(io.BytesIO(file.read()))
+    assert video.n_frames == 8
     first = model.generate([1], seed=3, truncation=1)[0]
     first = first.repeat(8, axis=0).repeat(8, axis=1)
-    shown = np.asarray(film.convert("RGB"))
+    shown = np.asarray(video.convert("RGB"))
     assert np.abs(shown.astype(int) - first).mean() < 8  # 256 colours.
     check_logs(browser)
 
@@ -208,7 +208,7 @@ def check_logs(browser):
 
 
 def post(served, content, path="gradio_api/queue/join"):
-    """Returns the status of a request, and what it answers."""
+    """Returns the status of a request, and what it handlers."""
     request = urllib.request.Request(
         served.local_url + path,
         content,
@@ -252,7 +252,7 @@ def test_answers_on_after_200_requests_some_malformed(served):
         ).encode(),
         json.dumps({"data": "x" * 10**6}).encode(),
     ]
-    answers = []
+    handlers = []
     for i in range(200):
         if i % 4 == 0:
             message = ask(served, f"good{i}", good)
@@ -262,9 +262,9 @@ def test_answers_on_after_200_requests_some_malformed(served):
             assert not message["success"]
         elif i % 4 == 2:
             status, _ = post(served, bad_requests[i // 4 % 4])
-            answers.append(status)
+            handlers.append(status)
         else:
             assert post(served, b"x", "gradio_api/upload")[0] == 404
-    assert set(answers) <= {404, 413, 422, 500}
-    assert 413 in answers
+    assert set(handlers) <= {404, 413, 422, 500}
+    assert 413 in handlers
     assert ask(served, "last", good)["success"]

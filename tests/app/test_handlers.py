@@ -1,4 +1,4 @@
-"""What the page answers, and what it refuses."""
+"""What the page handlers, and what it refuses."""
 
 import asyncio
 import base64
@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from keras_sagan import visualization
-from keras_sagan.page.answers import Answers
-from keras_sagan.page.bounds import Bounds
-from tests.conftest import tiny_model
+from keras_sagan.app.handlers import Handlers
+from keras_sagan.app.middleware import RequestLimits
+from tests.helpers import tiny_model
 
 pytestmark = pytest.mark.no_backend
 NAMES = ["cat", "dog", "owl"]
@@ -24,54 +24,54 @@ def model(any_singular_vector):
 
 @pytest.fixture
 def answers(model):
-    return Answers(model, NAMES)
+    return Handlers(model, NAMES)
 
 
-def test_images_are_those_of_generate(answers, model):
-    drawn = answers.draw(["owl", "cat"], 3, 5, 0.5)
+def test_images_are_those_of_generate(handlers, model):
+    drawn = handlers.draw(["owl", "cat"], 3, 5, 0.5)
     assert drawn[1] == [2, 0, 2]
     expected = model.generate([2, 0, 2], seed=5, truncation=0.5)
-    assert np.array_equal(answers.images(*drawn), expected)
-    call = answers.call(["owl", "cat"], 3, 5, 0.5)
+    assert np.array_equal(handlers.images(*drawn), expected)
+    call = handlers.call(["owl", "cat"], 3, 5, 0.5)
     assert np.array_equal(eval(call, {"model": model}), expected)
-    drawn = answers.draw([], 4, 5, 0)
+    drawn = handlers.draw([], 4, 5, 0)
     expected = model.generate(num_images=4, seed=5)
-    assert np.array_equal(answers.images(*drawn), expected)
+    assert np.array_equal(handlers.images(*drawn), expected)
     assert np.array_equal(
-        eval(answers.call([], 4, 5, 0), {"model": model}), expected
+        eval(handlers.call([], 4, 5, 0), {"model": model}), expected
     )
 
 
 def test_a_model_without_classes(any_singular_vector):
     model = tiny_model(num_classes=None, compiled=False)
-    answers = Answers(model)
-    answers.warm_up()
-    latents, labels = answers.draw([], 2, 1, 0)
+    handlers = Handlers(model)
+    handlers.warm_up()
+    latents, labels = handlers.draw([], 2, 1, 0)
     assert labels is None
     assert np.array_equal(
-        answers.images(latents, labels), model.generate(num_images=2, seed=1)
+        handlers.images(latents, labels), model.generate(num_images=2, seed=1)
     )
 
 
-def test_a_walk_goes_from_seed_to_seed_and_back(answers, model):
-    url = answers.walk("dog", (3, 4), 5, 0)
+def test_a_walk_goes_from_seed_to_seed_and_back(handlers, model):
+    url = handlers.walk("dog", (3, 4), 5, 0)
     head, content = url.split(",")
     assert head == "data:image/gif;base64"
-    film = Image.open(io.BytesIO(base64.b64decode(content)))
-    assert film.n_frames == 8
+    video = Image.open(io.BytesIO(base64.b64decode(content)))
+    assert video.n_frames == 8
     for frame, seed in ((0, 3), (4, 4)):
-        film.seek(frame)
-        shown = np.asarray(film.convert("RGB")).astype(int)
-        expected = answers.enlarged(model.generate([1], seed=seed)[0], 256)
+        video.seek(frame)
+        shown = np.asarray(video.convert("RGB")).astype(int)
+        expected = handlers.enlarged(model.generate([1], seed=seed)[0], 256)
         assert shown.shape == expected.shape
         assert np.abs(shown - expected).mean() < 8  # GIF: 256 colours.
 
 
-def test_attention_is_that_of_the_point(answers, model):
-    latents, labels = answers.draw(["dog"], 1, 0, 0)
-    (layer,) = answers.layers
+def test_attention_is_that_of_the_point(handlers, model):
+    latents, labels = handlers.draw(["dog"], 1, 0, 0)
+    (layer,) = handlers.layers
     figures = [
-        answers.attention(latents[0], labels[0], x, 2, layer) for x in (1, 14)
+        handlers.attention(latents[0], labels[0], x, 2, layer) for x in (1, 14)
     ]
     maps = visualization.attention_maps(
         model, labels=[1], seed=0, queries=[(14, 2)]
@@ -102,20 +102,20 @@ def test_attention_is_that_of_the_point(answers, model):
         ((["cat"], 1, 0, 1e-9), "Truncation"),
     ],
 )
-def test_refuses_what_is_out_of_range(arguments, message, answers):
+def test_refuses_what_is_out_of_range(arguments, message, handlers):
     with pytest.raises(ValueError, match=message):
-        answers.draw(*arguments)
+        handlers.draw(*arguments)
 
 
-def test_refuses_points_and_walks_out_of_range(answers):
-    latents, labels = answers.draw(["dog"], 1, 0, 0)
-    (layer,) = answers.layers
+def test_refuses_points_and_walks_out_of_range(handlers):
+    latents, labels = handlers.draw(["dog"], 1, 0, 0)
+    (layer,) = handlers.layers
     with pytest.raises(ValueError, match="from 0 to 15"):
-        answers.attention(latents[0], labels[0], 16, 0, layer)
+        handlers.attention(latents[0], labels[0], 16, 0, layer)
     with pytest.raises(ValueError, match="Layer"):
-        answers.attention(latents[0], labels[0], 0, 0, "rgb")
+        handlers.attention(latents[0], labels[0], 0, 0, "rgb")
     with pytest.raises(ValueError, match="Frames"):
-        answers.walk("dog", (0, 1), 1000, 0)
+        handlers.walk("dog", (0, 1), 1000, 0)
 
 
 @pytest.mark.parametrize(
@@ -140,5 +140,5 @@ def test_what_reaches_the_server(method, path, length, status):
     headers = [(b"content-length", str(length).encode())] if length else []
     scope = {"type": "http", "method": method, "path": path, "headers": headers}
     statuses = []
-    asyncio.run(Bounds(app)(scope, None, send))
+    asyncio.run(RequestLimits(app)(scope, None, send))
     assert statuses[0] == status

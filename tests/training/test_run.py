@@ -22,12 +22,12 @@ import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
 from keras_sagan.callbacks.json_logger import read_lines
-from tests.conftest import same
-from tests.conftest import tiny_model
-from tests.conftest import values
-from tests.test_resume import state
+from tests.helpers import same
+from tests.helpers import tiny_model
+from tests.helpers import values
+from tests.training.test_resume import state
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("any_singular_vector")
 
 
@@ -103,7 +103,7 @@ def test_a_refused_model_leaves_no_settings(digits_like, tmp_path):
 
 @pytest.mark.no_backend
 def test_one_process_a_folder(digits_like, tmp_path):
-    from keras_sagan.runs import _owned
+    from keras_sagan.training.run import _owned
 
     with (
         _owned(tmp_path),
@@ -159,7 +159,9 @@ def test_nan_stops_with_the_last_good_checkpoint(digits_like, tmp_path):
 
 @pytest.mark.no_backend
 def test_goes_back_when_asked(digits_like, tmp_path, capsys):
-    model = train(tmp_path, 7, digits_like, callbacks=[Poison(3)], go_back=1)
+    model = train(
+        tmp_path, 7, digits_like, callbacks=[Poison(3)], max_rollbacks=1
+    )
     assert int(model.steps_trained) == 7
     assert "Going back" in capsys.readouterr().out
     assert all(np.isfinite(v).all() for v in values(model.variables))
@@ -200,7 +202,7 @@ def test_guard_sees_a_collapse():
     logs = {"discriminator_loss": 1.0, "generator_loss": 0.0}
     guard.on_train_begin()
     kernel = next(
-        v for v in model.averaged_generator.variables if "kernel" in v.path
+        v for v in model.ema_generator.variables if "kernel" in v.path
     )
     kernel.assign(kernel * 0)  # The latents no longer matter.
     guard.on_epoch_end(0, logs)

@@ -12,8 +12,8 @@ from PIL import Image
 
 import keras_sagan
 from keras_sagan import SAGAN
-from tests.conftest import tiny_model
-from tests.hub_stand_in import hub
+from tests.helpers import tiny_model
+from tests.hub.stand_in import hub
 
 FILES = {
     "README.md",
@@ -132,7 +132,7 @@ def test_from_preset_says_what_is_wrong(model, tmp_path):
     model.save(file)
     with pytest.raises(ValueError, match="a saved model has its own"):
         SAGAN.from_preset(file, ema_momentum=0.5)
-    model.averaged_generator.save(file)
+    model.ema_generator.save(file)
     with pytest.raises(ValueError, match="must hold a SAGAN"):
         SAGAN.from_preset(file)
 

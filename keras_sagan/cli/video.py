@@ -1,6 +1,6 @@
-"""A film of a training run, from the grids that it saved.
+"""A video of a training run, from the grids that it saved.
 
-keras-sagan film FOLDER --out=training.webp
+keras-sagan video FOLDER --out=training.webp
 
 FOLDER is that of a run, or of what `keras_sagan.callbacks.SampleGrid` wrote:
 step_00001000.png and so on.
@@ -18,7 +18,7 @@ def main(arguments):
     flags.DEFINE_string(
         "out",
         "training.webp",
-        "Film to write: .gif, .webp or .apng.",
+        "Video to write: .gif, .webp or .apng.",
         flag_values=values,
     )
     flags.DEFINE_float(
@@ -35,7 +35,7 @@ def main(arguments):
     folder = pathlib.Path(name)
     if (folder / "samples").is_dir():
         folder = folder / "samples"
-    steps = visualization.training_film(folder, values.out, values.rate)
+    steps = visualization.training_video(folder, values.out, values.rate)
     print(
         f"Wrote {values.out}: steps {steps[0]:,} to {steps[-1]:,}, grids: "
         f"{len(steps)}"

@@ -14,7 +14,7 @@ import numpy as np
 from keras_sagan.visualization import AttentionMaps
 from keras_sagan.visualization import attention_layers
 from keras_sagan.visualization import attention_maps
-from keras_sagan.visualization import save_film
+from keras_sagan.visualization import save_video
 from keras_sagan.visualization import spherical_interpolation
 from keras_sagan.visualization.attention_figures import attention_figure
 
@@ -22,8 +22,8 @@ MAX_IMAGES, MAX_FRAMES, MAX_SEED = 16, 32, 2**31 - 1
 MIN_TRUNCATION, MAX_TRUNCATION = 0.1, 4.0
 
 
-class Answers:
-    """Answers with images of one model.
+class Handlers:
+    """Handlers with images of one model.
 
     Args:
         model: A `SAGAN`.
@@ -35,9 +35,7 @@ class Answers:
         if model.num_classes is not None and class_names is None:
             class_names = [str(i) for i in range(model.num_classes)]
         self.class_names = list(class_names or ())
-        self.layers = [
-            x.name for x in attention_layers(model.averaged_generator)
-        ]
+        self.layers = [x.name for x in attention_layers(model.ema_generator)]
         self._maps = functools.lru_cache(maxsize=8)(self._compute_maps)
 
     def warm_up(self):
@@ -82,7 +80,7 @@ class Answers:
         )
 
     def walk(self, name, seeds, frames, truncation):
-        """Returns a film from one seed to another and back, as a data URL.
+        """Returns a video from one seed to another and back, as a data URL.
 
         Args:
             name: Class, or None without classes.
@@ -101,10 +99,10 @@ class Answers:
         ]
         labels = self._labels([name], frames)
         images = self.images(latents, labels)
-        film = np.concatenate([images, images[-2:0:-1]])
+        video = np.concatenate([images, images[-2:0:-1]])
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "walk.gif"
-            save_film(film, path, scale=self.scale(256))
+            save_video(video, path, scale=self.scale(256))
             content = base64.b64encode(path.read_bytes()).decode()
         return f"data:image/gif;base64,{content}"
 

@@ -1,4 +1,4 @@
-"""Films of pictures, as one animated file."""
+"""Videos of pictures, as one animated file."""
 
 import pathlib
 import re
@@ -18,12 +18,12 @@ _OPTIONS = {
 }
 
 
-def save_film(frames, path, frames_per_second=10, scale=1):
-    """Saves pictures as a film that plays for ever.
+def save_video(frames, path, frames_per_second=10, scale=1):
+    """Saves pictures as a video that plays for ever.
 
     Args:
         frames: uint8 `(frames, height, width, 3)`; or `(frames, N, height,
-            width, 3)`, as walks give them: N films side by side, in a grid.
+            width, 3)`, as walks give them: N videos side by side, in a grid.
         path: File to save to: `.gif`, `.webp`, or `.png` or `.apng` for an
             animated PNG, which alone keeps every colour.
         frames_per_second: Positive number, up to 50.
@@ -35,7 +35,7 @@ def save_film(frames, path, frames_per_second=10, scale=1):
 
     Example:
     >>> frames = np.zeros((3, 8, 8, 3), "uint8")
-    >>> keras_sagan.visualization.save_film(frames, "film.gif")
+    >>> keras_sagan.visualization.save_video(frames, "video.gif")
     """
     suffix = pathlib.Path(path).suffix.lower()
     if suffix not in _OPTIONS:
@@ -74,13 +74,13 @@ def save_film(frames, path, frames_per_second=10, scale=1):
         )
 
 
-def training_film(directory, path, frames_per_second=5):
-    """Makes a film of the grids that `SampleGrid` saved, each with its step.
+def training_video(directory, path, frames_per_second=5):
+    """Makes a video of the grids that `SampleGrid` saved, each with its step.
 
     Args:
         directory: Folder of `step_00001000.png` and so on.
-        path: As in `save_film`.
-        frames_per_second: As in `save_film`.
+        path: As in `save_video`.
+        frames_per_second: As in `save_video`.
 
     Returns:
         The steps shown, integers.
@@ -111,5 +111,5 @@ def training_film(directory, path, frames_per_second=5):
             "`directory` must hold the grids of one run, all of one size. "
             f"Received: directory={directory}, with sizes {sorted(sizes)}"
         )
-    save_film(np.stack(frames), path, frames_per_second)
+    save_video(np.stack(frames), path, frames_per_second)
     return sorted(files)

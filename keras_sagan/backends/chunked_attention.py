@@ -1,10 +1,10 @@
 """How large a part of the attention scores is held at once."""
 
-_WHOLE = 2**23  # scores of an image: the released form's up to 64x64
-_BLOCK = 2**21
+_MAX_SCORES = 2**23  # scores of an image: the released form's up to 64x64
+_CHUNK_SCORES = 2**21
 
 
-def number_of_blocks(queries, keys):
+def number_of_chunks(queries, keys):
     """Returns into how many equal blocks the queries of an image are cut.
 
     One while all scores are small. Both counts are squares of a map's side,
@@ -12,7 +12,10 @@ def number_of_blocks(queries, keys):
     enough, the finest is taken.
     """
     blocks = 1
-    if queries * keys > _WHOLE:
-        while queries % (2 * blocks) == 0 and queries * keys > _BLOCK * blocks:
+    if queries * keys > _MAX_SCORES:
+        while (
+            queries % (2 * blocks) == 0
+            and queries * keys > _CHUNK_SCORES * blocks
+        ):
             blocks *= 2
     return blocks

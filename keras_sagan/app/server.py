@@ -2,11 +2,11 @@
 
 import functools
 
-from keras_sagan.page.answers import MAX_FRAMES
-from keras_sagan.page.answers import MAX_IMAGES
-from keras_sagan.page.answers import MAX_TRUNCATION
-from keras_sagan.page.answers import Answers
-from keras_sagan.page.bounds import Bounds
+from keras_sagan.app.handlers import MAX_FRAMES
+from keras_sagan.app.handlers import MAX_IMAGES
+from keras_sagan.app.handlers import MAX_TRUNCATION
+from keras_sagan.app.handlers import Handlers
+from keras_sagan.app.middleware import RequestLimits
 
 _CSS = (
     "img {image-rendering: pixelated} #walk img {width: 100%; max-width: 384px}"
@@ -39,7 +39,7 @@ def serve(
         ImportError: If Gradio is not installed.
         OSError: If the port is taken.
     """
-    page = build_page(model, class_names)
+    page = build_app(model, class_names)
     gradio = _gradio()
     from starlette.middleware import Middleware
 
@@ -53,7 +53,7 @@ def serve(
         ssr_mode=False,
         state_session_capacity=64,
         max_file_size=1,
-        app_kwargs={"middleware": [Middleware(Bounds)]},
+        app_kwargs={"middleware": [Middleware(RequestLimits)]},
         # Fonts of the system: the theme's own come from another host.
         theme=gradio.themes.Default(
             font=["system-ui", "sans-serif"], font_mono=["monospace"]
@@ -64,7 +64,7 @@ def serve(
     return page
 
 
-def build_page(model, class_names=None):
+def build_app(model, class_names=None):
     """Returns the page, a `gradio.Blocks` with its queue; `serve` serves it.
 
     Args:
@@ -75,33 +75,33 @@ def build_page(model, class_names=None):
         ImportError: If Gradio is not installed.
     """
     gradio = _gradio()
-    answers = Answers(model, class_names)
-    answers.warm_up()
+    handlers = Handlers(model, class_names)
+    handlers.warm_up()
     title = f"SAGAN, {model.resolution} pixels"
     with gradio.Blocks(
         title=title, analytics_enabled=False, delete_cache=(600, 3600)
     ) as page:
         gradio.Markdown(f"# {title}")
         with gradio.Tab("Images"):
-            _images_tab(gradio, answers)
+            _images_tab(gradio, handlers)
         with gradio.Tab("Walk"):
-            _walk_tab(gradio, answers)
+            _walk_tab(gradio, handlers)
     page.queue(max_size=32, api_open=False)
     return page
 
 
-def _images_tab(gradio, answers):
+def _images_tab(gradio, handlers):
     drawn = gradio.State(None, time_to_live=3600)  # Latents and labels.
     chosen = gradio.State(0, time_to_live=3600)
     with gradio.Row():
         with gradio.Column(scale=1):
             classes = gradio.Dropdown(
-                answers.class_names,
+                handlers.class_names,
                 multiselect=True,
                 max_choices=MAX_IMAGES,
                 label="Classes",
                 info="In turn; none: drawn by the seed.",
-                visible=bool(answers.class_names),
+                visible=bool(handlers.class_names),
                 elem_id="classes",
             )
             count = gradio.Slider(
@@ -122,13 +122,13 @@ def _images_tab(gradio, answers):
                 elem_id="gallery",
             )
             code = gradio.Markdown(elem_id="code")
-    with gradio.Row(visible=bool(answers.layers)):
+    with gradio.Row(visible=bool(handlers.layers)):
         with gradio.Column(scale=1):
             layer = gradio.Radio(
-                answers.layers,
-                value=next(iter(answers.layers), None),
+                handlers.layers,
+                value=next(iter(handlers.layers), None),
                 label="Layer",
-                visible=len(answers.layers) > 1,
+                visible=len(handlers.layers) > 1,
                 elem_id="layer",
             )
             gradio.Markdown("Click one of the images, then a point in it:")
@@ -138,30 +138,32 @@ def _images_tab(gradio, answers):
             looks = _picture(gradio, "looks")
 
     def generate(classes, count, seed, truncation):
-        latents, labels = answers.draw(classes, count, seed, truncation)
-        images = answers.images(latents, labels)
+        latents, labels = handlers.draw(classes, count, seed, truncation)
+        images = handlers.images(latents, labels)
         names = [None] * len(images)
         if labels is not None:
-            names = [answers.class_names[label] for label in labels]
+            names = [handlers.class_names[label] for label in labels]
         return (
             list(zip(images, names)),
-            f"`{answers.call(classes, len(images), int(seed), truncation)}`",
+            f"`{handlers.call(classes, len(images), int(seed), truncation)}`",
             (latents, labels),
             0,
-            answers.enlarged(images[0]),
+            handlers.enlarged(images[0]),
             None,
         )
 
     def choose(drawn, event: gradio.SelectData):
         latents, label = _of(drawn, event.index)
-        (image,) = answers.images([latents], None if label is None else [label])
-        return event.index, answers.enlarged(image), None
+        (image,) = handlers.images(
+            [latents], None if label is None else [label]
+        )
+        return event.index, handlers.enlarged(image), None
 
     def look(drawn, chosen, layer, event: gradio.SelectData):
         latents, label = _of(drawn, chosen)
-        scale = answers.scale(384)
+        scale = handlers.scale(384)
         x, y = (int(i) // scale for i in event.index)
-        return answers.attention(latents, label, x, y, layer)
+        return handlers.attention(latents, label, x, y, layer)
 
     shown = [gallery, code, drawn, chosen, image, looks]
     event = functools.partial(_event, gradio)
@@ -170,14 +172,14 @@ def _images_tab(gradio, answers):
     event(image.select, look, [drawn, chosen, layer], [looks])
 
 
-def _walk_tab(gradio, answers):
+def _walk_tab(gradio, handlers):
     with gradio.Row():
         with gradio.Column(scale=1):
             name = gradio.Dropdown(
-                answers.class_names,
-                value=next(iter(answers.class_names), None),
+                handlers.class_names,
+                value=next(iter(handlers.class_names), None),
                 label="Class",
-                visible=bool(answers.class_names),
+                visible=bool(handlers.class_names),
                 elem_id="walk_class",
             )
             start = _seed(gradio, "From seed", 0, "start")
@@ -188,14 +190,14 @@ def _walk_tab(gradio, answers):
             truncation = _truncation(gradio, "walk_truncation")
             button = gradio.Button("Walk", variant="primary", elem_id="go_walk")
         with gradio.Column(scale=2):
-            film = gradio.HTML(elem_id="walk", min_height=260)
+            video = gradio.HTML(elem_id="walk", min_height=260)
 
     def walk(name, start, end, frames, truncation):
-        film = answers.walk(name, (start, end), frames, truncation)
-        return f'<img alt="A walk from seed to seed" src="{film}">'
+        video = handlers.walk(name, (start, end), frames, truncation)
+        return f'<img alt="A walk from seed to seed" src="{video}">'
 
     inputs = [name, start, end, frames, truncation]
-    _event(gradio, button.click, walk, inputs, [film])
+    _event(gradio, button.click, walk, inputs, [video])
 
 
 def _event(gradio, listener, function, inputs, outputs):
@@ -230,7 +232,7 @@ def _of(drawn, index):
 
 
 def _seed(gradio, label, value, name):
-    # Without bounds: at these Gradio logs a traceback; `Answers` has its own.
+    # Without bounds: at these Gradio logs a traceback; `Handlers` has its own.
     return gradio.Number(value, label=label, precision=0, elem_id=name)
 
 
@@ -261,6 +263,6 @@ def _gradio():
         import gradio
     except ImportError as error:
         raise ImportError(
-            "The page needs Gradio: pip install 'keras_sagan[page]'"
+            "The page needs Gradio: pip install 'keras_sagan[app]'"
         ) from error
     return gradio

@@ -26,7 +26,7 @@ def train(
     sample_every=1000,
     checkpoint_every=1000,
     keep=3,
-    go_back=0,
+    max_rollbacks=0,
     callbacks=(),
 ):
     """Trains a SAGAN in a folder; called again, it goes on from there.
@@ -57,7 +57,7 @@ def train(
         sample_every: Positive integer, steps between sample grids.
         checkpoint_every: Positive integer, steps between checkpoints.
         keep: Positive integer, checkpoints that are kept.
-        go_back: Non-negative integer, how often a run that fails, see
+        max_rollbacks: Non-negative integer, how often a run that fails, see
             `callbacks.Guard`, goes back to its last checkpoint and on from
             there with other latents.
         callbacks: More callbacks for `fit`. Each process runs those that it
@@ -69,7 +69,7 @@ def train(
     Raises:
         ValueError: If `workdir` holds a run with other settings, or another
             process trains there.
-        TrainingFailed: If the run fails once more than `go_back` allows; the
+        TrainingFailed: If the run fails more often than `max_rollbacks`; the
             message names the last checkpoint.
     """
     workdir = pathlib.Path(workdir)
@@ -90,7 +90,7 @@ def train(
             if class_names is not None:
                 write_json(workdir / "classes.json", list(class_names))
         _check_agreement(workdir, model)
-        for attempt in range(go_back + 1):
+        for attempt in range(max_rollbacks + 1):
             if model.count_steps() >= steps:
                 break
             stop = _Stop(steps)
@@ -111,7 +111,7 @@ def train(
                         ],
                     )
             except our_callbacks.TrainingFailed as error:
-                model = _go_back(checkpoint, attempt, go_back, error)
+                model = _roll_back(checkpoint, attempt, max_rollbacks, error)
                 continue
             break
         if writes:
@@ -237,7 +237,7 @@ def _fit(model, make_dataset, steps, log_every, callbacks):
     )
 
 
-def _go_back(checkpoint, attempt, go_back, error):
+def _roll_back(checkpoint, attempt, max_rollbacks, error):
     """Returns the model of the last checkpoint, or raises."""
     paths = checkpoint.paths()
     last = (
@@ -245,7 +245,7 @@ def _go_back(checkpoint, attempt, go_back, error):
         if paths
         else ("there is no checkpoint yet")
     )
-    if attempt == go_back or not paths:
+    if attempt == max_rollbacks or not paths:
         raise our_callbacks.TrainingFailed(f"{error} {last}") from error
     print(f"\n{error} Going back: {last}")
     model = _load_latest(checkpoint)
