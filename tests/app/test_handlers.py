@@ -23,7 +23,7 @@ def model(any_singular_vector):
 
 
 @pytest.fixture
-def answers(model):
+def handlers(model):
     return Handlers(model, NAMES)
 
 
