@@ -68,7 +68,7 @@ def record(network, n):
             stack.enter_context(_recorded(owner, name, products))
         network(inputs, training=False)
     from keras_sagan.layers import SelfAttention2D
-    from keras_sagan.models.checks import flatten_layers
+    from keras_sagan.layers.nested import flatten_layers
 
     for layer in flatten_layers(network):
         if isinstance(layer, keras.layers.Dense):

@@ -66,7 +66,7 @@ class Cell:
 
     name: str
     attention_resolutions: tuple = ()
-    attention: str = "released"
+    attention: object = "released"
     generator_sn: bool = True
     ttur: bool = True
 
@@ -80,7 +80,10 @@ def cells(resolution):
         Cell("SN in both", ttur=False),
         Cell("SN in both + TTUR"),
         *(Cell(f"attention at {size}", (size,)) for size in maps),
-        *(Cell(f"residual at {size}", (size,), "residual") for size in maps),
+        *(
+            Cell(f"residual at {size}", (size,), models.residual_control)
+            for size in maps
+        ),
     ]
 
 

@@ -79,9 +79,9 @@ def gradients(loss_fn, variables, all_variables=None):
     trainer.variables = all_variables or variables
 
     def run():
-        return trainer.value_and_gradients(
-            lambda: {"loss": loss_fn()}, variables
-        )[1]
+        return trainer.value_and_gradients(lambda: (loss_fn(), {}), variables)[
+            1
+        ]
 
     if keras.backend.backend() == "jax":
         run = _compiled(run)

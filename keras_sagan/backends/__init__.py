@@ -3,11 +3,14 @@
 The module of the chosen backend supplies
 
 - `Trainer`, mixed into `SAGAN`: `value_and_gradients(loss_fn, variables)`,
-  `sync_variables()`, `set_jit_compile(jit_compile)`, and `train_step` and
-  `test_step` in the shape that the Keras trainer of that backend calls;
+  `is_due(every)`, `sync_variables()`, `set_jit_compile(jit_compile)`, and
+  `train_step` and `test_step` in the shape that the Keras trainer of that
+  backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
   fastest there, `convolve` for the rest, and `tanh` in the precision of its
   input; `full_float32()`, inside which no GPU rounds float32;
+- `cond(predicate, true_fn, false_fn)` and `input_gradient(function, x)`, for
+  gradient penalties;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - of its `_replicas` module, what a step needs on several devices:
   `local_slice(x)`, the rows of a whole batch that this device works on,
@@ -53,12 +56,14 @@ else:
 
 Trainer = _backend.Trainer
 attend = _backend.attend
+cond = _backend.cond
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
 convolve = _backend.convolve
 divide_by_norm = _backend.divide_by_norm
 full_float32 = _backend.full_float32
 has_accelerator = _backend.has_accelerator
+input_gradient = _backend.input_gradient
 max_pool = _backend.max_pool
 move_average = _backend.move_average
 normalize = _backend.normalize

@@ -40,7 +40,7 @@ class Trainer:
         return _run_statelessly(self.evaluation_step, variables, state, data)
 
     def value_and_gradients(self, loss_fn, variables):
-        """Returns `loss_fn()`, a dict, and the gradients of its first item."""
+        """Returns `((loss, aux), gradients)` of `loss_fn() -> (loss, aux)`."""
         ids = {id(v) for v in variables}
         others = [v for v in self.variables if id(v) not in ids]
         others_before = [v.value for v in others]
@@ -48,16 +48,20 @@ class Trainer:
         def pure_loss_fn(values):
             mapping = [*zip(variables, values), *zip(others, others_before)]
             with keras.StatelessScope(mapping) as scope:
-                scalars = loss_fn()
+                loss, aux = loss_fn()
             others_after = [scope.get_current_value(v) for v in others]
-            return next(iter(scalars.values())), (scalars, others_after)
+            return loss, (aux, others_after)
 
-        (_, (scalars, others_after)), gradients = jax.value_and_grad(
+        (loss, (aux, others_after)), gradients = jax.value_and_grad(
             pure_loss_fn, has_aux=True
         )([v.value for v in variables])
         for variable, value in zip(others, others_after):
             variable.assign(value)
-        return scalars, gradients
+        return (loss, aux), gradients
+
+    def is_due(self, every):
+        """Whether this step is one of every `every`-th: a bool or a tensor."""
+        return every == 1 or self.steps_trained % every == 0
 
     def set_jit_compile(self, jit_compile):
         """Returns what the Keras trainer is to be told."""
@@ -83,6 +87,18 @@ def _run_statelessly(function, variables, state, data):
         [scope.get_current_value(v) for v in group] for group in variables
     )
     return logs, state
+
+
+def cond(predicate, true_fn, false_fn):
+    """Returns `true_fn()` or `false_fn()`; neither may change any state."""
+    if isinstance(predicate, bool):
+        return true_fn() if predicate else false_fn()
+    return jax.lax.cond(predicate, true_fn, false_fn)
+
+
+def input_gradient(function, x):
+    """Returns the gradient of a scalar function in `x`, differentiable."""
+    return jax.grad(function)(x)
 
 
 def conv2d(x, kernel, bias=None):

@@ -28,15 +28,19 @@ class Trainer:
         return self.evaluation_step(data)
 
     def value_and_gradients(self, loss_fn, variables):
-        """Returns `loss_fn()`, a dict, and the gradients of its first item."""
+        """Returns `((loss, aux), gradients)` of `loss_fn() -> (loss, aux)`."""
+        values = [v.value for v in variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in variables])
-            scalars = loss_fn()
-        loss = next(iter(scalars.values()))
-        gradients = tape.gradient(loss, [v.value for v in variables])
+            tape.watch(values)
+            loss, aux = loss_fn()
+        gradients = tape.gradient(loss, values, unconnected_gradients="zero")
         # A table's gradient comes as IndexedSlices, of which Keras' Adam
         # would move only the rows seen: another algorithm than the others'.
-        return scalars, [tf.convert_to_tensor(g) for g in gradients]
+        return (loss, aux), [tf.convert_to_tensor(g) for g in gradients]
+
+    def is_due(self, every):
+        """Whether this step is one of every `every`-th: a bool or a tensor."""
+        return every == 1 or self.steps_trained % every == 0
 
     def set_jit_compile(self, jit_compile):
         """Returns what the Keras trainer is to be told."""
@@ -47,6 +51,21 @@ class Trainer:
 
     def sync_variables(self):
         """Variables always hold the current values here."""
+
+
+def cond(predicate, true_fn, false_fn):
+    """Returns `true_fn()` or `false_fn()`; neither may change any state."""
+    if isinstance(predicate, bool):
+        return true_fn() if predicate else false_fn()
+    return tf.cond(predicate, true_fn, false_fn)
+
+
+def input_gradient(function, x):
+    """Returns the gradient of a scalar function in `x`, differentiable."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = function(x)
+    return tape.gradient(y, x)
 
 
 def conv2d(x, kernel, bias=None):

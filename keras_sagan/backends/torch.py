@@ -10,6 +10,8 @@ from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.torch_graph import GraphOfStep
+from keras_sagan.backends.torch_graph import detached
+from keras_sagan.backends.torch_graph import gradients_of
 from keras_sagan.backends.torch_graph import traced_value_and_gradients
 from keras_sagan.backends.torch_moments import standardize_together
 
@@ -36,7 +38,7 @@ class Trainer:
             # What processes exchange is not written down in a graph.
             if self._graph is None or self.run_eagerly or self._is_shared():
                 return self.step(data)
-            return self._graph.run(*self.prepare(data))
+            return self._graph.run(self.prepare(data))
 
     @torch.no_grad()
     def test_step(self, data):
@@ -47,16 +49,22 @@ class Trainer:
         return torch_replicas.replicas() > 1
 
     def value_and_gradients(self, loss_fn, variables):
-        """Returns `loss_fn()`, a dict, and the gradients of its first item."""
+        """Returns `((loss, aux), gradients)` of `loss_fn() -> (loss, aux)`."""
         if self._graph is not None and self._graph.tracing:
             return traced_value_and_gradients(
                 loss_fn, variables, self.variables
             )
         with torch.enable_grad():
-            scalars = loss_fn()
-        loss = next(iter(scalars.values()))
-        gradients = torch.autograd.grad(loss, [v.value for v in variables])
-        return {k: v.detach() for k, v in scalars.items()}, gradients
+            loss, aux = loss_fn()
+        gradients = gradients_of(loss, [v.value for v in variables])
+        return (loss.detach(), detached(aux)), gradients
+
+    def is_due(self, every):
+        """Whether this step is one of every `every`-th: a bool.
+
+        It decides what is run, and so it has to be known on the host.
+        """
+        return every == 1 or int(self.steps_trained) % every == 0
 
     def broadcast_variables(self):
         """Starts all processes from the values of the first."""
@@ -93,6 +101,18 @@ def convolve(x, kernel, bias, stride, padding):
             _channels_first(x), _as_filters(kernel), bias, stride, padding
         )
     )
+
+
+def cond(predicate, true_fn, false_fn):
+    """Returns `true_fn()` or `false_fn()`; neither may change any state."""
+    return true_fn() if predicate else false_fn()
+
+
+def input_gradient(function, x):
+    """Returns the gradient of a scalar function in `x`, differentiable."""
+    x = x.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(function(x), x, create_graph=True)
+    return gradient
 
 
 @contextlib.contextmanager

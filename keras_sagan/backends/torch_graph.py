@@ -23,15 +23,21 @@ class GraphOfStep:
         self.graphs = {}
         self.tracing = False
 
-    def run(self, parts, draws):
-        structure = (parts, draws)
-        tensors = [  # Labels may be None.
-            x if x is None else torch.as_tensor(x)
-            for x in keras.tree.flatten(structure)
+    def run(self, inputs):
+        """Runs the step on its `StepInputs`; returns the logs.
+
+        What is no tensor, such as labels that are None or whether a penalty
+        is due, is a part of the graph: each value has a graph of its own.
+        """
+        tensors = [
+            x if x is None or isinstance(x, bool) else torch.as_tensor(x)
+            for x in keras.tree.flatten(inputs)
         ]
-        key = tuple(x if x is None else (x.shape, x.dtype) for x in tensors)
+        key = tuple(
+            (x.shape, x.dtype) if torch.is_tensor(x) else x for x in tensors
+        )
         if key not in self.graphs:
-            self.graphs[key] = self._trace(tensors, structure)
+            self.graphs[key] = self._trace(tensors, inputs)
         variables, graph = self.graphs[key]
         values, logs = graph([v.value.detach() for v in variables], tensors)
         for variable, value in zip(variables, values):
@@ -51,10 +57,10 @@ class GraphOfStep:
         variables = list({id(v): v for v in variables}.values())
 
         def step(values, tensors):
-            parts, draws = keras.tree.pack_sequence_as(structure, tensors)
+            inputs = keras.tree.pack_sequence_as(structure, tensors)
             mapping = list(zip(variables, values))
             with keras.StatelessScope(mapping) as scope:
-                logs = model.learn(parts, draws)
+                logs = model.learn(inputs)
             return [scope.get_current_value(v) for v in variables], logs
 
         # On copies: tracing runs the operations, some of them in place.
@@ -75,14 +81,30 @@ def traced_value_and_gradients(loss_fn, variables, all_variables):
     leaves = [v.value.detach().requires_grad_() for v in variables]
     mapping = [*zip(variables, leaves), *zip(others, before)]
     with torch.enable_grad(), keras.StatelessScope(mapping) as scope:
-        scalars = loss_fn()
-    loss = next(iter(scalars.values()))
-    gradients = torch.autograd.grad(loss, leaves)
+        loss, aux = loss_fn()
+    gradients = gradients_of(loss, leaves)
     for variable, old in zip(others, before):
         new = scope.get_current_value(variable)
         if new is not old:
             variable.assign(new.detach())
-    return {k: v.detach() for k, v in scalars.items()}, gradients
+    return (loss.detach(), detached(aux)), gradients
+
+
+def gradients_of(loss, values):
+    """Returns the gradients of a loss; zeros where it does not depend on it.
+
+    That is so for weights that a network does not use.
+    """
+    if not values:  # Of a network that is frozen as a whole.
+        return []
+    return torch.autograd.grad(
+        loss, values, allow_unused=True, materialize_grads=True
+    )
+
+
+def detached(logs):
+    """Returns a dict of tensors without their graph."""
+    return {name: torch.as_tensor(x).detach() for name, x in logs.items()}
 
 
 def _without_detach(graph):

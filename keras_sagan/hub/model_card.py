@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from keras_sagan.layers import SelfAttention2D
-from keras_sagan.models.checks import flatten_layers
+from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.version import __version__
 
 _NOT_STATED = "Not stated."

@@ -153,6 +153,10 @@ class SelfAttention2D(keras.layers.Layer):
         y = inputs + self.gamma * o
         return (y, beta) if return_attention_scores else y
 
+    def logs(self):
+        """Returns what `SAGAN.fit` logs of this layer: its `gamma`."""
+        return {"gamma": ops.convert_to_tensor(self.gamma)}
+
     def _build_projection(self, channels, name, input_shape):
         conv = Conv2D(
             channels,

@@ -144,6 +144,21 @@ class SpectralNormalization(keras.layers.Wrapper):
             u = backends.normalize(row, self.epsilon, u)
         return u, v, ops.sum(row * u)
 
+    def after_averaging(self, momentum):
+        """Makes averaged `u` and `v` those of the averaged kernel.
+
+        The mean of unit vectors is no unit vector, and sigma would be too
+        small while `u` still turns: one power iteration puts it right.
+
+        Args:
+            momentum: Scalar tensor. Where it is 0, nothing was averaged, and
+                the vectors stay.
+        """
+        copied = [ops.convert_to_tensor(x) for x in (self.u, self.v)]
+        u, v, _ = self.iterated_vectors()
+        self.u.assign(ops.where(momentum > 0, u, copied[0]))
+        self.v.assign(ops.where(momentum > 0, v, copied[1]))
+
     def _normalized_by(self, u, v, sigma):
         # A kernel of zeros stays one: 0 / 0 would poison the network.
         matrix = backends.divide_by_norm(

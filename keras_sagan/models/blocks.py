@@ -1,6 +1,7 @@
 """The blocks that generator and discriminator are made of."""
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 from absl import logging
@@ -32,7 +33,7 @@ class Blocks:
     """
 
     num_classes: int | None
-    attention: str
+    attention: str | Callable
     spectral_normalization: bool
     spectral_epsilon: float
     fused_resampling: bool
@@ -103,32 +104,15 @@ class Blocks:
         )(x)
 
     def attend(self, x):
-        """Self-attention, or in its place the paper's residual control."""
-        name = f"attention_{x.shape[1]}"
-        if self.attention == "residual":
-            return self.residual_control(x, f"residual_{x.shape[1]}")
+        """Self-attention in one of its forms, or what the user puts there."""
+        if callable(self.attention):
+            return self.attention(x, self)
         return SelfAttention2D(
             **ATTENTION_FORMS[self.attention],
             spectral_normalization=self.spectral_normalization,
             spectral_epsilon=self.spectral_epsilon,
-            name=name,
+            name=f"attention_{x.shape[1]}",
         )(x)
-
-    def residual_control(self, x, name):
-        """Two 3x3 convolutions with the parameters of the attention.
-
-        "A residual block with the same number of parameters" (Table 1).
-        """
-        channels = x.shape[-1]
-        width, counts = residual_control_size(channels)
-        logging.info(
-            "%s: %d parameters of attention, %d of the control", name, *counts
-        )
-        y = layers.ReLU(name=f"{name}_relu_1")(x)
-        y = self.conv(y, width, 3, f"{name}_conv_1", use_bias=False)
-        y = layers.ReLU(name=f"{name}_relu_2")(y)
-        y = self.conv(y, channels, 3, f"{name}_conv_2", use_bias=False)
-        return layers.Add(name=name)([x, y])
 
     def class_norm(self, x, labels, name):
         """Conditional batch norm, or a plain one without labels."""
@@ -156,6 +140,33 @@ class Blocks:
             self.batch_norm_synchronized,
             name=name,
         )
+
+
+def residual_control(x, blocks):
+    """The control of the paper's Table 1, in the place of the attention.
+
+    "A residual block with the same number of parameters": two 3x3
+    convolutions, `x + conv(relu(conv(relu(x))))`, whose inner width makes
+    them as many as the attention's. For an ablation, give it to both
+    builders: `build_generator(attention=residual_control)`.
+
+    Args:
+        x: Symbolic feature map `(batch, height, width, channels)`.
+        blocks: The `Blocks` of the network.
+
+    Returns:
+        A symbolic feature map of the same shape.
+    """
+    channels, name = x.shape[-1], f"residual_{x.shape[1]}"
+    width, counts = residual_control_size(channels)
+    logging.info(
+        "%s: the attention has %d parameters, the control %d", name, *counts
+    )
+    y = layers.ReLU(name=f"{name}_relu_1")(x)
+    y = blocks.conv(y, width, 3, f"{name}_conv_1", use_bias=False)
+    y = layers.ReLU(name=f"{name}_relu_2")(y)
+    y = blocks.conv(y, channels, 3, f"{name}_conv_2", use_bias=False)
+    return layers.Add(name=name)([x, y])
 
 
 def residual_control_size(channels):
@@ -191,9 +202,9 @@ def check_architecture(resolution, num_classes, base_channels, attention):
             "`base_channels` must be a positive integer. "
             f"Received: base_channels={base_channels}"
         )
-    if attention not in (*ATTENTION_FORMS, "residual"):
+    if not callable(attention) and attention not in ATTENTION_FORMS:
         raise ValueError(
-            "`attention` must be 'released', 'paper' or 'residual'. "
+            "`attention` must be 'released', 'paper' or a function. "
             f"Received: attention={attention!r}"
         )
 

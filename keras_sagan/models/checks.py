@@ -6,18 +6,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_sagan.layers import ConditionalBatchNorm
-
-
-def flatten_layers(network):
-    """Returns the layers of a network, nested ones too."""
-    return network._flatten_layers(include_self=False)
-
 
 def check_positive_integer(name, value):
     if not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(
             f"`{name}` must be a positive integer. Received: {name}={value}"
+        )
+
+
+def check_count(name, value, n):
+    """Raises a ValueError if a count is given that is not `n`."""
+    if value not in (None, n):
+        raise ValueError(
+            f"`{name}` must be {n}, as many as there are class weights. "
+            f"Received: {name}={value}"
         )
 
 
@@ -41,52 +43,6 @@ def check_sagan_arguments(
             "`ema_start_step` must be a non-negative integer. "
             f"Received: ema_start_step={ema_start_step}"
         )
-
-
-def check_networks(generator, discriminator):
-    """Checks that two networks fit, and returns their number of classes."""
-    for name, network in (
-        ("generator", generator),
-        ("discriminator", discriminator),
-    ):
-        inputs = getattr(network, "inputs", None) or ()
-        if not isinstance(network, keras.Model) or len(inputs) not in (1, 2):
-            raise ValueError(
-                f"`{name}` must be a functional `keras.Model` of one input, or "
-                f"of two, the second being labels. Received: {name}={network}"
-            )
-    if tuple(generator.output_shape) != tuple(discriminator.inputs[0].shape):
-        raise ValueError(
-            "`discriminator` must take images of the shape that `generator` "
-            f"makes. Received: a generator of {generator.output_shape}, a "
-            f"discriminator for {tuple(discriminator.inputs[0].shape)}"
-        )
-    if len(generator.inputs) != len(discriminator.inputs):
-        raise ValueError(
-            "`generator` and `discriminator` must both take labels, or "
-            f"neither. Received: a generator of {len(generator.inputs)} and a "
-            f"discriminator of {len(discriminator.inputs)} inputs"
-        )
-    classes = _number_of_classes(generator), _number_of_classes(discriminator)
-    if len(generator.inputs) == 1:
-        return None
-    if classes[0] is None or classes[0] != (classes[1] or classes[0]):
-        raise ValueError(
-            "`generator` and `discriminator` must know the same classes, by "
-            "a `ConditionalBatchNorm` and an `Embedding`. Received: "
-            f"{classes[0]} classes in the generator, {classes[1]} in the "
-            "discriminator"
-        )
-    return classes[0]
-
-
-def _number_of_classes(network):
-    for layer in flatten_layers(network):
-        if isinstance(layer, ConditionalBatchNorm):
-            return layer.num_classes
-        if isinstance(layer, keras.layers.Embedding):
-            return layer.input_dim
-    return None
 
 
 def first_batch(x, y, batch_size):
@@ -119,13 +75,17 @@ def _with_first(batch, rest):
     yield from rest
 
 
-def check_images(images, resolution):
+def check_images(images, image_shape):
+    """Checks the first images that `fit` is given, `(batch, H, W, C)`."""
     received = f"Received: images of shape {images.shape}, {images.dtype}"
-    if images.ndim != 4 or images.shape[1:] != (resolution, resolution, 3):
+    if images.shape[1:] != tuple(image_shape):
+        shape = ", ".join(map(str, image_shape))
+        gray = image_shape[-1] == 3 and images.shape[3:] in ((), (1,))
+        hint = "; repeat the channel of gray ones three times" if gray else ""
         raise ValueError(
-            f"Images must have shape (batch, {resolution}, {resolution}, 3), "
-            "as the networks were built: resize them, or build networks of "
-            f"their size; repeat the channel of gray ones. {received}"
+            f"Images must have the shape (batch, {shape}), which the networks "
+            "were built for: resize them, or build networks of their "
+            f"size{hint}. {received}"
         )
     if images.dtype == np.uint8:
         return

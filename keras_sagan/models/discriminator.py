@@ -50,7 +50,7 @@ def build_discriminator(
         attention_resolutions: Sizes of the feature maps to attend at, from
             the last map's up to `resolution // 2`; `()` for none. None is
             `(32,)` from 64 pixels up, else `(resolution // 2,)`.
-        attention: `"released"`, `"paper"`, or `"residual"`; see
+        attention: `"released"`, `"paper"`, or a function; see
             `build_generator`.
         spectral_normalization: Whether every convolution, the linear layer
             and the embedding are spectrally normalized.
@@ -119,7 +119,7 @@ def build_discriminator(
         return keras.Model(images, logits, name=name)
     labels = keras.Input((), dtype="int32", name="labels")
     embedding = blocks.normalized(
-        layers.Embedding(
+        ClassEmbedding(
             num_classes,
             widths[-1],
             embeddings_initializer="glorot_uniform",
@@ -130,6 +130,16 @@ def build_discriminator(
     projection = InnerProduct(name="projection", **head)(h, embedding)
     logits = layers.Add(name="logits", **head)([logits, projection])
     return keras.Model([images, labels], logits, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_sagan")
+class ClassEmbedding(layers.Embedding):
+    """`keras.layers.Embedding` of classes, which knows how many there are."""
+
+    @property
+    def num_classes(self):
+        """The number of classes."""
+        return self.input_dim
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")

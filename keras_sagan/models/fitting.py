@@ -1,174 +1,271 @@
-"""Compiling and fitting: what `SAGAN` takes, checked, before Keras has it."""
+"""The methods `compile`, `fit` and `evaluate` of `SAGAN`, around Keras' own."""
 
 import keras
 from keras import ops
 from keras.callbacks import LambdaCallback
 
 from keras_sagan import backends
-from keras_sagan.backends.optimizer_pair import OptimizerPair
+from keras_sagan import losses
 from keras_sagan.models import checks
+from keras_sagan.models.meter import Meter
+from keras_sagan.models.optimizer_pair import OptimizerPair
 from keras_sagan.models.watch import Watch
 
 
-class Fitting:
-    """`compile`, `fit` and `evaluate` of `SAGAN`."""
+def compile(
+    model,
+    generator_optimizer=None,
+    discriminator_optimizer=None,
+    loss="hinge",
+    gradient_penalty=None,
+    run_eagerly=False,
+    steps_per_execution=1,
+    jit_compile="auto",
+):
+    """Sets both optimizers (TTUR), the loss, and how the step is run.
 
-    def compile(
-        self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
+    Args:
+        model: The `SAGAN`.
+        generator_optimizer: A `keras.optimizers.Optimizer` or its name.
+            None: Adam with learning rate 1e-4, beta_1 0, beta_2 0.999,
+            epsilon 1e-8.
+        discriminator_optimizer: Likewise; None has learning rate 4e-4.
+        loss: An `AdversarialLoss`, or its name: `"hinge"`,
+            `"non_saturating"`, `"least_squares"`, `"wasserstein"` or
+            `"relativistic"`.
+        gradient_penalty: A `losses.GradientPenalty` such as `R1`, a list
+            of them, or None.
+        run_eagerly: Whether to run without compiling, to debug.
+        steps_per_execution: Steps per compiled call. Not on PyTorch.
+        jit_compile: As in `keras.Model.compile`. On PyTorch, True records
+            a graph of the step once and then runs it without Keras'
+            Python, which pays where steps are short.
+
+    Raises:
+        ValueError: If the two optimizers are one object, or the loss or
+            the penalty is none.
+    """
+    loss = losses.get(loss)
+    extra = check_loss(loss)
+    penalties = check_penalties(gradient_penalty)
+    pair = make_optimizer_pair(generator_optimizer, discriminator_optimizer)
+    # As given: "auto" means another thing on another backend.
+    model.run_options = {
+        "run_eagerly": run_eagerly,
+        "steps_per_execution": steps_per_execution,
+        "jit_compile": jit_compile,
+    }
+    keras.Model.compile(
+        model,
+        optimizer=pair,
+        auto_scale_loss=False,
+        **{
+            **model.run_options,
+            "jit_compile": model.set_jit_compile(jit_compile),
+        },
+    )
+    model.loss, model.penalties = loss, penalties
+    model.meter = Meter([*extra, *(["gradient_penalty"] * bool(penalties))])
+    pair.build_pair(
+        model.generator.trainable_variables,
+        model.discriminator.trainable_variables,
+    )
+
+
+def fit(
+    model,
+    x=None,
+    y=None,
+    batch_size=None,
+    epochs=1,
+    verbose="auto",
+    callbacks=None,
+    **kwargs,
+):
+    """Trains on images and labels; arguments as in `keras.Model.fit`.
+
+    Args:
+        model: The `SAGAN`.
+        x: Images `(N, height, width, channels)`, floats in [-1, 1] or
+            uint8, or a dataset of batches `(images, labels)`: a
+            `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch
+            `DataLoader`, a generator. Without classes, of images alone.
+        y: Integer labels `(N,)`, if `x` is an array of images.
+        batch_size: Images per batch, if `x` is an array.
+        epochs: Passes over the data.
+        verbose: As in Keras.
+        callbacks: As in Keras.
+        **kwargs: As in Keras.
+
+    Returns:
+        A `keras.callbacks.History`.
+
+    Raises:
+        ValueError: If the first batch is not what the networks take: the
+            message says what to do.
+    """
+    if not model.compiled:
+        raise ValueError("You must call `compile()` before `fit()`.")
+    x, batch = check_data(model, x, y, batch_size)
+    if isinstance(x, keras.utils.PyDataset):
+        # Keras would shuffle the batches by a global seed, and a resumed
+        # run would see another order; such a dataset orders itmodel.
+        kwargs.setdefault("shuffle", False)
+    model.broadcast_variables()
+    callbacks = fit_callbacks(
+        callbacks, x, kwargs.get("validation_data"), batch
+    )
+    return keras.Model.fit(
+        model, x, y, batch_size, epochs, verbose, callbacks, **kwargs
+    )
+
+
+def evaluate(model, x=None, *args, callbacks=None, **kwargs):
+    """Computes the losses; arguments as in `keras.Model.evaluate`.
+
+    Both networks run in inference, on the same latents and labels at each
+    call. No state of training changes.
+    """
+    state = model.evaluation_seed_generator.state
+    before = ops.convert_to_numpy(state)
+    rewind = rewind_to_here(x)
+    callbacks = evaluate_callbacks(callbacks, rewind)
+    try:
+        return keras.Model.evaluate(
+            model, x, *args, callbacks=callbacks, **kwargs
+        )
+    finally:
+        state.assign(before)
+        rewind()
+
+
+def make_optimizer_pair(generator_optimizer, discriminator_optimizer):
+    """Returns both optimizers as one, the defaults in the place of None.
+
+    Raises:
+        ValueError: If the two are one object.
+    """
+    generator_optimizer = keras.optimizers.get(
+        generator_optimizer or default_optimizer(1e-4)
+    )
+    discriminator_optimizer = keras.optimizers.get(
+        discriminator_optimizer or default_optimizer(4e-4)
+    )
+    if generator_optimizer is discriminator_optimizer:
+        raise ValueError(
+            "`generator_optimizer` and `discriminator_optimizer` must be two "
+            "objects, because each keeps the state of one network. Received: "
+            f"{generator_optimizer} for both"
+        )
+    return OptimizerPair(generator_optimizer, discriminator_optimizer)
+
+
+def default_optimizer(learning_rate):
+    """Returns the Adam of the SAGAN release, with one of its two rates."""
+    return keras.optimizers.Adam(
+        learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8
+    )
+
+
+def check_loss(loss):
+    """Returns the names that a loss logs beside the losses themselves.
+
+    Raises:
+        ValueError: If one of its methods does not return a scalar.
+    """
+    zeros = ops.zeros((4, 1))
+    real = zeros if loss.needs_real_logits else None
+    names = []
+    for method, arguments in (
+        ("discriminator_loss", (zeros, zeros)),
+        ("generator_loss", (zeros, real)),
     ):
-        """Sets both optimizers (TTUR) and how the step is run.
+        value, logs = losses.with_logs(getattr(loss, method)(*arguments))
+        for name, scalar in {method: value, **logs}.items():
+            if ops.shape(scalar) != ():
+                raise ValueError(
+                    f"`{method}` of the loss must return a scalar, or a pair "
+                    "of a scalar and a dict of scalars. Received: a "
+                    f"{name} of shape {tuple(ops.shape(scalar))}"
+                )
+        names += logs
+    return names
 
-        Args:
-            generator_optimizer: A `keras.optimizers.Optimizer` or its name.
-                None: Adam with learning rate 1e-4, beta_1 0, beta_2 0.999,
-                epsilon 1e-8.
-            discriminator_optimizer: Likewise, with learning rate 4e-4.
-            run_eagerly: Whether to run without compiling, to debug.
-            steps_per_execution: Steps per compiled call. Not on PyTorch.
-            jit_compile: As in `keras.Model.compile`; on PyTorch, True makes a
-                graph of the step in its first seconds and then runs that,
-                without Keras' Python: worth it where steps are short.
 
-        Raises:
-            ValueError: If the two optimizers are one object.
-        """
-        generator_optimizer = keras.optimizers.get(
-            generator_optimizer or default_optimizer(1e-4)
-        )
-        discriminator_optimizer = keras.optimizers.get(
-            discriminator_optimizer or default_optimizer(4e-4)
-        )
-        if generator_optimizer is discriminator_optimizer:
+def check_penalties(gradient_penalty):
+    """Returns gradient penalties as a list.
+
+    Raises:
+        ValueError: If something else is among them.
+    """
+    penalties = gradient_penalty or []
+    if not isinstance(penalties, (list, tuple)):
+        penalties = [penalties]
+    for penalty in penalties:
+        if not isinstance(penalty, losses.GradientPenalty):
             raise ValueError(
-                "`generator_optimizer` and `discriminator_optimizer` must be "
-                "two objects: each keeps the state of one network. Received: "
-                f"{generator_optimizer} for both"
+                "`gradient_penalty` must be a "
+                "`keras_sagan.losses.GradientPenalty`, a list of them, or "
+                f"None. Received: gradient_penalty={penalty!r}"
             )
-        pair = OptimizerPair(generator_optimizer, discriminator_optimizer)
-        super().compile(
-            optimizer=pair,
-            run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
-            jit_compile=self.set_jit_compile(jit_compile),
-            auto_scale_loss=False,
-        )
-        pair.build_pair(
-            self.generator.trainable_variables,
-            self.discriminator.trainable_variables,
-        )
-        # As given: "auto" means another thing on another backend.
-        self._compile_arguments = {
-            "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
-            "jit_compile": jit_compile,
-        }
+    return list(penalties)
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        **kwargs,
-    ):
-        """Trains on images and labels; arguments as in `keras.Model.fit`.
 
-        Args:
-            x: Images, `(N, resolution, resolution, 3)`, floats in [-1, 1] or
-                uint8, or a dataset of batches `(images, labels)`: a
-                `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch
-                `DataLoader`, a generator. Without classes, of images alone.
-            y: Integer labels `(N,)`, if `x` is an array of images.
-            batch_size: Images per batch, if `x` is an array.
-            epochs: Passes over the data.
-            verbose: As in Keras.
-            callbacks: As in Keras.
-            **kwargs: As in Keras.
+def check_data(model, x, y, batch_size):
+    """Checks the first batch that `fit` is given.
 
-        Returns:
-            A `keras.callbacks.History`.
+    Returns:
+        The data, which still has its first batch, and the number of images
+        in a batch.
 
-        Raises:
-            ValueError: If the first batch is not what the networks take: the
-                message says what to do.
-        """
-        self._assert_compile_called("fit")
-        parts = self.discriminator_steps * self.gradient_accumulation_steps
-        images, labels, x = checks.first_batch(x, y, batch_size)
-        checks.check_images(images, self.resolution)
-        checks.check_labels(labels, self.num_classes, len(images))
-        checks.check_batch_size(len(images), parts, backends.devices())
-        if isinstance(x, keras.utils.PyDataset):
-            # Keras would shuffle the batches by a global seed, and a resumed
-            # run would see another order; such a dataset orders itself.
-            kwargs.setdefault("shuffle", False)
-        self.broadcast_variables()
-        validation_data = kwargs.get("validation_data")
-        callbacks = _with(
-            callbacks,
-            Watch(len(images) * backends.process()[1]),
-            LambdaCallback(on_train_begin=_way_back(x)),
-            LambdaCallback(on_test_begin=_way_back(validation_data)),
-        )
-        return super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, **kwargs
-        )
+    Raises:
+        ValueError: If the networks do not take such images and labels.
+    """
+    images, labels, x = checks.first_batch(x, y, batch_size)
+    checks.check_images(images, model.image_shape)
+    checks.check_labels(labels, model.num_classes, len(images))
+    parts = model.discriminator_steps * model.gradient_accumulation_steps
+    checks.check_batch_size(len(images), parts, backends.devices())
+    return x, len(images)
 
-    def evaluate(self, x=None, *args, callbacks=None, **kwargs):
-        """Computes the hinge losses; arguments as in `keras.Model.evaluate`.
 
-        Both networks run in inference, on the same latents and labels at each
-        call. No state of training changes, and a dataset of
-        `keras_sagan.data` stays where it is.
-        """
-        state = self.evaluation_seed_generator.state
-        before = ops.convert_to_numpy(state)
-        take_back = _way_back(x)
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            # Otherwise `fit` has done it.
-            callbacks = _with(
-                callbacks, LambdaCallback(on_test_begin=take_back)
-            )
-        try:
-            return super().evaluate(x, *args, callbacks=callbacks, **kwargs)
-        finally:
-            state.assign(before)
-            take_back()
+def fit_callbacks(callbacks, x, validation_data, batch_size):
+    """Returns a user's callbacks and those that every `fit` of SAGAN has."""
+    return _with(
+        callbacks,
+        Watch(batch_size * backends.process()[1]),
+        LambdaCallback(on_train_begin=rewind_to_here(x)),
+        LambdaCallback(on_test_begin=rewind_to_here(validation_data)),
+    )
+
+
+def evaluate_callbacks(callbacks, rewind):
+    """Returns a user's callbacks and the one that rewinds the dataset."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks  # `fit` evaluates, and has added its own.
+    return _with(callbacks, LambdaCallback(on_test_begin=rewind))
+
+
+def rewind_to_here(dataset):
+    """Returns a function that takes a dataset back to where it is now.
+
+    Before anything begins, Keras tells a `PyDataset` that an epoch has ended
+    (`EpochIterator.reset`, 3.15.1), and the datasets of `keras_sagan.data` go
+    on to the next epoch then.
+    """
+    start_step = getattr(dataset, "start_step", None)
+
+    def rewind(logs=None):
+        if start_step is not None:
+            dataset.start_step = start_step
+
+    return rewind
 
 
 def _with(callbacks, *ours):
-    """Returns a user's callbacks, in any form that Keras takes, and ours."""
+    """Adds callbacks to a user's, in any form that Keras takes."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         for callback in ours:
             callbacks.append(callback)
         return callbacks
     return [*ours, *keras.tree.flatten(callbacks or [])]
-
-
-def _way_back(dataset):
-    """Returns what takes a dataset of `keras_sagan.data` back to where it is.
-
-    Before anything begins, Keras tells a `PyDataset` that an epoch has ended
-    (`EpochIterator.reset`, 3.15.1), and those go on to the next one then.
-    """
-    start_step = getattr(dataset, "start_step", None)
-
-    def take_back(logs=None):
-        if start_step is not None:
-            dataset.start_step = start_step
-
-    return take_back
-
-
-def default_optimizer(learning_rate):
-    """Adam of the SAGAN release; TTUR gives the networks two rates."""
-    return keras.optimizers.Adam(
-        learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8
-    )

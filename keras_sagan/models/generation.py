@@ -1,118 +1,174 @@
-"""Sampling from a trained `SAGAN`."""
+"""Generating images: the methods `generate` and `draw_inputs` of `SAGAN`."""
 
+import keras
 import numpy as np
+from keras import ops
 
+from keras_sagan.layers.nested import layers_with
 from keras_sagan.models import checks
 from keras_sagan.models import sampling
 
 
-class Generation:
-    """`generate` of `SAGAN`, and what it draws."""
+def generate(
+    model,
+    labels=None,
+    num_images=None,
+    seed=None,
+    latents=None,
+    class_weights=None,
+    ema=True,
+    truncation=None,
+    standing_statistics=None,
+    batch_size=64,
+    quantize=True,
+):
+    """Generates images.
 
-    def call(self, inputs, training=False):
-        """Images of the EMA generator, as a Keras model gives them."""
-        return self.ema_generator(inputs, training=training)
+    Latents, and labels that are not given, are drawn with NumPy: one seed
+    gives the same ones on every backend, and the seeds of training are not
+    touched.
 
-    def generate(
-        self,
-        labels=None,
-        num_images=None,
-        seed=None,
-        latents=None,
-        ema=True,
-        truncation=None,
-        standing_statistics=None,
-        batch_size=64,
-        quantize=True,
+    Args:
+        model: The `SAGAN`.
+        labels: Integer, or integers `(N,)`; one integer holds for all images.
+            None draws uniform labels. Must be None for a model without
+            classes.
+        num_images: Positive integer. None: as many as `labels`, `latents` or
+            `class_weights`, or else one.
+        seed: Integer, or None for images that differ at each call.
+        latents: Floats `(N, latent_dim)`, or None to draw them from N(0, I).
+        class_weights: Floats `(N, num_classes)` instead of `labels`, rows
+            summing to 1: each image blends the class-conditional batch norms
+            of the classes with these weights. The generator must know its
+            classes by `ConditionalBatchNorm` alone.
+        ema: Whether to use the EMA generator.
+        truncation: Positive float t: entries of the latents beyond +-t are
+            drawn again (BigGAN's truncation trick). None: no truncation.
+        standing_statistics: Positive integer: batch norms use the mean
+            statistics of that many batches of fresh latents and labels, on a
+            copy of the generator. None: the statistics moved in training.
+        batch_size: Positive integer, images per batch on each device of this
+            process.
+        quantize: Whether to round to uint8; otherwise floats in [-1, 1].
+
+    Returns:
+        A NumPy array `(N, height, width, channels)`, uint8 or float.
+
+    Raises:
+        ValueError: If an argument is out of range, or two do not fit.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> model.generate(labels=[3, 7], seed=0).shape
+    (2, 16, 16, 3)
+    """
+    model.sync_variables()
+    if class_weights is not None:
+        class_weights = _check_class_weights(
+            class_weights, labels, model.num_classes
+        )
+        checks.check_count("num_images", num_images, len(class_weights))
+        num_images = len(class_weights)
+    latents, labels = draw_inputs(
+        model, labels, num_images, seed, latents, truncation
+    )
+    checks.check_positive_integer("batch_size", batch_size)
+    generator = model.ema_generator if ema else model.generator
+    if standing_statistics is not None:
+        checks.check_positive_integer(
+            "standing_statistics", standing_statistics
+        )
+        generator = sampling.with_standing_statistics(
+            generator,
+            standing_statistics,
+            batch_size,
+            model.latent_dim,
+            model.num_classes,
+        )
+    if class_weights is not None:
+        generator = sampling.with_blended_classes(generator, class_weights)
+        labels = np.arange(len(class_weights), dtype="int32")
+    return sampling.generate(generator, latents, labels, batch_size, quantize)
+
+
+def draw_inputs(
+    model,
+    labels=None,
+    num_images=None,
+    seed=None,
+    latents=None,
+    truncation=None,
+):
+    """Returns the latents and labels that `generate` makes images of.
+
+    Args:
+        model: The `SAGAN`.
+        labels: As in `generate`.
+        num_images: As in `generate`.
+        seed: As in `generate`.
+        latents: As in `generate`.
+        truncation: As in `generate`.
+
+    Returns:
+        `(latents, labels)`, NumPy arrays: floats `(N, latent_dim)`, and int32
+        `(N,)` or None for a model without classes.
+
+    Raises:
+        ValueError: If an argument is out of range, or two do not fit.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> latents, labels = model.draw_inputs(labels=7, num_images=2, seed=0)
+    >>> latents.shape, labels.tolist()
+    ((2, 128), [7, 7])
+    """
+    return sampling.prepare_inputs(
+        labels,
+        num_images,
+        seed,
+        latents,
+        truncation,
+        model.latent_dim,
+        model.num_classes,
+    )
+
+
+def largest_sigma(model):
+    """Returns the largest spectral norm of a kernel, a float, or None.
+
+    That of both networks, as their stored `u` and `v` give it; None without
+    spectral normalization.
+    """
+    model.sync_variables()
+    sigmas = [
+        float(ops.convert_to_numpy(layer.sigma()))
+        for network in (model.generator, model.discriminator)
+        for layer in layers_with(network, "sigma")
+    ]
+    return max(sigmas, default=None)
+
+
+def _check_class_weights(class_weights, labels, num_classes):
+    weights = np.asarray(class_weights)
+    if labels is not None:
+        raise ValueError(
+            "`labels` must be None if `class_weights` is given. "
+            f"Received: labels={labels} and class_weights"
+        )
+    if num_classes is None:
+        raise ValueError(
+            "`class_weights` must be None: this SAGAN has no classes. "
+            f"Received: class_weights of shape {weights.shape}"
+        )
+    if (
+        weights.ndim != 2
+        or weights.shape[1] != num_classes
+        or not np.issubdtype(weights.dtype, np.floating)
+        or not np.allclose(weights.sum(1), 1)
     ):
-        """Generates images.
-
-        Latents, and labels that are not given, are drawn with NumPy: one seed
-        gives the same ones on every backend, and the seeds of training are
-        not touched.
-
-        Args:
-            labels: Integer, or integers `(N,)`; one is repeated. None: drawn
-                uniformly. None too for a model without classes. Or floats
-                `(N, num_classes)`: each image has the gains and offsets of
-                the classes in these shares, rows summing to 1, on a copy.
-            num_images: Positive integer; that of `labels` or `latents`, or
-                one, if None.
-            seed: Integer, or None for images that differ at each call.
-            latents: Floats `(N, latent_dim)`, or None for standard normal
-                ones.
-            ema: Whether to use the EMA generator.
-            truncation: Positive float t: entries of the latents beyond +-t
-                are drawn again (BigGAN's truncation trick). None: not.
-            standing_statistics: Positive integer: batch norm uses the mean
-                statistics of that many batches of fresh latents and labels,
-                on a copy. None: those moved during training.
-            batch_size: Images per batch, on each device of this process.
-            quantize: Whether to round to uint8; else floats in [-1, 1].
-
-        Returns:
-            A NumPy array, uint8, `(N, resolution, resolution, 3)`.
-
-        Raises:
-            ValueError: If an argument is out of range or does not fit.
-        """
-        self.sync_variables()
-        latents, labels = self.draw_inputs(
-            labels, num_images, seed, latents, truncation
+        raise ValueError(
+            f"`class_weights` must be floats of shape (N, {num_classes}), with "
+            "rows that sum to 1. Received: class_weights of shape "
+            f"{weights.shape} and dtype {weights.dtype}"
         )
-        checks.check_positive_integer("batch_size", batch_size)
-        generator = self.ema_generator if ema else self.generator
-        if standing_statistics is not None:
-            checks.check_positive_integer(
-                "standing_statistics", standing_statistics
-            )
-            generator = sampling.with_standing_statistics(
-                generator, standing_statistics, batch_size, self.num_classes
-            )
-        if labels is not None and labels.ndim == 2:
-            generator = sampling.with_blended_classes(generator, labels)
-            labels = np.arange(len(labels), dtype="int32")
-        return sampling.generate(
-            generator, latents, labels, batch_size, quantize
-        )
-
-    def draw_inputs(
-        self,
-        labels=None,
-        num_images=None,
-        seed=None,
-        latents=None,
-        truncation=None,
-    ):
-        """Returns the latents and labels that `generate` makes images of.
-
-        Args:
-            labels: As in `generate`.
-            num_images: As in `generate`.
-            seed: As in `generate`.
-            latents: As in `generate`.
-            truncation: As in `generate`.
-
-        Returns:
-            `(latents, labels)`, NumPy arrays: floats `(N, latent_dim)`; int32
-            `(N,)`, or floats `(N, num_classes)` if such weights were given,
-            or None for a model without classes.
-
-        Raises:
-            ValueError: If an argument is out of range or does not fit.
-
-        Example:
-        >>> model = keras_sagan.SAGAN.from_preset("digits")
-        >>> latents, labels = model.draw_inputs(labels=7, num_images=2, seed=0)
-        >>> latents.shape, labels.tolist()
-        ((2, 128), [7, 7])
-        """
-        return sampling.prepare_inputs(
-            labels,
-            num_images,
-            seed,
-            latents,
-            truncation,
-            self.latent_dim,
-            self.num_classes,
-        )
+    return weights.astype(keras.config.floatx())

@@ -55,9 +55,11 @@ def build_generator(
         attention_resolutions: Sizes of the feature maps to attend at, from 8
             up to `resolution`; `()` for none. None is `(32,)` from 64 pixels
             up, else `(resolution // 2,)`.
-        attention: `"released"`, `"paper"`, or `"residual"`, the paper's
-            control: convolutions with as many parameters in its place. See
-            `SelfAttention2D`.
+        attention: The form of the attention, `"released"` or `"paper"`; see
+            `SelfAttention2D`. Or a function `(x, blocks)` from a symbolic
+            feature map to one of the same shape, put in its place, such as
+            `keras_sagan.models.residual_control`; `blocks` is the `Blocks` of
+            the network.
         spectral_normalization: Whether every convolution and the linear layer
             are spectrally normalized.
         spectral_epsilon: Epsilon of the spectral normalization.

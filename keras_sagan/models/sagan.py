@@ -1,70 +1,79 @@
-"""SAGAN: the two networks, and the algorithm that trains them."""
+"""SAGAN: two networks, and the algorithm that trains them."""
 
 import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan import losses
 from keras_sagan.layers import DiffAugment
-from keras_sagan.layers import SelfAttention2D
-from keras_sagan.layers import SpectralNormalization
-from keras_sagan.losses import discriminator_hinge_loss
-from keras_sagan.losses import generator_hinge_loss
-from keras_sagan.losses import mean_logit
 from keras_sagan.models import checks
-from keras_sagan.models import sampling
-from keras_sagan.models.checks import flatten_layers
-from keras_sagan.models.fitting import Fitting
-from keras_sagan.models.generation import Generation
-from keras_sagan.models.persistence import Persistence
+from keras_sagan.models import ema
+from keras_sagan.models import fitting
+from keras_sagan.models import generation
+from keras_sagan.models import networks
+from keras_sagan.models import saving
+from keras_sagan.models import sharing
+from keras_sagan.models import step
+from keras_sagan.models import updates
+from keras_sagan.models.meter import Meter
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
-class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
+class SAGAN(backends.Trainer, keras.Model):
     """Self-attention GAN: trains a generator against a discriminator.
 
-    A training step (`step`) makes `discriminator_steps` updates of the
+    A training step (`learn`) makes `discriminator_steps` updates of the
     discriminator and then one of the generator, each with fresh latents and
-    fresh, uniformly drawn labels, on the hinge loss (eq. 4), and moves an
-    exponential moving average of the generator over all of its state: weights,
-    batch norm statistics, and the vectors of the spectral normalization.
+    fresh, uniformly drawn labels. It ends with the exponential moving average
+    (EMA) of the generator over all of its state: weights, batch norm
+    statistics, and the vectors of the spectral normalization.
 
     A batch given to `fit` is split into `discriminator_steps *
-    gradient_accumulation_steps` equal parts, each seen once. The generator's
-    update uses `gradient_accumulation_steps` batches of the size of a part.
+    gradient_accumulation_steps` equal parts, each seen once; the generator's
+    update draws `gradient_accumulation_steps` batches of the size of a part.
+    Every training pass of a network advances its power iterations and moving
+    statistics; the release advances the discriminator's on real images only.
 
-    Every training forward pass of a network advances its power iterations and
-    moving statistics: the generator's in both updates, and the
-    discriminator's too. The SAGAN release advances the discriminator's on the
-    real images only.
+    `fit` logs, as means over the epoch: the losses, `real_logits` and
+    `fake_logits` (means of D), the gradient norms, what the loss logs, and
+    `gradient_penalty` if there is one; and as they are: the `gamma` of each
+    attention layer, `images_per_second`, and `largest_sigma`, the largest
+    spectral norm of a kernel.
 
-    Logs of `fit`: `discriminator_loss`, `generator_loss`, `real_logits` and
-    `fake_logits` (means of D over the epoch), `discriminator_gradient_norm`
-    and `generator_gradient_norm`, the `gamma` of each attention layer,
-    `images_per_second`, and at the end of an epoch `largest_sigma`, the
-    largest spectral norm of a kernel.
+    To change the algorithm, write an `AdversarialLoss` (see `losses`), or
+    override `discriminator_loss`, `generator_loss`, `draw` or `step` here.
 
     Args:
-        generator: A `keras.Model` from `[latents, labels]`, or latents alone,
-            to images in [-1, 1]; see `build_generator`.
-        discriminator: A `keras.Model` from `[images, labels]`, or images
-            alone, to logits; see `build_discriminator`.
+        generator: A `keras.Model`, functional, Sequential or subclassed, from
+            latents `(batch, latent_dim)`, or `[latents, labels]` with
+            classes, to images in [-1, 1]; see `build_generator`.
+        discriminator: A `keras.Model` from images, or `[images, labels]`, to
+            logits `(batch, 1)` or a map of logits `(batch, h, w, 1)`, whose
+            losses are averaged; see `build_discriminator`. It sees real and
+            generated images in one pass.
+        num_classes: Positive integer. None: what the networks' layers say of
+            themselves (`layer.num_classes`), or else no classes. Labels are
+            integers `(batch,)`, or one-hot for a functional network whose
+            second input is `(batch, num_classes)`.
+        latent_dim: Positive integer. None: as the generator's inputs say; a
+            subclassed generator needs it.
         discriminator_steps: Positive integer, updates of the discriminator
             per update of the generator.
         gradient_accumulation_steps: Positive integer, parts whose mean
             gradient makes one update.
-        ema_momentum: Float in [0, 1), share that the EMA generator keeps
-            per step.
-        ema_start_step: Non-negative integer; in the steps before it the
-            EMA generator is a copy.
-        augmentation: What the discriminator's images go through, a policy of
-            `keras_sagan.layers.DiffAugment` such as `("color", "translation",
-            "cutout")`: for data of few images. None: nothing.
+        ema_momentum: Float in [0, 1), share that the EMA generator keeps per
+            step.
+        ema_start_step: Non-negative integer. In the steps before it the EMA
+            generator is a copy of the generator.
+        augmentation: Policy of `keras_sagan.layers.DiffAugment` for the
+            discriminator's images, such as `("color", "translation",
+            "cutout")`; it helps where there are few images. None: none.
         seed: Integer, from which latents and labels of training are drawn, or
-            None for one drawn at random.
+            None for a random one.
         **kwargs: Base model arguments.
 
     Raises:
-        ValueError: If an argument is out of range or the networks do not fit
+        ValueError: If an argument is out of range, or the networks do not fit
             one another.
 
     Example:
@@ -86,6 +95,8 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
         self,
         generator,
         discriminator,
+        num_classes=None,
+        latent_dim=None,
         discriminator_steps=1,
         gradient_accumulation_steps=1,
         ema_momentum=0.9999,
@@ -101,20 +112,24 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
             ema_start_step,
         )
         super().__init__(**kwargs)
-        self.num_classes = checks.check_networks(generator, discriminator)
         self.generator = generator
         self.discriminator = discriminator
+        self.num_classes, self.latent_dim, self.image_shape = networks.examine(
+            generator, discriminator, num_classes, latent_dim
+        )
         self.discriminator_steps = discriminator_steps
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.ema_momentum = ema_momentum
         self.ema_start_step = ema_start_step
         self.augmentation = augmentation and tuple(augmentation)
+        self.seed = seed
         self.augment = None
         if augmentation:
             self.augment = DiffAugment(augmentation, seed=0, dtype="float32")
-            self.augment.build(discriminator.inputs[0].shape)
-        self.seed = seed
-        self.ema_generator = sampling.copy_of(generator)
+            self.augment.build((None, *self.image_shape))
+        self.ema_generator = networks.copy_of(
+            generator, self.latent_dim, self.num_classes
+        )
         self.ema_generator.trainable = False
         self.steps_trained = self.add_weight(
             shape=(),
@@ -128,280 +143,168 @@ class SAGAN(Fitting, Generation, Persistence, backends.Trainer, keras.Model):
         self.evaluation_seed_generator = keras.random.SeedGenerator(
             0, name="evaluation"
         )
-        self.means = {
-            name: keras.metrics.Mean(name=name)
-            for name in (
-                "discriminator_loss",
-                "generator_loss",
-                "real_logits",
-                "fake_logits",
-                "discriminator_gradient_norm",
-                "generator_gradient_norm",
-            )
-        }
+        self.meter = Meter()
+        self.loss, self.penalties = None, []
         self.built = True
 
-    @property
-    def resolution(self):
-        """Side of the images in pixels."""
-        return self.generator.output_shape[1]
+    # The algorithm, the same on every backend. Letters: x are images, y their
+    # labels, z latents; `real` and `fake` are `Examples` (x, y).
+
+    def step(self, data):
+        """Runs one training step on what `fit` yields; returns the logs."""
+        return self.learn(self.prepare(data))
+
+    def prepare(self, data):
+        """Splits a batch and draws all that the step needs: `StepInputs`."""
+        a = self.gradient_accumulation_steps
+        real = step.split(step.unpack(data), self.discriminator_steps * a)
+        # The discriminator sees as many images again, the real ones.
+        for_discriminator = [self.draw(x, times=2) for x, _ in real]
+        if any(penalty.needs_interpolation for penalty in self.penalties):
+            for_discriminator = [
+                step.with_interpolation(draw, self.seed_generator)
+                for draw in for_discriminator
+            ]
+        times = 2 if self.loss.needs_real_logits else 1
+        for_generator = [self.draw(x, times) for x, _ in real[:a]]
+        due = [self.is_due(penalty.every) for penalty in self.penalties]
+        return step.StepInputs(real, for_discriminator, for_generator, due)
+
+    def learn(self, inputs):
+        """Updates D, then G, then the EMA of G; returns the logs."""
+        a, logs = self.gradient_accumulation_steps, {}
+        for i in range(0, len(inputs.real), a):
+            parts = [
+                (real, self.fakes(draw), draw, inputs.penalties_due)
+                for real, draw in zip(
+                    inputs.real[i : i + a], inputs.discriminator[i : i + a]
+                )
+            ]
+            logs |= updates.update(self, "discriminator", parts)
+        parts = list(zip(inputs.generator, inputs.real[-a:]))
+        logs |= updates.update(self, "generator", parts)
+        momentum = ops.where(
+            self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
+        )
+        ema.move(self.ema_generator, self.generator, momentum)
+        self.steps_trained.assign_add(1)
+        return {**self.meter.results(), **logs, **updates.layer_logs(self)}
+
+    def draw(self, x, times=1):
+        """Returns a `Draw` of as many generated images as there are in `x`.
+
+        `times` says how many images are augmented for each of them.
+        """
+        n, seed = ops.shape(x)[0], self.seed_generator
+        draw = step.draw_inputs(n, self.latent_dim, self.num_classes, seed)
+        if self.augment is None:
+            return draw
+        u = step.draw_augmentation(self.augment, n, times, seed)
+        return draw._replace(augmentation=u)
+
+    def fakes(self, draw, training=True):
+        """Generates images from a `Draw`; returns `Examples`."""
+        z, y = draw.latents, draw.labels
+        return step.Examples(networks.call(self.generator, z, y, training), y)
+
+    def discriminator_loss(self, real, fake, draw, due=(), training=True):
+        """Returns what the discriminator minimizes, and a dict to log.
+
+        Args:
+            real: `Examples` from the data.
+            fake: `Examples` from the generator, constants to the gradient.
+            draw: The `Draw` that `fake` was made from.
+            due: For each gradient penalty, whether this step has it.
+            training: False in `evaluate`.
+        """
+        x, y = step.join(real, fake)
+        x = self.augmented(ops.stop_gradient(x), draw)
+        logits = networks.call(self.discriminator, x, y, training)
+        real_logits, fake_logits = ops.split(logits, 2)
+        loss, extra = losses.with_logs(
+            self.loss.discriminator_loss(real_logits, fake_logits)
+        )
+        logs = {
+            "real_logits": losses.mean_logit(real_logits),
+            "fake_logits": losses.mean_logit(fake_logits),
+            **extra,
+        }
+        if due:
+            seen = zip(ops.split(x, 2), (real.labels, fake.labels))
+            penalty = updates.gradient_penalty(
+                self, *seen, draw.interpolation, due
+            )
+            loss, logs["gradient_penalty"] = loss + penalty, penalty
+        return loss, logs
+
+    def generator_loss(self, draw, real, training=True):
+        """Returns what the generator minimizes, and a dict to log.
+
+        Args:
+            draw: The `Draw` to generate from.
+            real: `Examples` from the data, for losses that compare with them.
+            training: False in `evaluate`.
+        """
+        fake = self.fakes(draw, training)
+        with_real = self.loss.needs_real_logits
+        x, y = step.join(fake, real) if with_real else fake
+        x = self.augmented(x, draw)
+        logits = networks.call(self.discriminator, x, y, training)
+        pair = ops.split(logits, 2) if with_real else (logits, None)
+        return losses.with_logs(self.loss.generator_loss(*pair))
+
+    def augmented(self, x, draw):
+        """Augments images by the random numbers of a `Draw`, if it has any."""
+        u = draw.augmentation
+        return x if u is None else self.augment(x, draws=u)
+
+    def evaluation_step(self, data):
+        """Computes the losses of one batch, in inference; returns the logs."""
+        return updates.evaluate_batch(self, data)
 
     @property
-    def latent_dim(self):
-        """Entries of a latent vector."""
-        return self.generator.inputs[0].shape[-1]
+    def metrics(self):
+        """The `keras.metrics.Mean` of each name that is logged."""
+        return self.meter.metrics
 
     @property
     def generator_optimizer(self):
+        """The optimizer of the generator; None before `compile`."""
         return self.optimizer and self.optimizer.generator_optimizer
 
     @property
     def discriminator_optimizer(self):
+        """The optimizer of the discriminator; None before `compile`."""
         return self.optimizer and self.optimizer.discriminator_optimizer
 
+    # These methods are functions of the modules beside this one.
+
+    compile = fitting.compile
+    fit = fitting.fit
+    evaluate = fitting.evaluate
+    generate = generation.generate
+    draw_inputs = generation.draw_inputs
+    largest_sigma = generation.largest_sigma
+    from_preset = classmethod(sharing.from_preset)
+    save_to_preset = sharing.save_to_preset
+    save = saving.save
+    save_own_variables = saving.save_own_variables
+    load_own_variables = saving.load_own_variables
+    get_config = saving.get_config
+    from_config = classmethod(saving.from_config)
+    get_compile_config = saving.get_compile_config
+    compile_from_config = saving.compile_from_config
+
+    def call(self, inputs, training=False):
+        """Runs the EMA generator on latents, or on `[latents, labels]`."""
+        return self.ema_generator(inputs, training=training)
+
     @property
-    def metrics(self):
-        return list(self.means.values())
-
-    # The algorithm, the same on every backend. `data` is what `fit` yields.
-
-    def step(self, data):
-        """Runs one training step, and returns the logs."""
-        return self.learn(*self.prepare(data))
-
-    def prepare(self, data):
-        """Returns the parts of a batch, and what is drawn for the step.
-
-        The latents, labels and augmentation of each part's fakes, then those
-        of the generator's update.
-        """
-        parts = self._split(data)
-        draws = [
-            # The discriminator sees as many images again, the real ones.
-            (*self._draw(images), self._draw_augmentation(images, 2))
-            for images, _ in parts
-        ] + [
-            (*self._draw(images), self._draw_augmentation(images, 1))
-            for images, _ in parts[: self.gradient_accumulation_steps]
-        ]
-        return parts, draws
-
-    def learn(self, parts, draws):
-        """Updates both networks and the average, and returns the logs."""
-        a = self.gradient_accumulation_steps
-        for i in range(0, len(parts), a):
-            batches = []
-            for (images, labels), (latents, fake_labels, u) in zip(
-                parts[i : i + a], draws[i : i + a]
-            ):
-                fakes = self._call(self.generator, latents, fake_labels)
-                batches.append((images, labels, fakes, fake_labels, u))
-            self._minimize(
-                self._discriminator_loss,
-                batches,
-                self.discriminator,
-                self.discriminator_optimizer,
-            )
-        self._minimize(
-            self._generator_loss,
-            draws[len(parts) :],
-            self.generator,
-            self.generator_optimizer,
-        )
-        self._move_average()
-        self.steps_trained.assign_add(1)
-        return self._logs()
-
-    def _discriminator_loss(self, images, labels, fakes, fake_labels, u=None):
-        # Real and fake in one pass: there is no batch norm to mix them.
-        images = ops.concatenate([images, ops.stop_gradient(fakes)])
-        logits = self._call(
-            self.discriminator,
-            self._augmented(images, u),
-            None if labels is None else ops.concatenate([labels, fake_labels]),
-        )
-        real_logits, fake_logits = ops.split(logits, 2)
-        return {
-            "discriminator_loss": discriminator_hinge_loss(
-                real_logits, fake_logits
-            ),
-            "real_logits": mean_logit(real_logits),
-            "fake_logits": mean_logit(fake_logits),
-        }
-
-    def _generator_loss(self, latents, labels, u=None):
-        fakes = self._call(self.generator, latents, labels)
-        fakes = self._augmented(fakes, u)
-        logits = self._call(self.discriminator, fakes, labels)
-        return {"generator_loss": generator_hinge_loss(logits)}
-
-    def _augmented(self, images, u):
-        return images if u is None else self.augment(images, draws=u)
-
-    def _minimize(self, loss_fn, batches, network, optimizer):
-        """Updates a network with its mean gradient over the batches.
-
-        `loss_fn` returns a dict of scalars to log, the loss first.
-        """
-        variables, total, seen = network.trainable_variables, None, []
-        for batch in batches:
-            scalars, gradients = self.value_and_gradients(
-                lambda batch=batch: loss_fn(*batch), variables
-            )
-            seen.append(scalars)
-            total = (
-                gradients
-                if total is None
-                else [a + b for a, b in zip(total, gradients)]
-            )
-        if len(batches) > 1:
-            total = [gradient / len(batches) for gradient in total]
-        total, seen = backends.mean_over_replicas((list(total), seen))
-        for scalars in seen:
-            self._update_means(scalars)
-        name = "generator" if network is self.generator else "discriminator"
-        squares = [ops.sum(ops.square(gradient)) for gradient in total]
-        self._update_means({f"{name}_gradient_norm": ops.sqrt(sum(squares))})
-        backends.apply_gradients(optimizer, total, variables)
-
-    def _move_average(self):
-        """Moves the average by `1 - ema_momentum`, or copies before its start.
-
-        It covers every variable. The mean of unit vectors is not one: u and v
-        go on by a power iteration on the averaged kernel. Without it sigma is
-        too small while u still turns, and the images are not those of any
-        generator.
-        """
-        momentum = ops.where(
-            self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
-        )
-        backends.move_average(
-            self.ema_generator.variables,
-            self.generator.variables,
-            momentum,
-        )
-        for layer in flatten_layers(self.ema_generator):
-            if isinstance(layer, SpectralNormalization):
-                copied = [ops.convert_to_tensor(x) for x in (layer.u, layer.v)]
-                u, v, _ = layer.iterated_vectors()
-                layer.u.assign(ops.where(momentum > 0, u, copied[0]))
-                layer.v.assign(ops.where(momentum > 0, v, copied[1]))
-
-    def _draw(self, images):
-        """Draws latents and labels, as many as there are images."""
-        return self._draw_with(self.seed_generator, ops.shape(images)[0])
-
-    def _draw_augmentation(self, images, times):
-        if self.augment is None:
-            return None
-        n = backends.global_batch_size(ops.shape(images)[0])
-        draws = self.augment.draw(times * n, self.seed_generator)
-        parts = [
-            backends.local_slice(draws[i * n : (i + 1) * n])
-            for i in range(times)
-        ]
-        return ops.concatenate(parts)
-
-    def _draw_with(self, seed_generator, n):
-        """Draws for the whole batch, and returns what belongs here.
-
-        One device or several, they learn from the same latents and labels.
-        """
-        n = backends.global_batch_size(n)
-        latents = keras.random.normal((n, self.latent_dim), seed=seed_generator)
-        latents = backends.local_slice(latents)
-        if self.num_classes is None:
-            return latents, None
-        labels = keras.random.randint(
-            (n,), 0, self.num_classes, dtype="int32", seed=seed_generator
-        )
-        return latents, backends.local_slice(labels)
-
-    def _call(self, network, inputs, labels, training=True):
-        inputs = inputs if labels is None else [inputs, labels]
-        return network(inputs, training=training)
-
-    def _split(self, data):
-        """Returns the parts of a batch, each `(images, labels)`.
-
-        Every n-th image: of a batch that lies in pieces on several devices,
-        each has a piece of every part.
-        """
-        images, labels = _unpack(data)
-        n = self.discriminator_steps * self.gradient_accumulation_steps
-        if n == 1:
-            return [(images, labels)]
-        checks.check_batch_size(images.shape[0], n)
-        return [
-            (
-                _every(n, images, i),
-                None if labels is None else _every(n, labels, i),
-            )
-            for i in range(n)
-        ]
-
-    def _update_means(self, scalars):
-        for name, value in scalars.items():
-            self.means[name].update_state(value)
-
-    def _logs(self):
-        logs = {mean.name: mean.result() for mean in self.means.values()}
-        for network in (self.generator, self.discriminator):
-            for layer in flatten_layers(network):
-                if isinstance(layer, SelfAttention2D):
-                    gamma = ops.convert_to_tensor(layer.gamma)
-                    logs[f"{network.name}_{layer.name}_gamma"] = gamma
-        return logs
+    def resolution(self):
+        """Height of the images in pixels."""
+        return self.image_shape[0]
 
     def count_steps(self):
-        """Returns the steps trained, an integer, on any engine."""
+        """Returns the number of steps trained, an integer."""
         # Where TensorFlow mirrors variables, `int` does not take one.
         return int(ops.convert_to_numpy(self.steps_trained))
-
-    def largest_sigma(self):
-        """Returns the largest spectral norm of a kernel, a float, or None.
-
-        That of both networks, as their stored `u` and `v` give it; None
-        without spectral normalization.
-        """
-        self.sync_variables()
-        sigmas = [
-            float(ops.convert_to_numpy(layer.sigma()))
-            for network in (self.generator, self.discriminator)
-            for layer in flatten_layers(network)
-            if isinstance(layer, SpectralNormalization)
-        ]
-        return max(sigmas, default=None)
-
-    def evaluation_step(self, data):
-        """Computes the hinge losses of one batch, in inference."""
-        images, labels = _unpack(data)
-        latents, fake_labels = self._draw_with(
-            self.evaluation_seed_generator, ops.shape(images)[0]
-        )
-        fakes = self._call(self.generator, latents, fake_labels, False)
-        real_logits = self._call(self.discriminator, images, labels, False)
-        fake_logits = self._call(self.discriminator, fakes, fake_labels, False)
-        scalars = {
-            "discriminator_loss": discriminator_hinge_loss(
-                real_logits, fake_logits
-            ),
-            "generator_loss": generator_hinge_loss(fake_logits),
-            "real_logits": mean_logit(real_logits),
-            "fake_logits": mean_logit(fake_logits),
-        }
-        self._update_means(backends.mean_over_replicas(scalars))
-        return {name: self.means[name].result() for name in scalars}
-
-
-def _unpack(data):
-    """Returns the images and labels, or None, that `fit` yields."""
-    images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-    if keras.backend.standardize_dtype(images.dtype) == "uint8":
-        # Here, not on the host: a quarter of the bytes travel.
-        images = ops.cast(images, keras.config.floatx()) / 127.5 - 1.0
-    return images, None if labels is None else ops.cast(labels, "int32")
-
-
-def _every(n, x, i):
-    return ops.reshape(x, (-1, n, *x.shape[1:]))[:, i]

@@ -1,5 +1,7 @@
 """Drawing inputs with NumPy and running a generator on them."""
 
+import operator
+
 import keras
 import numpy as np
 from keras import ops
@@ -9,20 +11,9 @@ from keras_sagan.backends.padding import pad_rows
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.models import checks
-
-
-def copy_of(network):
-    """Returns a network of the same layers with the same values."""
-    copy = keras.models.clone_model(network)
-    copy_values(network, copy)
-    return copy
-
-
-def copy_values(source, target):
-    for variable, value in zip(target.variables, source.variables):
-        # A true copy: JAX donates buffers, and would donate one twice.
-        variable.assign(ops.copy(value))
+from keras_sagan.models import networks
 
 
 def prepare_inputs(
@@ -76,12 +67,11 @@ def _prepare_labels(labels, n, num_classes, rng):
     if labels is None:
         return rng.integers(num_classes, size=n, dtype="int32")
     labels = np.asarray(labels)
-    if labels.ndim == 2 and np.issubdtype(labels.dtype, np.floating):
-        return _prepare_shares(labels, num_classes)
     if labels.ndim > 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            "`labels` must be an integer or integers of shape (N,). Received: "
-            f"labels of shape {labels.shape} and dtype {labels.dtype}"
+            "`labels` must be an integer or integers of shape (N,); floats "
+            "(N, num_classes) go to `class_weights`. Received: labels of "
+            f"shape {labels.shape} and dtype {labels.dtype}"
         )
     outside = labels[(labels < 0) | (labels >= num_classes)]
     if outside.size:
@@ -90,16 +80,6 @@ def _prepare_labels(labels, n, num_classes, rng):
             f"SAGAN. Received: labels with {outside.flat[0]}"
         )
     return np.broadcast_to(labels, (n,)).astype("int32")
-
-
-def _prepare_shares(shares, num_classes):
-    if shares.shape[1] != num_classes or not np.allclose(shares.sum(1), 1):
-        raise ValueError(
-            f"`labels` of floats must have shape (N, {num_classes}), shares "
-            "of the classes, rows summing to 1. Received: labels of shape "
-            f"{shares.shape}, with rows summing to {shares.sum(1)[:3]}"
-        )
-    return shares.astype(keras.config.floatx())
 
 
 def draw_latents(rng, n, latent_dim, truncation=None):
@@ -121,15 +101,14 @@ def generate(generator, latents, labels, batch_size, quantize=True):
     devices = backends.devices()
     # One shape is compiled: the last batch is filled up, and cut afterwards.
     size = min(-(-len(latents) // devices), batch_size) * devices
-    inputs = [latents] if labels is None else [latents, labels]
+    inputs = networks.network_inputs(generator, latents, labels)
     inputs, n = pad_rows(inputs, size)
     images = []
     for i in range(0, len(latents), size):
-        batch = [x[i : i + size] for x in inputs]
+        rows = slice(i, i + size)
+        batch = keras.tree.map_structure(operator.itemgetter(rows), inputs)
         # Not `predict`: its dataset may take TensorFlow seconds to let go of.
-        batch = backends.predict(
-            generator, batch if labels is not None else batch[0]
-        )
+        batch = backends.predict(generator, batch)
         images.append(to_uint8(batch) if quantize else np.asarray(batch))
     return np.concatenate(images)[:n]
 
@@ -139,31 +118,30 @@ def to_uint8(images):
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype("uint8")
 
 
-def with_standing_statistics(generator, num_batches, batch_size, num_classes):
+def with_standing_statistics(
+    generator, num_batches, batch_size, latent_dim, num_classes
+):
     """Returns a copy whose batch norms hold mean statistics of fresh batches.
 
     The latents and labels are always the same ones, so that the result is a
     function of the weights.
     """
-    copy = copy_of(generator)
+    copy = networks.copy_of(generator, latent_dim, num_classes)
     norms, normalizations = (
-        [x for x in checks.flatten_layers(copy) if isinstance(x, kind)]
+        [x for x in flatten_layers(copy) if isinstance(x, kind)]
         for kind in (BatchNorm, SpectralNormalization)
     )
     vectors = [
         (v, ops.convert_to_numpy(v)) for x in normalizations for v in (x.u, x.v)
     ]
     rng = np.random.default_rng(0)
-    latent_dim = copy.inputs[0].shape[-1]
     for i in range(num_batches):
         for norm in norms:  # A running mean: i of i + 1 parts are kept.
             norm.momentum = i / (i + 1)
-        inputs = [draw_latents(rng, batch_size, latent_dim)]
+        latents, labels = draw_latents(rng, batch_size, latent_dim), None
         if num_classes is not None:
-            inputs.append(
-                rng.integers(num_classes, size=batch_size, dtype="int32")
-            )
-        copy(inputs if len(inputs) > 1 else inputs[0], training=True)
+            labels = rng.integers(num_classes, size=batch_size, dtype="int32")
+        networks.call(copy, latents, labels, training=True)
         for variable, value in vectors:
             variable.assign(value)
     return copy
@@ -194,7 +172,7 @@ def with_blended_classes(generator, shares):
     for source in generator.layers:
         target = copy.get_layer(source.name)
         if not isinstance(source, ConditionalBatchNorm):
-            copy_values(source, target)
+            networks.copy_values(source, target)
             continue
         gain, offset = (ops.convert_to_numpy(x) for x in class_tables(source))
         target.gamma.assign(shares @ gain)

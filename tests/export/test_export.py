@@ -12,10 +12,11 @@ import pytest
 
 import keras_sagan
 from keras_sagan import export
+from keras_sagan import models
 from keras_sagan.export import formats
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
-from keras_sagan.models.checks import flatten_layers
+from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import array
 from tests.helpers import tiny_model
 
@@ -25,7 +26,7 @@ once = pytest.mark.no_backend
 FORMS = {
     "released": {},
     "paper": {"attention": "paper"},
-    "residual": {"attention": "residual"},
+    "residual": {"attention": models.residual_control},
     "none": {"attention_resolutions": ()},
     "tables": {"class_table_spectral_normalization": True},
     "plain": {"spectral_normalization": False},

@@ -12,7 +12,8 @@ import numpy as np
 from keras import ops
 
 from keras_sagan.layers import SpectralNormalization
-from keras_sagan.models.checks import flatten_layers
+from keras_sagan.layers.nested import flatten_layers
+from keras_sagan.models.step import Draw
 from tests.helpers import tiny_model
 
 PATH = pathlib.Path(__file__).with_name("golden_step.npz")
@@ -86,8 +87,8 @@ def inputs(dtype):
 def run_step(model, dtype):
     """Runs one step through `train_on_batch`; returns its logs."""
     images, labels, draws = inputs(dtype)
-    draws = iter([tuple(map(ops.convert_to_tensor, draw)) for draw in draws])
-    model._draw = lambda images: next(draws)
+    draws = iter([Draw(*map(ops.convert_to_tensor, draw)) for draw in draws])
+    model.draw = lambda x, times=1: next(draws)
     return model.train_on_batch(images, labels, return_dict=True)
 
 

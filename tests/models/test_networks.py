@@ -4,10 +4,11 @@ import pytest
 
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.models import build_discriminator
 from keras_sagan.models import build_generator
+from keras_sagan.models.blocks import residual_control
 from keras_sagan.models.blocks import residual_control_size
-from keras_sagan.models.checks import flatten_layers
 from tests.helpers import array
 from tests.helpers import gradients
 from tests.helpers import parameters
@@ -83,7 +84,9 @@ def test_attention_forms():
     generator = build_generator(32, 3, base_channels=4, attention="paper")
     layer = generator.get_layer("attention_16")
     assert (layer.value_ratio, layer.pool_size) == (8, 1)
-    generator = build_generator(32, 3, base_channels=4, attention="residual")
+    generator = build_generator(
+        32, 3, base_channels=4, attention=residual_control
+    )
     names = [x.name for x in generator.layers]
     assert "residual_16" in names
     assert not any(name.startswith("attention") for name in names)
@@ -100,7 +103,9 @@ def test_residual_control_has_the_parameters_of_the_attention(channels):
 
 
 def test_residual_control_is_counted_as_built():
-    with_control = build_generator(32, 3, base_channels=8, attention="residual")
+    with_control = build_generator(
+        32, 3, base_channels=8, attention=residual_control
+    )
     without = build_generator(32, 3, base_channels=8, attention_resolutions=())
     _, (_, control) = residual_control_size(32)
     assert parameters(with_control) - parameters(without) == control

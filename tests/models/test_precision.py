@@ -4,7 +4,7 @@ import pytest
 
 import keras_sagan
 from keras_sagan.layers import SpectralNormalization
-from keras_sagan.models.checks import flatten_layers
+from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import tiny_networks
 
 

@@ -22,7 +22,7 @@ pytestmark = [
         (3, {}, {}),
         (None, {"attention": "paper"}, {}),
         (5, {}, {"class_table_spectral_normalization": True}),
-        (2, {"attention": "residual"}, {}),
+        (2, {"attention": models.residual_control}, {}),
         (2, {"attention_resolutions": (8, 16)}, {}),
         (2, {"attention_resolutions": (), "spectral_normalization": False}, {}),
     ],

@@ -1,0 +1,204 @@
+"""Any two Keras models as generator and discriminator."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_sagan.layers.nested import layers_with
+
+
+def call(network, x, labels, training):
+    """Calls a network on latents or images, and on labels if there are any.
+
+    Args:
+        network: A `keras.Model`.
+        x: Tensor, latents `(batch, latent_dim)` or images.
+        labels: Integers `(batch,)`, or None.
+        training: Whether to run in training.
+    """
+    return network(network_inputs(network, x, labels), training=training)
+
+
+def network_inputs(network, x, labels):
+    """Returns what a network is called with: `x`, or `[x, labels]`.
+
+    Labels have the form that a functional network's second input asks for:
+    integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`. A
+    subclassed network gets integers `(batch,)`.
+    """
+    if labels is None:
+        return x
+    inputs = getattr(network, "inputs", None) or ()
+    shape = tuple(inputs[1].shape) if len(inputs) > 1 else (None,)
+    if shape == (None, 1):
+        labels = labels[:, None]
+    elif len(shape) == 2:
+        dtype = inputs[1].dtype
+        if isinstance(labels, np.ndarray):
+            labels = np.eye(shape[1], dtype=dtype)[labels]
+        else:
+            labels = ops.one_hot(labels, shape[1], dtype=dtype)
+    return [x, labels]
+
+
+def examine(generator, discriminator, num_classes, latent_dim):
+    """Returns what two networks are: classes, latent entries, image shape.
+
+    Raises:
+        ValueError: If they do not fit one another or the arguments.
+    """
+    num_classes = find_num_classes(generator, discriminator, num_classes)
+    latent_dim = find_latent_dim(generator, latent_dim)
+    shape = find_image_shape(generator, discriminator, latent_dim, num_classes)
+    return num_classes, latent_dim, shape
+
+
+def find_num_classes(generator, discriminator, num_classes):
+    """Returns the number of classes that was given, or that layers know.
+
+    Layers with an attribute `num_classes` are asked, such as
+    `ConditionalBatchNorm`.
+
+    Raises:
+        ValueError: If the numbers differ, or if nothing tells it although
+            the networks take labels.
+    """
+    known = {
+        layer.num_classes
+        for network in (generator, discriminator)
+        for layer in layers_with(network, "num_classes")
+        if layer.num_classes is not None
+    }
+    if num_classes is not None:
+        if not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
+            raise ValueError(
+                "`num_classes` must be a positive integer or None. "
+                f"Received: num_classes={num_classes!r}"
+            )
+        known.add(int(num_classes))
+    if len(known) > 1:
+        raise ValueError(
+            "`generator`, `discriminator` and `num_classes` must agree on the "
+            f"number of classes. Received: {sorted(known)} classes"
+        )
+    if not known and _number_of_inputs(generator) == 2:
+        raise ValueError(
+            "`num_classes` must be given: the networks take labels, and none "
+            "of their layers knows the number of classes. "
+            "Received: num_classes=None"
+        )
+    return known.pop() if known else None
+
+
+def find_latent_dim(generator, latent_dim):
+    """Returns the number of entries of a latent vector.
+
+    Raises:
+        ValueError: If nothing tells it.
+    """
+    inputs = getattr(generator, "inputs", None)
+    known = tuple(inputs[0].shape[1:]) if inputs else (latent_dim,)
+    if len(known) != 1 or known[0] is None or latent_dim not in (None, *known):
+        raise ValueError(
+            "`latent_dim` must be the number of entries of a latent vector, "
+            "(batch, latent_dim) being the generator's first input. It must "
+            "be given for a subclassed generator. Received: "
+            f"latent_dim={latent_dim}, a generator whose first input has the "
+            f"shape {(None, *known)}"
+        )
+    return known[0]
+
+
+def find_image_shape(generator, discriminator, latent_dim, num_classes):
+    """Builds both networks, and returns the shape of an image `(H, W, C)`.
+
+    Both are run on one example, unless they are functional.
+
+    Raises:
+        ValueError: If the networks do not fit one another.
+    """
+    for name, network in (
+        ("generator", generator),
+        ("discriminator", discriminator),
+    ):
+        _check_network(name, network, 1 if num_classes is None else 2)
+    labels = None if num_classes is None else np.zeros(1, "int32")
+    latents = np.zeros((1, latent_dim), keras.config.floatx())
+    shape = _output_shape("generator", generator, latents, labels)
+    if len(shape) != 4 or None in shape[1:]:
+        raise ValueError(
+            "`generator` must give images (batch, height, width, channels), "
+            f"all but the batch known. Received: an output of shape {shape}"
+        )
+    taken = getattr(discriminator, "inputs", None)
+    if taken and tuple(taken[0].shape[1:]) != shape[1:]:
+        raise ValueError(
+            "`discriminator` must take images of the shape that `generator` "
+            f"gives. Received: a generator of {shape}, a discriminator for "
+            f"{tuple(taken[0].shape)}"
+        )
+    images = np.zeros((1, *shape[1:]), keras.config.floatx())
+    logits = _output_shape("discriminator", discriminator, images, labels)
+    if len(logits) not in (1, 2, 4) or (len(logits) > 1 and logits[-1] != 1):
+        raise ValueError(
+            "`discriminator` must give a logit for each image, (batch, 1), or "
+            "a map of logits, (batch, height, width, 1). Received: an output "
+            f"of shape {logits}"
+        )
+    return shape[1:]
+
+
+def copy_of(network, latent_dim, num_classes):
+    """Returns a generator of the same layers with the same values."""
+    copy = keras.models.clone_model(network)
+    if not copy.built or len(copy.variables) != len(network.variables):
+        latents = np.zeros((1, latent_dim), keras.config.floatx())
+        labels = None if num_classes is None else np.zeros(1, "int32")
+        call(copy, latents, labels, training=False)
+    copy_values(network, copy)
+    return copy
+
+
+def copy_values(source, target):
+    """Assigns the values of a network's variables to its copy's."""
+    for variable, value in zip(target.variables, source.variables, strict=True):
+        # A true copy: JAX donates buffers, and would donate one twice.
+        variable.assign(ops.copy(value))
+
+
+def _number_of_inputs(network):
+    """How many inputs a network takes; None for a subclassed one."""
+    inputs = getattr(network, "inputs", None)
+    return len(inputs) if inputs else None
+
+
+def _check_network(name, network, inputs):
+    if not isinstance(network, keras.Model):
+        raise ValueError(
+            f"`{name}` must be a `keras.Model`. Received: {name}={network!r}"
+        )
+    if _number_of_inputs(network) not in (None, inputs):
+        what = {"generator": "latents", "discriminator": "images"}[name]
+        rule = f"{what} alone" if inputs == 1 else f"[{what}, labels]"
+        raise ValueError(
+            f"`{name}` must take {rule}, as `num_classes` says. Received: a "
+            f"{name} of {_number_of_inputs(network)} inputs"
+        )
+    if inputs == 2 and isinstance(getattr(network, "input", None), dict):
+        raise ValueError(
+            f"`{name}` must take its inputs by position, as a list: a dict "
+            f"has no order. Received: inputs {list(network.input)}"
+        )
+
+
+def _output_shape(name, network, x, labels):
+    if getattr(network, "inputs", None):
+        shape = network.output_shape
+    else:
+        output = call(network, x, labels, training=False)
+        shape = getattr(output, "shape", output)
+    if not all(isinstance(n, (int, type(None))) for n in shape):
+        raise ValueError(
+            f"`{name}` must have one output. Received: outputs {shape}"
+        )
+    return (None, *tuple(shape)[1:])

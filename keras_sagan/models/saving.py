@@ -1,0 +1,93 @@
+"""How a `SAGAN` is saved and loaded: what Keras asks of it.
+
+The networks and the optimizers are saved by Keras, as attributes.
+"""
+
+import keras
+from keras import ops
+
+from keras_sagan import backends
+
+_ARGUMENTS = (
+    "num_classes",
+    "latent_dim",
+    "discriminator_steps",
+    "gradient_accumulation_steps",
+    "ema_momentum",
+    "ema_start_step",
+    "augmentation",
+    "seed",
+)
+
+
+def save(model, *args, **kwargs):
+    """Saves the model; as in `keras.Model.save`.
+
+    Of several processes that train together, one may do it alone.
+    """
+    model.sync_variables()
+    with backends.alone():
+        keras.Model.save(model, *args, **kwargs)
+
+
+def save_own_variables(model, store):
+    """Saves the count of steps and the seed of training.
+
+    Keras leaves seeds out; without this one, resuming would not be exact.
+    """
+    store["steps_trained"] = ops.convert_to_numpy(model.steps_trained)
+    store["seed"] = ops.convert_to_numpy(model.seed_generator.state)
+
+
+def load_own_variables(model, store):
+    """Loads what `save_own_variables` saved."""
+    model.steps_trained.assign(store["steps_trained"][()])
+    model.seed_generator.state.assign(store["seed"][()])
+
+
+def get_config(model):
+    """Returns the arguments of the constructor, as plain data."""
+    serialize = keras.saving.serialize_keras_object
+    return {
+        **keras.Model.get_config(model),
+        "generator": serialize(model.generator),
+        "discriminator": serialize(model.discriminator),
+        **{name: getattr(model, name) for name in _ARGUMENTS},
+    }
+
+
+def from_config(cls, config, custom_objects=None):
+    """Returns the model that `get_config` describes, with new weights."""
+    config = dict(config)
+    for name in ("generator", "discriminator"):
+        config[name] = keras.saving.deserialize_keras_object(
+            config[name], custom_objects
+        )
+    return cls(**config)
+
+
+def get_compile_config(model):
+    """Returns the arguments of `compile`, as plain data."""
+    if not model.compiled:
+        return {}
+    serialize = keras.saving.serialize_keras_object
+    return {
+        "optimizer": serialize(model.optimizer),
+        "loss": serialize(model.loss),
+        "gradient_penalty": [serialize(x) for x in model.penalties],
+        **model.run_options,
+    }
+
+
+def compile_from_config(model, config):
+    """Compiles the model as `get_compile_config` says."""
+    config = dict(config)
+    deserialize = keras.saving.deserialize_keras_object
+    pair = deserialize(config.pop("optimizer"))
+    config["loss"] = deserialize(config["loss"])
+    config["gradient_penalty"] = [
+        deserialize(x) for x in config["gradient_penalty"]
+    ]
+    model.compile(
+        pair.generator_optimizer, pair.discriminator_optimizer, **config
+    )

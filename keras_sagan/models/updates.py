@@ -1,0 +1,107 @@
+"""One update of a network, and the losses of `evaluate`."""
+
+from keras import ops
+
+from keras_sagan import backends
+from keras_sagan import losses
+from keras_sagan.layers.nested import layers_with
+from keras_sagan.models import networks
+from keras_sagan.models import step
+
+
+def update(model, name, parts):
+    """Updates a network with its mean gradient over the parts of a batch.
+
+    Args:
+        model: The `SAGAN`.
+        name: `"generator"` or `"discriminator"`.
+        parts: For each part, the arguments of the model's loss method.
+
+    Returns:
+        A dict of what was logged under names that the meter does not average:
+        the values of the last part.
+    """
+    loss_fn = getattr(model, f"{name}_loss")
+    variables = getattr(model, name).trainable_variables
+    results = []
+    for part in parts:
+
+        def loss_and_logs(part=part):
+            loss, logs = losses.with_logs(loss_fn(*part))
+            return loss, {f"{name}_loss": loss, **logs}
+
+        (_, logs), gradients = model.value_and_gradients(
+            loss_and_logs, variables
+        )
+        results.append((logs, gradients))
+    logs, gradients = backends.mean_over_replicas(_mean_gradients(results))
+    for part_logs in logs:
+        others = model.meter.update(part_logs)
+    norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients))
+    model.meter.update({f"{name}_gradient_norm": norm})
+    optimizer = getattr(model, f"{name}_optimizer")
+    backends.apply_gradients(optimizer, gradients, variables)
+    return others
+
+
+def gradient_penalty(model, real, fake, interpolation, due):
+    """Returns the sum of the model's gradient penalties that are due."""
+
+    def discriminator(x, y):
+        return networks.call(model.discriminator, x, y, training=False)
+
+    arguments = (discriminator, real, fake, interpolation)
+    return sum(
+        backends.cond(
+            is_due,
+            lambda penalty=penalty: penalty(*arguments),
+            lambda: ops.zeros((), real[0].dtype),
+        )
+        for penalty, is_due in zip(model.penalties, due)
+    )
+
+
+def layer_logs(model):
+    """Returns what layers with a method `logs` say of themselves.
+
+    Such as the `gamma` of an attention layer; named after the network and the
+    layer.
+    """
+    return {
+        f"{name}_{layer.name}_{key}": ops.stop_gradient(value)
+        for name in ("generator", "discriminator")
+        for layer in layers_with(getattr(model, name), "logs")
+        for key, value in layer.logs().items()
+    }
+
+
+def evaluate_batch(model, data):
+    """Computes the losses of one batch in inference; returns the logs."""
+    real = step.unpack(data)
+    draw = step.draw_inputs(
+        ops.shape(real.images)[0],
+        model.latent_dim,
+        model.num_classes,
+        model.evaluation_seed_generator,
+    )
+    fake = model.fakes(draw, training=False)
+    logs = {}
+    for name, loss_fn, arguments in (
+        ("discriminator_loss", model.discriminator_loss, (real, fake, draw)),
+        ("generator_loss", model.generator_loss, (draw, real)),
+    ):
+        loss, extra = losses.with_logs(loss_fn(*arguments, training=False))
+        logs |= {name: loss, **extra}
+    others = model.meter.update(backends.mean_over_replicas(logs))
+    return {**model.meter.evaluation_results(), **others}
+
+
+def _mean_gradients(results):
+    """Returns the logs of every part, and the mean of their gradients."""
+    logs, gradients = zip(*results)
+    total = list(gradients[0])
+    for others in gradients[1:]:
+        total = [a + b for a, b in zip(total, others)]
+    if len(results) > 1:
+        total = [gradient / len(results) for gradient in total]
+    return list(logs), total
