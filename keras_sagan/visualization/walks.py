@@ -75,7 +75,7 @@ def class_walk(
 ):
     """Generates the images on the way from class to class, latents fixed.
 
-    Between two classes the gains and offsets of the conditional batch norms
+    Between two classes the `gamma` and `beta` of the conditional batch norms
     are blended linearly; at a class they are its own.
 
     Args:
@@ -111,7 +111,7 @@ def class_walk(
     shares = _between(stations, steps, _linear_interpolation)
     frames = len(shares)
     images = model.generate(
-        shares.repeat(len(latents), axis=0),
+        class_weights=shares.repeat(len(latents), axis=0),
         latents=np.tile(latents, (frames, 1)),
         ema=ema,
     )

@@ -16,8 +16,8 @@ from keras_sagan import convert
 from keras_sagan.convert.layouts import LAYOUTS
 from keras_sagan.convert.tensors import Normalized
 from keras_sagan.convert.tensors import correspondences
-from keras_sagan.losses import discriminator_hinge_loss
-from keras_sagan.losses import generator_hinge_loss
+from keras_sagan.losses import HingeLoss
+from keras_sagan.models.step import Draw
 from tests.convert import references
 from tests.convert import rule
 from tests.helpers import array
@@ -144,14 +144,14 @@ def step_errors(source, dtype, steps, folder):
             images, labels, draws = references.step_inputs(i)
             draws = iter(
                 [
-                    (
+                    Draw(
                         ops.convert_to_tensor(z.astype(dtype)),
                         ops.convert_to_tensor(y.astype("int32")),
                     )
                     for z, y in draws
                 ]
             )
-            model._draw = lambda images, draws=draws: next(draws)
+            model.draw = lambda x, times=1, draws=draws: next(draws)
             model.train_on_batch(images.astype(dtype), labels.astype("int32"))
         return _compare(model, weights, layout, steps)
 
@@ -202,7 +202,8 @@ def _optimizers(model, rates, studiogan, step):
 def studiogan_step(model, data):
     """Two passes of the discriminator; the generator's statistics stay."""
     images, labels = (ops.convert_to_tensor(x) for x in data[:2])
-    (z, y), (z_2, y_2) = model._draw(images), model._draw(images)
+    (z, y, *_), (z_2, y_2, *_) = model.draw(images), model.draw(images)
+    hinge = HingeLoss()
     g, d = model.generator, model.discriminator
     statistics = [v for v in g.variables if "moving" in v.path]
     before = [ops.copy(v) for v in statistics]
@@ -213,11 +214,11 @@ def studiogan_step(model, data):
     def discriminator_loss():
         real = d([images, labels], training=True)
         fake = d([fakes, y], training=True)
-        return {"loss": discriminator_hinge_loss(real, fake)}
+        return hinge.discriminator_loss(real, fake), {}
 
     def generator_loss():
         logits = d([g([z_2, y_2], training=True), y_2], training=True)
-        return {"loss": generator_hinge_loss(logits)}
+        return hinge.generator_loss(logits), {}
 
     for loss, network, optimizer in (
         (discriminator_loss, d, model.discriminator_optimizer),

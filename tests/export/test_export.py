@@ -53,7 +53,7 @@ def model_of(resolution=16, num_classes=3, base_channels=4, **kwargs):
     rng = np.random.default_rng(0)
     for variable in model.ema_generator.variables:
         name = variable.path.split("/")[-1]
-        if name == "gamma":
+        if name == "gamma" and not variable.shape:  # An attention's.
             variable.assign(3.0)
         elif name == "moving_variance":
             variable.assign(rng.uniform(0.5, 2, variable.shape))

@@ -70,7 +70,7 @@ def test_truncation_redraws(rng):
 def test_standing_statistics_are_those_of_the_batches(model, rng):
     before = values(model.variables)
     copy = sampling.with_standing_statistics(
-        model.ema_generator, 3, batch_size=4, num_classes=3
+        model.ema_generator, 3, batch_size=4, latent_dim=8, num_classes=3
     )
     norm = copy.get_layer("up_8_norm_1")
     source = np.random.default_rng(0)
@@ -112,11 +112,13 @@ def test_shares_of_classes_blend_their_gains_and_offsets(normalized, rng):
             table.assign(rng.normal(1, 0.5, table.shape))
     latents = rng.normal(size=(3, 8)).astype("float32")
     before = values(model.variables)
-    at_ends = model.generate(np.eye(3)[[2, 0, 1]], latents=latents)
+    at_ends = model.generate(
+        class_weights=np.eye(3)[[2, 0, 1]], latents=latents
+    )
     expected = model.generate([2, 0, 1], latents=latents)
     np.testing.assert_array_equal(at_ends, expected)
     shares = np.array([[0.25, 0.0, 0.75]] * 3)
-    blended = model.generate(shares, latents=latents)
+    blended = model.generate(class_weights=shares, latents=latents)
     assert not np.array_equal(blended, model.generate(2, latents=latents))
     assert all(same(before, values(model.variables)))
     if normalized:
@@ -151,8 +153,17 @@ def test_touches_no_training_seed(model):
         ({"labels": 0.5}, "`labels` must be an integer or integers"),
         ({"labels": [[0]]}, "`labels` must be an integer or integers"),
         ({"labels": [0, 1], "num_images": 3}, "must agree on the number"),
-        ({"labels": [[0.5, 0.5]]}, r"floats must have shape \(N, 3\)"),
-        ({"labels": [[0.5, 0.2, 0.1]]}, "rows summing to 1"),
+        ({"labels": [[0.2, 0.3, 0.5]]}, "go to `class_weights`"),
+        ({"class_weights": [[0.5, 0.5]]}, r"floats of shape \(N, 3\)"),
+        ({"class_weights": [[0.5, 0.2, 0.1]]}, "rows that sum to 1"),
+        (
+            {"class_weights": [[0.5, 0.2, 0.3]], "labels": 1},
+            "`labels` must be None if `class_weights`",
+        ),
+        (
+            {"class_weights": [[0.5, 0.2, 0.3]], "num_images": 2},
+            "`num_images` must be 1",
+        ),
         ({"num_images": 0}, "`num_images` must be a positive integer"),
         ({"latents": np.zeros((2, 5))}, r"`latents` must have shape \(N, 8\)"),
         ({"truncation": 0.0}, "`truncation` must be a positive float"),

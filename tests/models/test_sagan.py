@@ -5,6 +5,8 @@ import pytest
 import keras_sagan
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers.nested import flatten_layers
+from keras_sagan.models import step
+from keras_sagan.models import updates
 from tests.helpers import array
 from tests.helpers import same
 from tests.helpers import tiny_model
@@ -74,7 +76,7 @@ def test_gradient_norms_are_those_of_the_updates(digits_like):
 def test_uint8_images_are_normalized(digits_like):
     images, labels = digits_like
     pixels = np.rint(images * 127.5 + 127.5).astype("uint8")
-    ((x, _),) = tiny_model()._split((pixels, labels))
+    x, _ = step.unpack((pixels, labels))
     assert keras.backend.standardize_dtype(x.dtype) == "float32"
     np.testing.assert_allclose(array(x), pixels / 127.5 - 1, atol=1e-6)
 
@@ -82,8 +84,9 @@ def test_uint8_images_are_normalized(digits_like):
 def test_augmentation_is_of_real_and_fake_and_differentiable(digits_like):
     images, labels = (x[:8] for x in digits_like)
     model = tiny_model(augmentation=("translation", "color", "cutout"))
-    _, draws = model.prepare((images, labels))
-    assert [tuple(u.shape) for _, _, u in draws] == [(16, 7), (8, 7)]
+    inputs = model.prepare((images, labels))
+    draws = [*inputs.discriminator, *inputs.generator]
+    assert [tuple(d.augmentation.shape) for d in draws] == [(16, 7), (8, 7)]
     seen = []
     call = model.augment.call
     model.augment.call = lambda images, draws=None: (
@@ -183,7 +186,8 @@ def _run_a_way(digits_like, **options):
     drawn = rng.normal(size=(8, 8)).astype("float32"), digits_like[1][:8]
     keras.utils.set_random_seed(3)
     model = tiny_model(compiled=False)
-    model._draw = lambda images: tuple(map(keras.ops.convert_to_tensor, drawn))
+    draw = step.Draw(*map(keras.ops.convert_to_tensor, drawn))
+    model.draw = lambda x, times=1: draw
     model.compile(
         keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), **options
     )
@@ -194,7 +198,7 @@ def _run_a_way(digits_like, **options):
 def test_batch_is_split_and_each_part_seen_once(digits_like):
     images, labels = digits_like
     model = tiny_model(discriminator_steps=2, gradient_accumulation_steps=2)
-    parts = model._split((images[:8], labels[:8]))
+    parts = model.prepare((images[:8], labels[:8])).real
     assert len(parts) == 4
     np.testing.assert_array_equal(
         np.concatenate([array(x) for x, _ in parts]),
@@ -228,19 +232,13 @@ def test_accumulated_gradient_is_that_of_the_whole_batch(digits_like):
                     layer.sigma(),
                 )
         model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.1))
-        parts = model._split((images[:8], labels[:8]))
         fakes = model.generator([latents, labels[:8]], training=False)
-        fakes = model._split((fakes, labels[:8]))
-        batches = [
-            (x, y, fake, y)
-            for (x, y), (fake, _) in zip(parts, fakes, strict=True)
+        both = [
+            step.split(step.Examples(x, keras.ops.array(labels[:8])), steps)
+            for x in (keras.ops.array(images[:8]), fakes)
         ]
-        model._minimize(
-            model._discriminator_loss,
-            batches,
-            model.discriminator,
-            model.discriminator_optimizer,
-        )
+        parts = [(*pair, step.Draw(None, None)) for pair in zip(*both)]
+        updates.update(model, "discriminator", parts)
         weights.append(values(model.discriminator.trainable_variables))
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
@@ -295,8 +293,8 @@ def test_average_keeps_its_own_norms(digits_like):
 def test_fake_labels_are_uniform_and_fresh():
     model = tiny_model(num_classes=3)
     images = np.zeros((3000, 1), "float32")
-    (latents, labels), (more_latents, more_labels) = (
-        model._draw(images) for _ in range(2)
+    (latents, labels, *_), (more_latents, more_labels, *_) = (
+        model.draw(images) for _ in range(2)
     )
     counts = np.bincount(array(labels), minlength=3)
     assert counts.sum() == 3000
@@ -500,10 +498,13 @@ def test_refuses_bad_arguments(kwargs, message):
 def test_refuses_networks_that_do_not_fit():
     generator, discriminator = tiny_networks()
     for networks, message in (
-        ((generator, tiny_networks(None)[1]), "must both take labels"),
-        ((generator, tiny_networks(4)[1]), "must know the same classes"),
+        ((generator, tiny_networks(None)[1]), r"take \[images, labels\]"),
+        ((generator, tiny_networks(4)[1]), "must agree on the number"),
+        ((generator, discriminator, 4), r"Received: \[3, 4\] classes"),
+        ((generator, discriminator, 3, 9), "`latent_dim` must be the number"),
         ((generator, tiny_networks(3, 32)[1]), "images of the shape that"),
-        ((keras.Sequential(), discriminator), "must be a functional"),
+        ((keras.Sequential(), discriminator), "`latent_dim` must be the num"),
+        ((keras.layers.ReLU(), discriminator, 3, 8), "must be a `keras.Model"),
     ):
         with pytest.raises(ValueError, match=message):
             keras_sagan.SAGAN(*networks)
@@ -526,7 +527,7 @@ def test_fit_refuses_bad_data(digits_like):
     nan[3, 0, 0, 0] = np.nan
     model = tiny_model()
     for x, y, message in (
-        (images[:, :8], labels, r"must have shape \(batch, 16, 16, 3\)"),
+        (images[:, :8], labels, r"must have the shape \(batch, 16, 16, 3\)"),
         (images[..., :1], labels, "repeat the channel of gray ones"),
         (images * 127.5 + 127.5, labels, r"must be in \[-1, 1\]: for pixels"),
         (nan, labels, "Images must be finite"),
