@@ -44,7 +44,7 @@ def test_class_walk_passes_through_its_classes(model):
         expected = model.generate(label, num_images=2, seed=5)
         assert np.abs(walk[frame].astype(int) - expected).max() <= 1
     halfway = np.array([[0.5, 0.0, 0.5]] * 2)
-    expected = model.generate(halfway, seed=5)
+    expected = model.generate(class_weights=halfway, seed=5)
     assert np.abs(walk[1].astype(int) - expected).max() <= 1
     assert not any(np.array_equal(walk[1], walk[i]) for i in (0, 2))
 
