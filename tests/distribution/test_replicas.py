@@ -261,5 +261,5 @@ def test_without_several_devices_there_is_one():
     x = training.features()
     a, b = (array(layer(x, training=True)) for layer in layers)
     np.testing.assert_allclose(a, b, atol=1e-6)
-    with pytest.raises(ValueError, match="'global' or 'replica'"):
+    with pytest.raises(ValueError, match="must be True or False"):
         BatchNorm(synchronized="local")

@@ -33,9 +33,10 @@ def test_features_and_logits_are_torch_fidelitys(inception, golden):
     _, biased = inception(references.images())
     inception.logits = "unbiased"
     assert features.dtype == np.float32
-    assert np.abs(features - golden["features"]).max() < 1e-5
-    assert np.abs(unbiased - golden["unbiased"]).max() < 1e-5
-    assert np.abs(biased - golden["biased"]).max() < 1e-5
+    # Rounding alone, by the number of threads, is up to 1.7e-5.
+    assert np.abs(features - golden["features"]).max() < 5e-5
+    assert np.abs(unbiased - golden["unbiased"]).max() < 5e-5
+    assert np.abs(biased - golden["biased"]).max() < 5e-5
     assert np.abs(biased - unbiased).max() > 0.1
 
 
