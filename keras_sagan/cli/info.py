@@ -23,8 +23,9 @@ def main(arguments):
 
     path = find_model(name)
     about = keras_sagan.models.describe_file(path)
+    height, width, _ = about["image_shape"]
     lines = {
-        "images": f"{about['resolution']}x{about['resolution']} pixels",
+        "images": f"{height}x{width} pixels",
         "classes": _classes(about, class_names(path, about["num_classes"])),
         "latents": f"{about['latent_dim']} entries",
     }

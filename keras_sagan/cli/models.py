@@ -1,6 +1,7 @@
 """The model that a verb is given, and its classes by name."""
 
 import json
+import zipfile
 
 from absl import flags
 
@@ -42,8 +43,15 @@ def load_model(name):
     import keras_sagan
 
     path = find_model(name)
-    keras_sagan.models.describe_file(path)  # Refuses what is no SAGAN.
-    model = keras.saving.load_model(path)
+    try:
+        model = keras.saving.load_model(path)
+    except (TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+    if not isinstance(model, keras_sagan.SAGAN):
+        raise ValueError(
+            "MODEL must be a .keras file that `SAGAN.save` wrote. "
+            f"Received: {path} with a {type(model).__name__}"
+        )
     return model, class_names(path, model.num_classes)
 
 

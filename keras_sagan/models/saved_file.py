@@ -1,9 +1,13 @@
-"""What is in a saved model, read without building or loading it."""
+"""What is in a saved model: from its headers, or by loading it."""
 
 import io
 import json
 import zipfile
 
+import keras
+from keras import ops
+
+from keras_sagan.layers.nested import layers_with
 from keras_sagan.models.presets import PRESETS
 
 _CONFIG, _METADATA, _WEIGHTS = (
@@ -12,88 +16,144 @@ _CONFIG, _METADATA, _WEIGHTS = (
     "model.weights.h5",
 )
 _NETWORKS = ("generator", "discriminator")
+# What the builders use beside layers of this package; nothing to count.
+_PLAIN_LAYERS = ("InputLayer", "ReLU", "Add", "AveragePooling2D", "Reshape")
 
 
 def describe_file(path):
-    """Reads what a `.keras` file of a `SAGAN` holds, from its headers alone.
+    """Returns what a `.keras` file of a `SAGAN` or a subclass of it holds.
 
-    No network is built and no weight is loaded but the gammas: a file of a
-    gigabyte takes as long as a small one.
+    For networks of `build_generator` and `build_discriminator` the headers
+    say it: no network is built, and no weight is loaded but the gammas, so
+    that a file of a gigabyte takes as long as a small one. Other models are
+    loaded.
 
     Args:
         path: File that `SAGAN.save` wrote.
 
     Returns:
-        A dict: `resolution`, `num_classes` (None without classes),
-        `latent_dim`, `parameters` (trainable ones, by network), `presets`
-        (recipes with networks of these numbers), `steps_trained`, `attention`
-        (dicts with `network`, `layer`, `size` of the map and `gamma`),
-        `saved` and `keras_version`.
+        A dict: `image_shape` (height, width, channels), `num_classes` (None
+        without classes), `latent_dim`, `parameters` (trainable ones, by
+        network), `presets` (recipes whose networks have these numbers),
+        `steps_trained`, `attention` (dicts with `network`, `layer`, `size` of
+        the map and `gamma`), `saved` and `keras_version`.
 
     Raises:
-        ValueError: If the file is none of a `SAGAN`.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file does not hold a `SAGAN`.
 
     Example:
     >>> keras_sagan.SAGAN.from_preset("digits").save("digits.keras")
     >>> about = keras_sagan.models.describe_file("digits.keras")
-    >>> about["resolution"], about["parameters"]["generator"]
-    (16, 300228)
+    >>> about["image_shape"], about["parameters"]["generator"]
+    ((16, 16, 3), 300228)
     """
-    # As Keras needs it to load: not at the top, for a quick import.
-    import h5py
-
     try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            model = json.loads(archive.read(_CONFIG))
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read(_CONFIG))
             metadata = json.loads(archive.read(_METADATA))
-            member = archive.getinfo(_WEIGHTS)
-            if model["registered_name"] != "keras_sagan>SAGAN":
-                raise KeyError("registered_name")
-            networks = {name: model["config"][name] for name in _NETWORKS}
-            with h5py.File(_Part(file, archive, member)) as h5:
-                return _describe(networks, h5, metadata)
+        about = _from_headers(path, config) or describe_model(
+            keras.saving.load_model(path, compile=False)
+        )
     except FileNotFoundError:
         raise
-    # Damaged files end in whatever the bytes lead zipfile and h5py to.
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    # Damaged files end in whatever the bytes lead zipfile and Keras to.
+    except (
+        zipfile.BadZipFile,
+        AttributeError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ValueError(
             "`path` must be a .keras file that `SAGAN.save` wrote. "
             f"Received: path={path}"
         ) from error
+    counts = tuple(about["parameters"].values())
+    return {
+        **about,
+        "presets": [x for x in PRESETS if PRESETS[x]["parameters"] == counts],
+        "saved": metadata["date_saved"],
+        "keras_version": metadata["keras_version"],
+    }
 
 
-def _describe(networks, h5, metadata):
+def describe_model(model):
+    """Returns what `describe_file` says of a model that is loaded.
+
+    Raises:
+        AttributeError: If it is no `SAGAN`.
+    """
+    networks = {name: getattr(model, name) for name in _NETWORKS}
+    return {
+        "image_shape": tuple(model.image_shape),
+        "num_classes": model.num_classes,
+        "latent_dim": model.latent_dim,
+        "parameters": {
+            name: sum(ops.size(v) for v in network.trainable_variables)
+            for name, network in networks.items()
+        },
+        "steps_trained": model.count_steps(),
+        "attention": [
+            {
+                "network": name,
+                "layer": layer.name,
+                "size": layer.map_size[0],
+                "gamma": float(ops.convert_to_numpy(layer.gamma)),
+            }
+            for name, network in networks.items()
+            for layer in layers_with(network, "map_size", "gamma")
+        ],
+    }
+
+
+def _from_headers(path, config):
+    """Returns what the headers say; None for networks that it cannot read."""
+    # As Keras needs it to load: not at the top, for a quick import.
+    import h5py
+
+    if config.get("registered_name") != "keras_sagan>SAGAN":
+        return None
+    networks = {name: config["config"][name] for name in _NETWORKS}
+    if not all(map(_is_built_here, networks.values())):
+        return None
     layers = {name: x["config"]["layers"] for name, x in networks.items()}
-    inputs = {
+    shapes = {
         layer["name"]: layer["config"]["batch_shape"]
         for layer in layers["generator"] + layers["discriminator"]
         if layer["class_name"] == "InputLayer"
     }
-    classes = [
-        layer["config"]["num_classes"]
-        for layer in layers["generator"]
-        if layer["class_name"] == "ConditionalBatchNorm"
-    ]
-    parameters = {
-        name: sum(map(_count_trainable, h5[name]["layers"].values()))
-        for name in _NETWORKS
-    }
-    counts = tuple(parameters.values())
-    return {
-        "resolution": inputs["images"][1],
-        "num_classes": classes[0] if classes else None,
-        "latent_dim": inputs["latents"][1],
-        "parameters": parameters,
-        "presets": [x for x in PRESETS if PRESETS[x]["parameters"] == counts],
-        "steps_trained": int(h5["vars"]["steps_trained"][()]),
-        "attention": [
-            place
-            for name in _NETWORKS
-            for place in _attention(name, h5[name]["layers"], layers[name])
-        ],
-        "saved": metadata["date_saved"],
-        "keras_version": metadata["keras_version"],
-    }
+    with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        part = _Part(file, archive, archive.getinfo(_WEIGHTS))
+        with h5py.File(part) as h5:
+            groups = {name: h5[name]["layers"] for name in _NETWORKS}
+            return {
+                "image_shape": tuple(shapes["images"][1:]),
+                "num_classes": config["config"]["num_classes"],
+                "latent_dim": config["config"]["latent_dim"],
+                "parameters": {
+                    name: sum(map(_count_trainable, groups[name].values()))
+                    for name in _NETWORKS
+                },
+                "steps_trained": int(h5["vars"]["steps_trained"][()]),
+                "attention": [
+                    place
+                    for name in _NETWORKS
+                    for place in _attention(name, groups[name], layers[name])
+                ],
+            }
+
+
+def _is_built_here(network):
+    """Whether a network's config looks like one of our builders'."""
+    if network["class_name"] != "Functional":
+        return False
+    return network["config"]["trainable"] and all(
+        str(layer["registered_name"]).startswith("keras_sagan>")
+        or layer["class_name"] in _PLAIN_LAYERS
+        for layer in network["config"]["layers"]
+    )
 
 
 def _count_trainable(group):
@@ -106,7 +166,7 @@ def _count_trainable(group):
         return _count_trainable(group["layer"])
     own = [group["vars"][i].size for i in sorted(group["vars"], key=int)]
     if "batch_norm" in group.name.rpartition("/")[-1]:
-        own = own[:-2]  # The moving moments come last.
+        own = own[:-2]  # The moving statistics come last.
     inside = [group[name] for name in group if name != "vars"]
     return sum(own) + sum(map(_count_trainable, inside))
 

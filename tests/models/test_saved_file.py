@@ -40,7 +40,7 @@ def test_says_what_was_saved(num_classes, options, tables, tmp_path):
     model.steps_trained.assign(7)
     model.save(tmp_path / "model.keras")
     about = models.describe_file(tmp_path / "model.keras")
-    assert about["resolution"] == 32 and about["latent_dim"] == 8
+    assert about["image_shape"] == (32, 32, 3) and about["latent_dim"] == 8
     assert about["num_classes"] == num_classes
     assert about["parameters"] == {
         "generator": parameters(generator),
