@@ -59,6 +59,10 @@ class Trainer:
             variable.assign(value)
         return (loss, aux), gradients
 
+    def run_learn(self, inputs):
+        """Runs `learn`; Keras' trainer compiles the whole step."""
+        return self.learn(inputs)
+
     def is_due(self, every):
         """Whether this step is one of every `every`-th: a bool or a tensor."""
         return every == 1 or self.steps_trained % every == 0

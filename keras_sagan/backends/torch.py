@@ -35,10 +35,14 @@ class Trainer:
     @torch.no_grad()
     def train_step(self, data):
         with torch_replicas.step():
-            # What processes exchange is not written down in a graph.
-            if self._graph is None or self.run_eagerly or self._is_shared():
-                return self.step(data)
-            return self._graph.run(self.prepare(data))
+            return self.step(data)
+
+    def run_learn(self, inputs):
+        """Runs `learn`, as a graph where that was asked for."""
+        # What processes exchange is not written down in a graph.
+        if self._graph is None or self.run_eagerly or self._is_shared():
+            return self.learn(inputs)
+        return self._graph.run(inputs)
 
     @torch.no_grad()
     def test_step(self, data):

@@ -7,6 +7,8 @@ included, and from then on these are run, in the same order on the same
 numbers. Unlike `torch.compile` it needs no compiler, and takes seconds.
 """
 
+import warnings
+
 import keras
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -15,7 +17,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 class GraphOfStep:
     """Runs `model.learn`, as a graph for each shape of its arguments.
 
-    Latents and labels are drawn outside: seeds are Python numbers.
+    Latents and labels are drawn outside: seeds are Python numbers. Networks
+    that look at such numbers themselves, as Keras' `Dropout` does with its
+    seed, cannot be written down: their steps run as they are, with a warning.
     """
 
     def __init__(self, model):
@@ -39,6 +43,8 @@ class GraphOfStep:
         if key not in self.graphs:
             self.graphs[key] = self._trace(tensors, inputs)
         variables, graph = self.graphs[key]
+        if graph is None:
+            return self.model.learn(inputs)
         values, logs = graph([v.value.detach() for v in variables], tensors)
         for variable, value in zip(variables, values):
             # What was not updated in place is a tensor of its own by now:
@@ -68,8 +74,19 @@ class GraphOfStep:
         self.tracing = True
         try:
             graph = make_fx(step)(values, tensors)
+        # What is wrong with the step itself is raised when it runs as it is.
+        except RuntimeError:
+            graph = None
         finally:
             self.tracing = False
+        if graph is None or _holds_a_generator(graph):
+            warnings.warn(
+                "`jit_compile=True` has no effect: the networks have a layer, "
+                "such as a Dropout with a seed, that cannot be written down "
+                "as a graph of operations.",
+                stacklevel=2,
+            )
+            return variables, None
         return variables, _without_detach(graph)
 
 
@@ -105,6 +122,12 @@ def gradients_of(loss, values):
 def detached(logs):
     """Returns a dict of tensors without their graph."""
     return {name: torch.as_tensor(x).detach() for name, x in logs.items()}
+
+
+def _holds_a_generator(graph):
+    """Whether random numbers would come from the graph, out of any seed."""
+    nodes = graph.graph.nodes
+    return any(x.kwargs.get("generator") is not None for x in nodes)
 
 
 def _without_detach(graph):

@@ -45,8 +45,15 @@ def load_model(name):
     path = find_model(name)
     try:
         model = keras.saving.load_model(path)
-    except (TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:
+        message = " ".join(str(error).split())
+        raise ValueError(f"{path} cannot be loaded: {message}") from error
     if not isinstance(model, keras_sagan.SAGAN):
         raise ValueError(
             "MODEL must be a .keras file that `SAGAN.save` wrote. "

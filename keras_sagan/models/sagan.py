@@ -152,7 +152,7 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def step(self, data):
         """Runs one training step on what `fit` yields; returns the logs."""
-        return self.learn(self.prepare(data))
+        return self.run_learn(self.prepare(data))
 
     def prepare(self, data):
         """Splits a batch and draws all that the step needs: `StepInputs`."""

@@ -31,18 +31,33 @@ def save(model, *args, **kwargs):
 
 
 def save_own_variables(model, store):
-    """Saves the count of steps and the seed of training.
+    """Saves the count of steps, and the seeds that training draws from.
 
-    Keras leaves seeds out; without this one, resuming would not be exact.
+    Keras leaves seeds out; without them, going on would not be exact.
     """
-    store["steps_trained"] = ops.convert_to_numpy(model.steps_trained)
-    store["seed"] = ops.convert_to_numpy(model.seed_generator.state)
+    for name, variable in _own_variables(model).items():
+        store[name] = ops.convert_to_numpy(variable)
 
 
 def load_own_variables(model, store):
     """Loads what `save_own_variables` saved."""
-    model.steps_trained.assign(store["steps_trained"][()])
-    model.seed_generator.state.assign(store["seed"][()])
+    for name, variable in _own_variables(model).items():
+        variable.assign(store[name][()])
+
+
+def _own_variables(model):
+    """Returns the variables by name; seeds of layers such as Dropout, too."""
+    variables = {
+        "steps_trained": model.steps_trained,
+        "seed": model.seed_generator.state,
+    }
+    for name in ("generator", "discriminator"):
+        network = getattr(model, name)
+        weights = {id(x) for x in network.weights}
+        seeds = [x for x in network.variables if id(x) not in weights]
+        for i, seed in enumerate(seeds):
+            variables[f"{name}_seed_{i}"] = seed
+    return variables
 
 
 def get_config(model):

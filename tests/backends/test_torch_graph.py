@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+import keras_sagan
 from tests.helpers import same
 from tests.helpers import tiny_model
+from tests.helpers import tiny_networks
 from tests.helpers import values
 
 pytestmark = pytest.mark.skipif(
@@ -65,3 +67,48 @@ def test_reports_numerics_eagerly():
     model.compile(jit_compile=True, run_eagerly=True)
     model.train_on_batch(np.zeros((4, 16, 16, 3), "float32"), np.arange(4) % 3)
     assert not model._graph.graphs
+
+
+class Noise(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=5)
+
+
+@pytest.mark.filterwarnings("ignore:`jit_compile=True` has no effect")
+@pytest.mark.parametrize("kind", ["dropout", "noise"])
+def test_random_layers_are_not_frozen(kind):
+    """A graph would hold one generator of random numbers, out of any seed."""
+    states = []
+    for jit_compile in (True, False):
+        keras.utils.set_random_seed(0)
+        z = keras.Input((4,))
+        random = {
+            "dropout": keras.layers.Dropout(0.5, seed=3),
+            "noise": Noise(),
+        }
+        x = random[kind](keras.layers.Dense(12)(z))
+        generator = keras.Model(z, keras.layers.Reshape((2, 2, 3))(x))
+        x = keras.Input((2, 2, 3))
+        logits = keras.layers.Dense(1)(keras.layers.Flatten()(x))
+        model = keras_sagan.SAGAN(generator, keras.Model(x, logits), seed=1)
+        model.compile(jit_compile=jit_compile)
+        for _ in range(3):
+            model.train_on_batch(np.zeros((4, 2, 2, 3), "float32"))
+        states.append(values(model.variables))
+    assert all(same(*states))
+
+
+def test_an_overridden_step_is_run():
+    class Counted(keras_sagan.SAGAN):
+        def step(self, data):
+            counts.append(1)
+            return super().step(data)
+
+    counts = []
+    model = Counted(*tiny_networks())
+    model.compile(jit_compile=True)
+    for _ in range(2):
+        model.train_on_batch(
+            np.zeros((4, 16, 16, 3), "float32"), np.arange(4) % 3
+        )
+    assert len(counts) == 2 and len(model._graph.graphs) == 1

@@ -178,7 +178,7 @@ def test_help(verb, capsys):
         (["sample", "model.keras", "--truncation=-1"], 2, "from 0.01 to 100"),
         (["sample", "model.keras", "--truncation=x"], 2, "must be numbers"),
         (["sample", "model.keras", "--out=x.txt"], 2, "--out must be a folder"),
-        (["sample", "broken.keras"], 1, "that `SAGAN.save` wrote"),
+        (["sample", "broken.keras"], 1, "broken.keras cannot be loaded"),
         (["attention", "model.keras", "--points=1:2:3"], 2, "must be x:y"),
         (["attention", "model.keras", "--points=1:99"], 1, "to (15, 15)"),
         (["attention", "model.keras", "--points=a:b"], 2, "not a:b"),
@@ -198,7 +198,9 @@ def test_help(verb, capsys):
     ],
 )
 def test_errors_are_one_line(arguments, status, message, here, capsys):
-    (here / "broken.keras").write_bytes((here / "model.keras").read_bytes()[9:])
+    (here / "broken.keras").write_bytes(
+        (here / "model.keras").read_bytes()[:-9]
+    )
     before = sorted(here.iterdir())
     run(*arguments, status=status)
     err = capsys.readouterr().err
