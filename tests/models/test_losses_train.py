@@ -11,6 +11,7 @@ from keras import ops
 import keras_sagan
 from keras_sagan import data
 from keras_sagan import losses
+from keras_sagan.models import step
 from tests.helpers import array
 from tests.helpers import tiny_networks
 from tests.helpers import values
@@ -121,11 +122,9 @@ def test_trains_saves_loads_and_goes_on(name, steps, tmp_path):
     history = fit(model, steps)
     assert all(np.isfinite(x).all() for x in history.values())
     assert all(np.isfinite(x).all() for x in values(model.trainable_variables))
-    moved = [
-        not np.array_equal(a, b)
-        for a, b in zip(before, values(model.trainable_variables))
-    ]
-    assert all(moved)
+    for a, b in zip(before, values(model.trainable_variables), strict=True):
+        # Where only differences of logits count, their bias stands still.
+        assert a.ndim < 2 or not np.array_equal(a, b)
     logs = {"custom": "within_margin", "subclass": "brightness"}
     assert logs.get(name, "gradient_penalty") in history
 
@@ -152,8 +151,6 @@ def test_evaluate_uses_the_same_loss(name):
         images, labels, batch_size=8, verbose=0, return_dict=True
     )
     draw_seed = model.evaluation_seed_generator
-    from keras_sagan.models import step
-
     draw = step.draw_inputs(8, model.latent_dim, 10, draw_seed)
     fake = model.generator([draw.latents, draw.labels])
     real_logits = model.discriminator([images, labels])
@@ -185,10 +182,8 @@ def test_a_penalty_is_due_every_so_many_steps():
     for _ in range(4):
         logs = model.train_on_batch(images, labels, return_dict=True)
         seen.append(float(logs["gradient_penalty"]))
-    # Means since the beginning: 0 is added in every other step.
-    added = np.diff(np.array([0.0, *seen]) * np.arange(5))
-    assert added[0] > 0 and added[2] > 0
-    np.testing.assert_allclose(added[1::2], 0, atol=1e-6)
+    assert seen[0] > 0 and seen[2] > 0
+    assert seen[1] == seen[3] == 0
 
 
 def test_refuses_losses_that_do_not_fit():
