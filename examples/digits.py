@@ -1,12 +1,15 @@
 """Trains a SAGAN on real handwritten digits, and measures what it learned.
 
     python examples/digits.py
+    python examples/digits.py --loss=relativistic --r1=0.1 --r2=0.1
 
-Hardware: two CPU cores. Minutes: see the README; on other machines the bar
-says what is left. Data: scikit-learn's digits, bundled; 1,347 are learned
-from and 450 held out. Writes sample grids while it trains, then a grid of all
-classes, samples beside the digits nearest to them, the curves and the model,
-and samples from that in a new process. KERAS_BACKEND chooses the backend.
+Hardware: two CPU cores. The README says how many minutes it takes there, and
+on other machines the progress bar says how long is left. Data: scikit-learn's
+digits, which are bundled; 1,347 of them are for training, and 450 are held
+out. The script writes sample grids while it trains; at the end it writes a
+grid of all classes, samples beside the digits nearest to them, the training
+curves and the model, and samples from the saved model in a new process.
+KERAS_BACKEND chooses the backend.
 """
 
 import pathlib
@@ -22,6 +25,7 @@ from absl import flags
 import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
+from keras_sagan import losses
 from keras_sagan import metrics
 from keras_sagan import visualization
 
@@ -30,6 +34,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", PRESET["steps"], "Training steps.", lower_bound=1)
 flags.DEFINE_string("out", "outputs/digits", "Folder for what it writes.")
 flags.DEFINE_integer("seed", 0, "Seed of the weights, latents and order.")
+flags.DEFINE_string("loss", "hinge", "Name of the adversarial loss.")
+flags.DEFINE_float("r1", 0.0, "Weight of the R1 penalty.", lower_bound=0)
+flags.DEFINE_float("r2", 0.0, "Weight of the R2 penalty.", lower_bound=0)
 flags.DEFINE_string("load", None, "Only sample from this model, to --out.")
 
 
@@ -44,6 +51,12 @@ def main(_):
     train, held_out = order[:1347], order[1347:]
 
     model = keras_sagan.SAGAN.from_preset("digits", seed=FLAGS.seed)
+    model.compile(
+        model.generator_optimizer,
+        model.discriminator_optimizer,
+        loss=FLAGS.loss,
+        gradient_penalty=penalties(),
+    )
     dataset = data.from_arrays(
         images[train],
         labels[train],
@@ -108,6 +121,15 @@ def main(_):
         f"Look at {out}/grid.png, nearest.png, curves.png, reloaded.png and "
         "samples/"
     )
+
+
+def penalties():
+    """Returns the gradient penalties that the flags ask for."""
+    return [
+        kind(weight)
+        for kind, weight in ((losses.R1, FLAGS.r1), (losses.R2, FLAGS.r2))
+        if weight
+    ]
 
 
 def sample(path, out):

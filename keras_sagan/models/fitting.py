@@ -109,7 +109,7 @@ def fit(
     x, batch = check_data(model, x, y, batch_size)
     if isinstance(x, keras.utils.PyDataset):
         # Keras would shuffle the batches by a global seed, and a resumed
-        # run would see another order; such a dataset orders itmodel.
+        # run would see another order; such a dataset orders itself.
         kwargs.setdefault("shuffle", False)
     model.broadcast_variables()
     callbacks = fit_callbacks(
