@@ -118,3 +118,50 @@ def tiny_model(num_classes=3, resolution=16, compiled=True, **kwargs):
     if compiled:
         model.compile()
     return model
+
+
+def hessian_products(function, arguments, directions):
+    """A scalar function's value and derivatives, by the backend.
+
+    Returns:
+        The value, the gradient, and the products of the Hessian with the
+        directions: arrays, one for each argument.
+    """
+    tensors = [keras.ops.convert_to_tensor(x) for x in arguments]
+    directions = [keras.ops.convert_to_tensor(x) for x in directions]
+
+    def along(gradients):
+        return sum(keras.ops.sum(g * d) for g, d in zip(gradients, directions))
+
+    if keras.backend.backend() == "jax":
+        every = tuple(range(len(tensors)))
+        of = jax.value_and_grad(function, every)
+        value, gradients = of(*tensors)
+        products = jax.grad(lambda *x: along(of(*x)[1]), every)(*tensors)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        tensors = [x.detach().requires_grad_() for x in tensors]
+        value = function(*tensors)
+        options = {"allow_unused": True, "materialize_grads": True}
+        gradients = torch.autograd.grad(
+            value, tensors, create_graph=True, **options
+        )
+        products = torch.autograd.grad(along(gradients), tensors, **options)
+        value = value.detach()
+        gradients = [x.detach() for x in gradients]
+    else:
+        import tensorflow as tf
+
+        zero = tf.UnconnectedGradients.ZERO
+        with tf.GradientTape() as outer:
+            outer.watch(tensors)
+            with tf.GradientTape() as inner:
+                inner.watch(tensors)
+                value = function(*tensors)
+            gradients = inner.gradient(
+                value, tensors, unconnected_gradients=zero
+            )
+            slope = along(gradients)
+        products = outer.gradient(slope, tensors, unconnected_gradients=zero)
+    return array(value), list(map(array, gradients)), list(map(array, products))

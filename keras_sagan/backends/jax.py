@@ -145,26 +145,22 @@ def _add_bias(x, bias):
     return x if bias is None else x + bias
 
 
-@jax.custom_vjp
+@jax.custom_jvp
+def _norm_of(matrix, sigma, u, v):
+    """`sigma`, which is known, as the function `v matrix u^T` that it is."""
+    return sigma
+
+
+@_norm_of.defjvp
+def _change_of_norm(primals, tangents):
+    matrix, sigma, u, v = primals
+    return _norm_of(matrix, sigma, u, v), v @ tangents[0] @ u
+
+
 def divide_by_norm(matrix, sigma, u, v):
     """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
-    return _divide_by_norm(matrix, sigma, u, v)[0]
-
-
-def _divide_by_norm(matrix, sigma, u, v):
-    scale = jnp.where(sigma > 0, 1 / sigma, 1.0)
-    normalized = matrix * scale
-    return normalized, (normalized, scale, sigma, u, v)
-
-
-def _gradient_of_divide_by_norm(residuals, upstream):
-    normalized, scale, sigma, u, v = residuals
-    along = jnp.where(sigma > 0, jnp.sum(upstream * normalized), 0.0)
-    result = (upstream - (along * v)[:, None] * u) * scale
-    return result, *(jnp.zeros_like(x) for x in (sigma, u, v))
-
-
-divide_by_norm.defvjp(_divide_by_norm, _gradient_of_divide_by_norm)
+    sigma = _norm_of(matrix, sigma, u, v)
+    return matrix * jnp.where(sigma > 0, 1 / sigma, 1.0)
 
 
 def normalize(vector, epsilon, otherwise):

@@ -112,8 +112,20 @@ def _add_bias(x, bias):
 
 
 @tf.custom_gradient
+def _norm_of(matrix, sigma, u, v):
+    """`sigma`, which is known, as the function `v matrix u^T` that it is."""
+
+    def gradient(upstream):
+        return (upstream * v)[:, None] * u, None, None, None
+
+    return tf.identity(sigma), gradient
+
+
+@tf.custom_gradient
 def divide_by_norm(matrix, sigma, u, v):
     """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
+    # The gradient's own gradient flows through it.
+    sigma = _norm_of(matrix, sigma, u, v)
     scale = tf.where(sigma > 0, 1 / sigma, 1.0)
     normalized = matrix * scale
 

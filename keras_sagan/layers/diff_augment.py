@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_sagan.backends.precision import mean
+
 _POLICIES = ("color", "translation", "cutout")
 
 
@@ -81,10 +83,10 @@ class DiffAugment(keras.layers.Layer):
             u[:, i, None, None, None] for i in range(3)
         )
         x = x + (brightness - 0.5)
-        gray = ops.mean(x, -1, keepdims=True)
+        gray = mean(x, (3,))[..., None]
         x = gray + (x - gray) * (2 * saturation)
-        mean = ops.mean(x, (1, 2, 3), keepdims=True)
-        return mean + (x - mean) * (contrast + 0.5)
+        level = mean(x, (1, 2, 3))[:, None, None, None]
+        return level + (x - level) * (contrast + 0.5)
 
     def _translation(self, x, u):
         # A row of the result is the row of `x` that lies `shift` above it.
