@@ -136,8 +136,12 @@ def hessian_products(function, arguments, directions):
     if keras.backend.backend() == "jax":
         every = tuple(range(len(tensors)))
         of = jax.value_and_grad(function, every)
-        value, gradients = of(*tensors)
-        products = jax.grad(lambda *x: along(of(*x)[1]), every)(*tensors)
+
+        @jax.jit
+        def derivatives(*x):
+            return of(*x), jax.grad(lambda *x: along(of(*x)[1]), every)(*x)
+
+        (value, gradients), products = derivatives(*tensors)
     elif keras.backend.backend() == "torch":
         import torch
 

@@ -155,9 +155,8 @@ def attend(query, key, value):
     if blocks == 1:
         return _attend(query, key, value)
     query = tf.reshape(query, (-1, blocks, n // blocks, depth))
-    block = tf.recompute_grad(_attend)
     o = tf.map_fn(  # (blocks, B, N / blocks, C)
-        lambda q: block(q, key, value),
+        lambda q: _attend_anew(q, key, value),
         tf.transpose(query, (1, 0, 2, 3)),
         parallel_iterations=1,
     )
@@ -166,25 +165,47 @@ def attend(query, key, value):
 
 @tf.custom_gradient
 def _attend(query, key, value):
-    full = tf.float64 if query.dtype == tf.float64 else tf.float32
-    scores = tf.matmul(query, key, transpose_b=True)  # (B, N, M)
-    beta = tf.nn.softmax(tf.cast(scores, full))
-    o = tf.cast(beta, value.dtype) @ value  # (B, N, C)
+    beta, o = _scores_and_outputs(query, key, value)
 
     def gradient(upstream):
-        # The softmax's own gradient would pass over the scores twice more.
-        d_value = tf.matmul(
-            tf.cast(beta, value.dtype), upstream, transpose_a=True
-        )
-        d_beta = tf.matmul(upstream, value, transpose_b=True)
-        products = tf.cast(upstream, full) * tf.cast(o, full)
-        mean = tf.reduce_sum(products, -1, keepdims=True)
-        d_scores = beta * (tf.cast(d_beta, full) - mean)
-        d_scores = tf.cast(d_scores, query.dtype)
-        d_key = tf.matmul(d_scores, query, transpose_a=True)
-        return d_scores @ key, d_key, d_value
+        return _gradients_of_attend(query, key, value, beta, o, upstream)
 
     return o, gradient
+
+
+@tf.custom_gradient
+def _attend_anew(query, key, value):
+    """`_attend`, which computes the scores again for the gradient."""
+
+    # Not `tf.recompute_grad`: it has no gradient of the gradient.
+    def gradient(upstream):
+        beta, o = _scores_and_outputs(query, key, value)
+        return _gradients_of_attend(query, key, value, beta, o, upstream)
+
+    return _scores_and_outputs(query, key, value)[1], gradient
+
+
+def _scores_and_outputs(query, key, value):
+    scores = tf.matmul(query, key, transpose_b=True)  # (B, N, M)
+    beta = tf.nn.softmax(tf.cast(scores, _full(query)))
+    return beta, tf.cast(beta, value.dtype) @ value  # (B, N, C)
+
+
+def _gradients_of_attend(query, key, value, beta, o, upstream):
+    # The softmax's own gradient would pass over the scores twice more.
+    full = _full(query)
+    d_value = tf.matmul(tf.cast(beta, value.dtype), upstream, transpose_a=True)
+    d_beta = tf.matmul(upstream, value, transpose_b=True)
+    products = tf.cast(upstream, full) * tf.cast(o, full)
+    mean = tf.reduce_sum(products, -1, keepdims=True)
+    d_scores = beta * (tf.cast(d_beta, full) - mean)
+    d_scores = tf.cast(d_scores, query.dtype)
+    d_key = tf.matmul(d_scores, query, transpose_a=True)
+    return d_scores @ key, d_key, d_value
+
+
+def _full(x):
+    return tf.float64 if x.dtype == tf.float64 else tf.float32
 
 
 def standardize(x, epsilon, synchronized=True):
