@@ -132,6 +132,17 @@ class _Attend(Function):
         return d_scores @ k, d_scores.mT @ q, beta.mT @ gradient
 
     @staticmethod
+    def vmap(info, in_dims, q, k, v):
+        # As a larger batch.
+        n = info.batch_size
+        q, k, v = (
+            x.expand(n, *x.shape) if i is None else x.movedim(i, 0)
+            for x, i in zip((q, k, v), in_dims)
+        )
+        o, _ = _Attend.apply(*(x.flatten(0, 1) for x in (q, k, v)))
+        return (o.unflatten(0, (n, -1)), None), (0, None)
+
+    @staticmethod
     def jvp(ctx, d_q, d_k, d_v):
         q, k, v = ctx.saved_tensors
         beta = _scores(q, k)

@@ -265,7 +265,7 @@ class Case:
         self.training = training
         rng = np.random.default_rng(5)
         self.layer = layer = make_layer()
-        layer(*self.inputs)
+        layer(*map(ops.convert_to_tensor, self.inputs))
         for variable in layer.variables:
             if variable.path.rpartition("/")[2] not in ("u", "v"):
                 value = rng.uniform(0.5, 1.5, variable.shape)
@@ -314,7 +314,9 @@ class Case:
 
 def scalar(outputs):
     coefficients = np.cos(np.arange(math.prod(outputs.shape)))
-    coefficients = ops.convert_to_tensor(coefficients.reshape(outputs.shape))
+    coefficients = ops.convert_to_tensor(
+        coefficients.reshape(outputs.shape), outputs.dtype
+    )
     return ops.sum(coefficients * outputs * (1.0 + outputs * outputs / 3.0))
 
 
@@ -433,3 +435,37 @@ def test_forward_mode(name, training, in_float64):
     slope = sum((g * d).sum() for g, d in zip(gradient, case.directions))
     assert_close([array(primal), array(tangent)], [value, slope], 1e-8)
     assert_close(list(map(array, tangents)), products, 1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="it is of PyTorch"
+)
+@pytest.mark.parametrize("name", ["attention", "normalized_upsample"])
+def test_gradients_of_each_example(name, in_float64):
+    """`torch.func.vmap` of a gradient: one for each image."""
+    import torch
+
+    case = Case(name, False)
+    images, *weights = map(ops.convert_to_tensor, case.arguments)
+    slopes = torch.func.grad(lambda w, x: case(x[None], *w))
+    together = torch.func.vmap(slopes, (None, 0))(weights, images)
+    for i, image in enumerate(images):
+        one = slopes(weights, image)
+        for a, b in zip(together, one, strict=True):
+            np.testing.assert_allclose(array(a[i]), array(b), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "conditional_batch_norm"])
+def test_the_fused_batch_norm(name):
+    """In float32 TensorFlow has another operation than in float64."""
+    results = []
+    for dtype in ("float32", "float64"):
+        with computing_in(dtype):
+            case = Case(name, True)
+            arguments, directions = (
+                [x.astype(dtype) for x in xs]
+                for xs in (case.arguments, case.directions)
+            )
+            results.append(hessian_products(case, arguments, directions))
+    for a, b in zip(results[0][2], results[1][2], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max())
