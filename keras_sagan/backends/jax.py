@@ -146,21 +146,38 @@ def _add_bias(x, bias):
 
 
 @jax.custom_jvp
-def _norm_of(matrix, sigma, u, v):
-    """`sigma`, which is known, as the function `v matrix u^T` that it is."""
-    return sigma
-
-
-@_norm_of.defjvp
-def _change_of_norm(primals, tangents):
-    matrix, sigma, u, v = primals
-    return _norm_of(matrix, sigma, u, v), v @ tangents[0] @ u
-
-
 def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
-    sigma = _norm_of(matrix, sigma, u, v)
-    return matrix * jnp.where(sigma > 0, 1 / sigma, 1.0)
+    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
+
+    The value of `sigma` is known already. A matrix of zeros stays one.
+    """
+    return matrix * _inverse_norm(matrix, sigma, u, v)
+
+
+@divide_by_norm.defjvp
+def _derivative_of_divide_by_norm(primals, tangents):
+    normalized, inverse = divide_by_norm(*primals), _inverse_norm(*primals)
+    tangent = tangents[0] * inverse
+    along = _norm(tangent, *primals[1:])
+    return normalized, tangent - along * normalized
+
+
+@jax.custom_jvp
+def _inverse_norm(matrix, sigma, u, v):
+    return 1 / jnp.where(sigma > 0, sigma, 1.0)
+
+
+@_inverse_norm.defjvp
+def _derivative_of_inverse_norm(primals, tangents):
+    inverse = _inverse_norm(*primals)
+    d_sigma = _norm(tangents[0], *primals[1:])
+    return inverse, -jnp.square(inverse) * d_sigma
+
+
+def _norm(matrix, sigma, u, v):
+    # As sums, not as products of matrices: XLA fuses their transposes.
+    norm = jnp.sum(jnp.sum(matrix * u, axis=1) * v)
+    return jnp.where(sigma > 0, norm, 0.0)
 
 
 def normalize(vector, epsilon, otherwise):

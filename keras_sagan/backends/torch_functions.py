@@ -1,17 +1,15 @@
-"""Operations of PyTorch with gradients of their own, of every order.
+"""Functions with a gradient of our own on PyTorch.
 
-Each backward pass is fast where nothing is to be differentiated again, and
-otherwise made of operations that PyTorch can differentiate, on saved inputs
-and outputs, which know what they depend on. With `setup_context` and `jvp`
-they also work under `torch.func`.
+Each gradient is fast where a training step needs it, and is itself made of
+differentiable operations where its gradient is wanted (`create_graph=True`,
+which `torch.func` always sets): gradients of every order are right.
 """
 
 import torch
-from torch.autograd import Function
 from torch.nn import functional
 
 
-class Transpose(Function):
+class _Transpose(torch.autograd.Function):
     """Transposes in memory, gradients too: what follows runs along rows."""
 
     generate_vmap_rule = True
@@ -22,134 +20,166 @@ class Transpose(Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        pass
+        """Nothing is kept: the function is linear."""
 
     @staticmethod
     def backward(ctx, gradient):
-        return Transpose.apply(gradient)
+        return _Transpose.apply(gradient)
 
     @staticmethod
     def jvp(ctx, tangent):
         return tangent.t().contiguous()
 
 
-class _DivideByNorm(Function):
-    """`matrix / sigma` and `1 / sigma`; `sigma = v matrix u^T` is known.
+class _DivideByNorm(torch.autograd.Function):
+    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
 
-    `u` and `v` are constants, sigma is a function of the matrix.
+    The value of `sigma` is known already. A matrix of zeros stays one.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(matrix, sigma, u, v):
-        scale = torch.where(sigma > 0, 1 / sigma, 1.0)
-        return matrix * scale, scale
+        return matrix * _inverse(sigma)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        saved = (*output, *inputs[1:])  # W_bar, 1 / sigma, sigma, u, v
-        ctx.save_for_backward(*saved)
-        ctx.save_for_forward(*saved)
-        # So that the gradient of `1 / sigma`, mostly none, costs nothing.
-        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, output)
+        ctx.save_for_forward(*inputs, output)
 
     @staticmethod
-    def backward(ctx, gradient, scale_gradient):
-        normalized, scale, sigma, u, v = ctx.saved_tensors
-        result = None
-        if gradient is not None:
-            along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
-            along = torch.where(sigma > 0, along, 0.0)
-            result = torch.addr(gradient, -along * v, u)
-            if torch.is_grad_enabled():
-                result = result * scale
-            else:
-                result.mul_(scale)
-        if scale_gradient is not None:
-            along = torch.where(sigma > 0, scale_gradient * scale.square(), 0.0)
-            through_scale = torch.outer(-along * v, u)
-            result = through_scale if result is None else result + through_scale
+    def backward(ctx, gradient):
+        matrix, sigma, u, v, normalized = ctx.saved_tensors
+        along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
+        along = torch.where(sigma > 0, along, 0.0)
+        result = torch.addr(gradient, -along * v, u)
+        if not torch.is_grad_enabled():
+            result.mul_(_inverse(sigma))
+        else:  # Sigma is a function of the matrix.
+            sigma = torch.where(sigma > 0, _norm(matrix, u, v), 1.0)
+            result = result / sigma
         return result, None, None, None
 
     @staticmethod
     def jvp(ctx, tangent, *_):
-        normalized, scale, sigma, u, v = ctx.saved_tensors
-        change = torch.where(sigma > 0, v @ tangent @ u, 0.0)  # of sigma
-        return (tangent - normalized * change) * scale, -change * scale * scale
+        matrix, sigma, u, v, normalized = ctx.saved_tensors
+        sigma = torch.where(sigma > 0, _norm(matrix, u, v), 0.0)
+        along = torch.where(sigma > 0, _norm(tangent, u, v), 0.0)
+        return (tangent - along * normalized) * _inverse(sigma)
 
 
-def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
-    return _DivideByNorm.apply(matrix, sigma, u, v)[0]
+def _inverse(sigma):
+    return 1 / torch.where(sigma > 0, sigma, 1.0)
 
 
-def attend(query, key, value):
-    """`softmax(query key^T) value`, by PyTorch's flash attention.
-
-    Its kernels take equal depths; zeros do not change the inner products.
-    """
-    depth = max(query.shape[-1], value.shape[-1])
-    q, k, v = (
-        functional.pad(x, (0, depth - x.shape[-1])) for x in (query, key, value)
-    )
-    return _Attend.apply(q, k, v)[0][..., : value.shape[-1]]
+def _norm(matrix, u, v):
+    return torch.dot(v, matrix @ u)
 
 
-class _Attend(Function):
-    """Flash attention, whose own gradients PyTorch cannot differentiate.
+class _Recording:
+    """What the kernel recorded for its own gradient, if it was to."""
 
-    The first gradient is that of flash attention. Where it is to be
-    differentiated itself, and under `torch.func`, plain operations make it.
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.inputs = self.output = None
+
+
+class _Attend(torch.autograd.Function):
+    """`softmax(query key^T) value`, by PyTorch's fused kernels.
+
+    Of their gradients these have no gradient. Where one is wanted, the
+    gradient is computed by plain operations, and holds all scores at once.
     """
 
     @staticmethod
-    def forward(q, k, v):
-        leaves = [x.detach()[:, None].requires_grad_() for x in (q, k, v)]
-        with torch.enable_grad():  # one head
-            o = functional.scaled_dot_product_attention(*leaves, scale=1.0)
-        return o.detach()[:, 0], (leaves, o)
+    def forward(query, key, value, recording):
+        inputs = query, key, value
+        if not recording.wanted:
+            return _fused_attention(*inputs)
+        with torch.enable_grad():
+            inputs = [x.detach().requires_grad_() for x in inputs]
+            output = _fused_attention(*inputs)
+        recording.inputs, recording.output = inputs, output
+        return output.detach()
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-        _, ctx.flash = output
+        *tensors, ctx.recording = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @staticmethod
-    def backward(ctx, gradient, _):
-        q, k, v = ctx.saved_tensors
-        if not torch.is_grad_enabled():
-            leaves, o = ctx.flash
+    def backward(ctx, gradient):
+        tensors, recording = ctx.saved_tensors, ctx.recording
+        if torch.is_grad_enabled() or recording.output is None:
+            gradients = _gradients_of_attention(gradient, *tensors)
+        else:
             gradients = torch.autograd.grad(
-                o, leaves, gradient[:, None], retain_graph=True
+                recording.output,
+                recording.inputs,
+                gradient,
+                retain_graph=True,
             )
-            return tuple(x[:, 0] for x in gradients)
-        beta = _scores(q, k)
-        d_beta = gradient @ v.mT
-        mean = (beta * d_beta).sum(-1, keepdim=True)
-        d_scores = beta * (d_beta - mean)
-        return d_scores @ k, d_scores.mT @ q, beta.mT @ gradient
+        return *gradients, None
 
     @staticmethod
-    def vmap(info, in_dims, q, k, v):
-        # As a larger batch.
+    def vmap(info, in_dims, query, key, value, recording):
+        """Takes what is mapped over as more images."""
         n = info.batch_size
-        q, k, v = (
-            x.expand(n, *x.shape) if i is None else x.movedim(i, 0)
-            for x, i in zip((q, k, v), in_dims)
+        inputs = (
+            x.expand(n, *x.shape) if axis is None else x.movedim(axis, 0)
+            for x, axis in zip((query, key, value), in_dims)
         )
-        o, _ = _Attend.apply(*(x.flatten(0, 1) for x in (q, k, v)))
-        return (o.unflatten(0, (n, -1)), None), (0, None)
+        output = _Attend.apply(*(x.flatten(0, 1) for x in inputs), recording)
+        return output.unflatten(0, (n, -1)), 0
 
     @staticmethod
-    def jvp(ctx, d_q, d_k, d_v):
-        q, k, v = ctx.saved_tensors
-        beta = _scores(q, k)
-        d_scores = d_q @ k.mT + q @ d_k.mT
+    def jvp(ctx, d_query, d_key, d_value, _):
+        query, key, value = ctx.saved_tensors
+        beta = _scores(query, key)  # (B, N, M)
+        d_scores = d_query @ key.mT + query @ d_key.mT
+        d_scores = d_scores.to(beta.dtype)
         mean = (beta * d_scores).sum(-1, keepdim=True)
-        return (beta * (d_scores - mean)) @ v + beta @ d_v, None
+        d_beta = beta * (d_scores - mean)
+        return d_beta.to(value.dtype) @ value + beta.to(value.dtype) @ d_value
 
 
-def _scores(q, k):
-    return torch.softmax(q @ k.mT, -1)  # (B, N, M)
+def attend(query, key, value):
+    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+
+    By PyTorch's flash attention; see `_Attend`.
+    """
+    inputs = query, key, value
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    return _Attend.apply(*inputs, _Recording(wanted))
+
+
+def _fused_attention(query, key, value):
+    # The kernels take equal depths; zeros do not change the inner products.
+    depth = max(query.shape[-1], value.shape[-1])
+    q, k, v = (
+        functional.pad(x, (0, depth - x.shape[-1]))[:, None]  # one head
+        for x in (query, key, value)
+    )
+    o = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return o[:, 0, :, : value.shape[-1]]
+
+
+def _scores(query, key):
+    scores = query @ key.mT
+    dtype = torch.promote_types(scores.dtype, torch.float32)
+    return torch.softmax(scores.to(dtype), -1)
+
+
+def _gradients_of_attention(gradient, query, key, value):
+    beta = _scores(query, key)  # (B, N, M)
+    d_value = beta.to(value.dtype).mT @ gradient
+    d_beta = (gradient @ value.mT).to(beta.dtype)
+    mean = (beta * d_beta).sum(-1, keepdim=True)
+    d_scores = (beta * (d_beta - mean)).to(query.dtype)
+    return d_scores @ key, d_scores.mT @ query, d_value
+
+
+divide_by_norm = _DivideByNorm.apply
+transpose = _Transpose.apply

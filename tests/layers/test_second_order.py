@@ -372,8 +372,8 @@ def test_augmentation_by_differences(in_float64):
 
 
 def test_attention_in_chunks(in_float64, monkeypatch):
-    monkeypatch.setattr(chunked_attention, "_MAX_SCORES", 1)
-    monkeypatch.setattr(chunked_attention, "_CHUNK_SCORES", 16)
+    monkeypatch.setattr(chunked_attention, "MAX_SCORES", 1)
+    monkeypatch.setattr(chunked_attention, "CHUNK_SCORES", 16)
     test_gradients_of_gradients("attention", True, None)
 
 
