@@ -96,16 +96,16 @@ class _Shapes:
             axis = 0
         else:
             names = self.layout.names
-            table = self.layout.join(names["norm_1"], names["table_gain"])
+            table = self.layout.join(names["norm_1"], names["table_gamma"])
             shapes = [s for s in self.find(table) if len(s) == 2]
             axis = self.layout.axes["table"].theirs.index("n")
         return int(shapes[0][axis]) if shapes else None
 
     def attention_resolutions(self, resolution, widths):
         """Where the file's attentions are, by their names and channels."""
-        layout, gamma = self.layout, self.layout.names["gamma"]
+        layout, gamma = self.layout, self.layout.names["attention_gamma"]
         found = {n for n in self.shapes if n.endswith(layout.separator + gamma)}
-        query = self.find(layout.names["query"])
+        query = self.find(layout.names["attention_query"])
         index = layout.axes["convolution"].theirs.index("i")
         channels = sorted(shape[index] for shape in query)
         ch = self.last_channels() // widths[-1]

@@ -92,7 +92,7 @@ def to_saved_model(model, path, ema=True):
         ) from error
     generator = plain_generator(model, ema)
     with new_folder(path) as temporary:
-        _write_saved_model(generator, model.num_classes is not None, temporary)
+        _write_saved_model(generator, model, temporary)
         serve = tensorflow.saved_model.load(temporary).signatures["serve"]
 
         def run(inputs):
@@ -158,24 +158,27 @@ def to_safetensors(model, path, ema=True):
     except ImportError as error:
         raise _missing("A .safetensors file needs safetensors") from error
     generator = plain_generator(model, ema)
-    tensors = {
-        variable.path: keras.ops.convert_to_numpy(variable)
-        for variable in generator.variables
-    }
+    weights = generator.weights  # Without the states of random seeds.
+    tensors = {x.path: keras.ops.convert_to_numpy(x) for x in weights}
+    if len(tensors) < len(weights):
+        raise ValueError(
+            "`model` must have a generator whose weights have paths of their "
+            "own: give its layers different names. Received: "
+            f"{len(weights)} weights with {len(tensors)} paths"
+        )
     with replacing(path) as temporary:
         safetensors.save_file(tensors, temporary, _metadata(model))
         read = safetensors.load_file(temporary)
-        for variable in generator.variables:
-            variable.assign(read[variable.path])
+        for weight in weights:
+            weight.assign(read[weight.path])
         check_images(model, ema, lambda x: run_network(generator, x), path)
 
 
-def _write_saved_model(generator, has_labels, folder):
-    signature = [keras.InputSpec("float32", generator.inputs[0].shape)]
-    signature[0].name = "latents"
+def _write_saved_model(generator, model, folder):
+    latent_dim, has_labels = model.latent_dim, model.num_classes is not None
+    signature = [keras.InputSpec("float32", (None, latent_dim), name="latents")]
     if has_labels:
-        signature.append(keras.InputSpec("int64", (None,)))
-        signature[1].name = "labels"
+        signature.append(keras.InputSpec("int64", (None,), name="labels"))
 
     def serve(latents, labels=None):
         inputs = latents if labels is None else [latents, labels]

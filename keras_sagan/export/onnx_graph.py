@@ -16,6 +16,7 @@ from keras_sagan.layers import Conv2D
 from keras_sagan.layers import Dense
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.models.cloning import is_graph
 from keras_sagan.models.generator import Tanh
 
 OPSET, IR_VERSION = 17, 8  # Of 2022: what runs ONNX today reads them.
@@ -166,21 +167,22 @@ def onnx_model(generator, metadata):
         metadata: Dict of strings, kept in the file.
 
     Raises:
-        ValueError: If a layer is none of those of `build_generator`.
+        ValueError: If a layer is none of those that `EMIT` writes.
     """
     import onnx
 
-    graph, names = Graph(), {}
+    if not is_graph(generator):
+        raise _unknown(generator)
+    graph = Graph()
+    # The inputs are known by their places, whatever the network calls them.
+    names = {id(x): n for x, n in zip(generator.inputs, ("latents", "labels"))}
     for layer in generator.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            names[id(layer.output)] = layer.name
+        if id(layer.output) in names:
             continue
-        if type(layer) not in EMIT:
-            raise ValueError(
-                "`model` must have a generator of the layers of "
-                "`build_generator`. Received: the layer "
-                f"{layer.name}, a {type(layer).__name__}"
-            )
+        activation = getattr(layer, "activation", keras.activations.linear)
+        linear = activation is keras.activations.linear
+        if type(layer) not in EMIT or not linear:
+            raise _unknown(layer)
         inputs = [names[id(x)] for x in keras.tree.flatten(layer.input)]
         names[id(layer.output)] = EMIT[type(layer)](graph, layer, *inputs)
     images = names[id(generator.outputs[0])]
@@ -193,7 +195,7 @@ def onnx_model(generator, metadata):
         onnx.helper.make_graph(
             graph.nodes,
             "generator",
-            [_input(x) for x in generator.inputs],
+            _inputs(generator),
             [_images(generator.output_shape)],
             [
                 onnx.numpy_helper.from_array(value, name)
@@ -209,19 +211,30 @@ def onnx_model(generator, metadata):
     return model
 
 
-def _input(x):
+def _unknown(layer):
+    return ValueError(
+        "`model` must have a generator of the layers of `build_generator` to "
+        f"be written as ONNX. Received: '{layer.name}', {layer}"
+    )
+
+
+def _inputs(generator):
     import onnx
 
-    if len(x.shape) == 1:
-        return onnx.helper.make_tensor_value_info(
-            x.name, onnx.TensorProto.INT64, ["batch"], "Classes, from 0."
+    latents, *labels = generator.inputs
+    return [
+        onnx.helper.make_tensor_value_info(
+            "latents",
+            onnx.TensorProto.FLOAT,
+            ["batch", *latents.shape[1:]],
+            "Standard normal.",
         )
-    return onnx.helper.make_tensor_value_info(
-        x.name,
-        onnx.TensorProto.FLOAT,
-        ["batch", *x.shape[1:]],
-        "Standard normal.",
-    )
+    ] + [
+        onnx.helper.make_tensor_value_info(
+            "labels", onnx.TensorProto.INT64, ["batch"], "Classes, from 0."
+        )
+        for _ in labels
+    ]
 
 
 def _images(shape):

@@ -6,9 +6,8 @@ import re
 
 import numpy as np
 
-from keras_sagan.layers import SelfAttention2D
-from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.version import __version__
+from keras_sagan.visualization.attention import attention_layers
 
 _NOT_STATED = "Not stated."
 
@@ -160,8 +159,7 @@ def _attention(network):
     """Where a network attends, and to how many keys: strings."""
     return [
         f"{height} x {width} to {height * width // layer.pool_size**2} keys"
-        for layer in flatten_layers(network)
-        if isinstance(layer, SelfAttention2D)
+        for layer in attention_layers(network)
         for _, height, width, _ in [layer.input.shape]
     ]
 

@@ -184,7 +184,7 @@ def test_refuses(kwargs, message, model):
 def test_refuses_models_without_what_it_shows(any_singular_vector):
     generator, discriminator = tiny_networks(attention_resolutions=())
     images = np.zeros((1, 16, 16, 3), "uint8")
-    with pytest.raises(ValueError, match="must have a `SelfAttention2D` layer"):
+    with pytest.raises(ValueError, match="must have an attention layer"):
         visualization.attention_maps(discriminator, images=images)
     with pytest.raises(ValueError, match="`images` must be given for a model"):
         visualization.attention_maps(generator)
