@@ -226,6 +226,6 @@ def _not_blendable(class_weights, layer):
     return ValueError(
         "`class_weights` needs a functional generator whose classes are known "
         "by `ConditionalBatchNorm` alone. Received: class_weights of shape "
-        f"{class_weights.shape}, for labels that go to '{layer.name}', a "
+        f"{class_weights.shape}, for labels that go to '{layer.name}' of class "
         f"{type(layer).__name__}"
     )

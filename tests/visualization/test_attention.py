@@ -122,6 +122,59 @@ def test_a_query_looks_where_it_should(pool_size):
     assert (panel == panel[0, 0]).all() and panel.max() < 200
 
 
+class Subclassed(keras.Model):
+    """A model that Keras does not know the graph of."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def call(self, inputs, training=False):
+        return self.network(inputs * 1.0, training=training)
+
+
+class OwnAttention(keras.layers.Layer):
+    """Each location looks at the first one alone."""
+
+    def build(self, shape):
+        self.gamma = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x, return_attention_scores=False):
+        n = x.shape[1] * x.shape[2]
+        scores = keras.ops.zeros_like(keras.ops.reshape(x, (-1, n, 3)))
+        scores = keras.ops.repeat(scores[..., :1], n, axis=-1)
+        scores = scores + keras.ops.one_hot(0, n)
+        return (x, scores) if return_attention_scores else x
+
+
+@pytest.mark.parametrize("kind", ["nested", "subclassed"])
+def test_attention_is_shown_wherever_it_is(kind, rng):
+    images = rng.integers(0, 256, (3, 8, 8, 3), "uint8")
+    network = red_looks_at_green()
+    inputs = keras.Input((8, 8, 3))
+    outer = Subclassed(network)
+    if kind == "nested":
+        outer = keras.Model(inputs, network(inputs * 1.0))
+    (layer,) = visualization.attention_layers(outer)
+    assert isinstance(layer, SelfAttention2D)
+    expected = visualization.attention_maps(network, images).scores
+    maps = visualization.attention_maps(outer, images, layer=layer)
+    np.testing.assert_allclose(maps.scores, expected, rtol=1e-4)
+    # Afterwards the layer is as before.
+    x = images / 127.5 - 1
+    assert not isinstance(outer(x.astype("float32")), tuple)
+
+
+def test_attention_of_a_users_layer_is_shown(rng):
+    inputs = keras.Input((8, 8, 3))
+    network = keras.Model(inputs, OwnAttention(name="own")(inputs))
+    images = rng.integers(0, 256, (2, 8, 8, 3), "uint8")
+    maps = visualization.attention_maps(network, images)
+    assert maps.layer == "own" and maps.gamma == 1
+    assert (maps.scores[:, :, :, 0, 0] == 1).all()
+    assert maps.scores.shape == (2, 8, 8, 8, 8) and maps.scores.sum() == 128
+
+
 @pytest.mark.no_backend
 def test_chosen_points_stand_for_what_there_is_to_see():
     scores = np.full((1, 4, 6, 2, 2), 0.01, "float32")
