@@ -11,7 +11,7 @@ from keras import layers
 import keras_sagan
 from keras_sagan import export
 from keras_sagan.layers import SpectralNormalization
-from keras_sagan.layers.copies import flatten_layers
+from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import array
 
 CLASSES, LATENTS = 3, 6

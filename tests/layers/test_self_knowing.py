@@ -12,7 +12,7 @@ from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
-from keras_sagan.layers.copies import flatten_layers
+from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import array
 
 MAP = (2, 8, 8, 16)
