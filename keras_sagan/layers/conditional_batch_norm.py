@@ -165,7 +165,7 @@ class ConditionalBatchNorm(BatchNorm):
             A built `ConditionalBatchNorm`.
         """
         config = {**self.get_config(), "spectral_normalization": False}
-        config["num_classes"] = len(gammas)
+        config["num_classes"] = gammas.shape[0]
         copy = type(self).from_config(config)
         copy.build((None, gammas.shape[-1]))
         assign(

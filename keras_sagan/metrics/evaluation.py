@@ -1,26 +1,24 @@
 """Figures of a generator, with the protocol that makes them figures."""
 
+import functools
 import pathlib
 
 import numpy as np
 
 from keras_sagan import backends
+from keras_sagan.metrics.built_in import get_metrics
 from keras_sagan.metrics.features import Cache
 from keras_sagan.metrics.features import Features
 from keras_sagan.metrics.features import extract
 from keras_sagan.metrics.features import name_of
-from keras_sagan.metrics.figures import METRICS
-from keras_sagan.metrics.figures import check_labelled
-from keras_sagan.metrics.figures import check_metrics
-from keras_sagan.metrics.frechet import frechet_distance
 from keras_sagan.metrics.images import Generated
+from keras_sagan.metrics.images import Generator
 from keras_sagan.metrics.images import Images
 from keras_sagan.metrics.inception import Inception
+from keras_sagan.metrics.metric import as_results
 from keras_sagan.metrics.parts import local_slice
 from keras_sagan.metrics.parts import merge
-from keras_sagan.metrics.progress import progress
 from keras_sagan.metrics.protocols import get_protocol
-from keras_sagan.metrics.scores import check_classes
 from keras_sagan.metrics.statistics import GaussianStatistics
 
 
@@ -94,41 +92,45 @@ def evaluate(
 
     Reference: Heusel et al., arXiv 1706.08500.
     """
-    metrics = check_metrics(metrics)
+    metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
-    if any(METRICS[name].real is not None for name in metrics):
+    need_real = [m.name for m in metrics if m.real_needs is not None]
+    if need_real:
         if real is None:
             raise ValueError(
-                "`real` must be given but for the Inception Score. "
-                f"Received: real=None, metrics={metrics}"
+                f"`real` must be given for {', '.join(need_real)}. "
+                "Received: real=None"
             )
         real = reference(
             real, metrics, protocol, extractor, batch_size, seed, cache
         )
-    generated = None
+    generator = None
     if hasattr(model, "generate"):
-        generated = Generated(model, num_images, seed, **generate_arguments)
-    # Intra-FID generates its own images.
-    others = [m for m in metrics if m != "intra_fid" or generated is None]
+        generator = Generator(model, seed, generate_arguments)
+        model = generator.images(num_images, seed)
+    # The others generate images of their own.
+    sharing = [m for m in metrics if generator is None or not m.generates]
     fake = None
-    if others:
-        fake = _judge(
-            "model",
-            generated or model,
-            others,
-            protocol,
-            extractor,
-            batch_size,
-        )
+    if sharing:
+        fake = _judge("model", model, sharing, protocol, extractor, batch_size)
     results = {}
-    for name in metrics:
-        if name == "intra_fid" and generated is not None:
-            results.update(
-                _intra_fid(generated, real, protocol, extractor, batch_size)
-            )
+    for metric in metrics:
+        if metric in sharing:
+            computed = metric.compute(real, fake, protocol)
         else:
-            results.update(METRICS[name].compute(real, fake, protocol))
+            computed = metric.compute_from_model(
+                real,
+                generator,
+                protocol,
+                functools.partial(
+                    extract,
+                    extractor=extractor,
+                    protocol=protocol,
+                    batch_size=batch_size,
+                ),
+            )
+        results.update(as_results(metric, computed))
     results["protocol"] = {
         **protocol,
         "extractor": name_of(extractor),
@@ -175,7 +177,7 @@ def reference(
     >>> real.statistics.count
     4
     """
-    metrics = check_metrics(metrics)
+    metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
     return _judge(
@@ -194,15 +196,16 @@ def _judge(
     cache=None,
 ):
     """Returns the `Features` of one side, with what the metrics need."""
-    keep = sorted({n for m in metrics for n in METRICS[m].kept_of(name)})
+    keep = sorted({n for m in metrics for n in m.needs_of(name)})
     if _is_statistics(images):
         images = Features(GaussianStatistics.load(images))
     if isinstance(images, Features):
         missing = [n for n in keep if getattr(images, n) is None]
         if missing:
             raise ValueError(
-                f"`{name}` must be images for {', '.join(metrics)}. Received: "
-                f"statistics without {', '.join(missing)}"
+                f"`{name}` must be images for "
+                f"{', '.join(m.name for m in metrics)}. "
+                f"Received: statistics without {', '.join(missing)}"
             )
         return images
     indices, kept = None, None
@@ -251,39 +254,3 @@ def _chosen(images, protocol, seed):
         return None
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(len(images), n, replace=False))
-
-
-def _intra_fid(generated, real, protocol, extractor, batch_size):
-    """Generates, judges and forgets one class after the other.
-
-    Of several processes each takes every n-th class.
-    """
-    check_labelled("real", real.labels)
-    model, n = generated.model, protocol["images_per_class"]
-    if model.num_classes is None:
-        raise ValueError(
-            "`model` must have classes for intra-FID. "
-            "Received: a model with num_classes=None"
-        )
-    classes = np.arange(model.num_classes)
-    check_classes(np.asarray(real.labels), np.repeat(classes, 2))
-    process, processes = backends.process()
-    distances = np.zeros(len(classes))
-    for label in progress(classes[process::processes].tolist(), "intra-FID"):
-        images = Generated(
-            model,
-            n,
-            (generated.seed, label),
-            np.full(n, label),
-            **generated.arguments,
-        )
-        fake = extract(images, extractor, protocol, (), batch_size)
-        members = np.flatnonzero(real.labels == label)
-        distances[label] = frechet_distance(
-            real.features[members], fake.statistics
-        )
-    distances = backends.gather(distances).sum(axis=0).tolist()
-    return {
-        "intra_fid": float(np.mean(distances)),
-        "intra_fid_per_class": dict(enumerate(distances)),
-    }

@@ -72,8 +72,8 @@ def extract(
         for name in keep:
             if name not in outputs:
                 raise ValueError(
-                    "`feature_extractor` must give features and logits for "
-                    "the Inception Score. Received: features alone"
+                    f"`feature_extractor` must give features and {name} for "
+                    "these metrics. Received: features alone"
                 )
             values = outputs[name]
             if name not in kept:
@@ -200,7 +200,7 @@ class Cache:
 
 
 def name_of(extractor):
-    """How figures call an extractor."""
+    """Returns the name of an extractor, as results tell it."""
     return getattr(extractor, "name", None) or getattr(
         extractor, "__name__", type(extractor).__name__
     )

@@ -170,6 +170,31 @@ def _check_labels(name, labels, n):
     return labels
 
 
+class Generator:
+    """A model to evaluate, and how it is to generate images.
+
+    Args:
+        model: A `SAGAN`, or another object with its `generate`.
+        seed: Non-negative integer.
+        arguments: Dict of arguments for `model.generate`.
+    """
+
+    def __init__(self, model, seed, arguments):
+        self.model = model
+        self.seed = seed
+        self.arguments = arguments
+
+    def images(self, num_images, seed, labels=None):
+        """Returns images for `extract`, which are generated as it asks.
+
+        Args:
+            num_images: Positive integer.
+            seed: Non-negative integer, or a tuple of such.
+            labels: Integers `(num_images,)`, or None for uniform ones.
+        """
+        return Generated(self.model, num_images, seed, labels, **self.arguments)
+
+
 class Generated:
     """Images that a SAGAN makes, a thousand at a time.
 

@@ -227,7 +227,7 @@ def test_an_activation_inside_of_a_layer_is_not_lost(tmp_path):
     noise = keras.Input((LATENTS,))
     x = keras_sagan.layers.Dense(12, activation="relu", name="mine")(noise)
     generator = keras.Model(noise, layers.Reshape((2, 2, 3))(x))
-    with pytest.raises(ValueError, match="written as ONNX. .*'mine'"):
+    with pytest.raises(ValueError, match=r"written as ONNX\. .*'mine'"):
         export.to_onnx(model_of(generator), tmp_path / "x.onnx")
 
 
