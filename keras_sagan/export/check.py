@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_sagan.export.plain import in_float32
+from keras_sagan.layers.calls import call
 from keras_sagan.models.sampling import draw_latents
 
 
@@ -49,6 +50,7 @@ def example_inputs(model, batch):
 
 
 def run_network(generator, inputs):
-    inputs = list(inputs.values())
-    outputs = generator(inputs if len(inputs) > 1 else inputs[0])
-    return ops.convert_to_numpy(outputs)
+    """Returns the images of a `keras.Model` for `example_inputs`."""
+    labels = inputs.get("labels")
+    images = call(generator, inputs["latents"], labels, training=False)
+    return ops.convert_to_numpy(images)

@@ -10,6 +10,7 @@ from keras_sagan.export.onnx_graph import onnx_model
 from keras_sagan.export.plain import plain_generator
 from keras_sagan.files import new_folder
 from keras_sagan.files import replacing
+from keras_sagan.layers.calls import call
 from keras_sagan.version import __version__
 
 
@@ -181,8 +182,7 @@ def _write_saved_model(generator, model, folder):
         signature.append(keras.InputSpec("int64", (None,), name="labels"))
 
     def serve(latents, labels=None):
-        inputs = latents if labels is None else [latents, labels]
-        return {"images": generator(inputs, training=False)}
+        return {"images": call(generator, latents, labels, training=False)}
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow

@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.backends.padding import pad_rows
+from keras_sagan.layers.calls import call
+from keras_sagan.layers.calls import network_inputs
 from keras_sagan.layers.nested import layers_with
 from keras_sagan.models import checks
 from keras_sagan.models import networks
@@ -100,7 +102,7 @@ def generate(generator, latents, labels, batch_size, quantize=True):
     devices = backends.devices()
     # One shape is compiled: the last batch is filled up, and cut afterwards.
     size = min(-(-len(latents) // devices), batch_size) * devices
-    inputs = networks.network_inputs(generator, latents, labels)
+    inputs = network_inputs(generator, latents, labels)
     inputs, n = pad_rows(inputs, size)
     images = []
     for i in range(0, len(latents), size):
@@ -157,7 +159,7 @@ def with_standing_statistics(
         latents, labels = draw_latents(rng, batch_size, latent_dim), None
         if num_classes is not None:
             labels = rng.integers(num_classes, size=batch_size, dtype="int32")
-        networks.call(copy, latents, labels, training=True)
+        call(copy, latents, labels, training=True)
         for variable, value in others:
             variable.assign(value)
     return copy

@@ -2,14 +2,19 @@
 
 import contextlib
 import dataclasses
+import functools
 import inspect
+import threading
 
 import numpy as np
 from keras import ops
 
+from keras_sagan.layers.calls import call
 from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.visualization.queries import check_queries
 from keras_sagan.visualization.queries import representative_queries
+
+_LOCK = threading.Lock()  # Of layers that tell their scores.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,19 +179,20 @@ def attention_maps(
         net = model.discriminator
     attention = _find_layer(net, layer)
     if network == "generator":
-        inputs = [latents]
+        x = latents
     else:
         images = _check_images(images, _image_shape(model))
-        inputs = [images / 127.5 - 1]
+        x = images / 127.5 - 1
+    y = None
     if _takes_labels(model, labels):
-        given = np.zeros(len(images)) if labels is None else labels
-        inputs.append(np.asarray(given, "int32"))
+        y = np.zeros(len(images)) if labels is None else labels
+        y = np.asarray(y, "int32")
     if is_sagan:
         model.sync_variables()
     return AttentionMaps(
         images=images,
         labels=None if labels is None else np.asarray(labels),
-        scores=_scores(net, attention, inputs),
+        scores=_scores(net, attention, x, y),
         queries=np.zeros((len(images), 0, 2), int),
         gamma=float(ops.convert_to_numpy(attention.gamma)),
         network=net.name,
@@ -204,8 +210,7 @@ def _takes_labels(model, labels):
 def _image_shape(model):
     """The shape of the images that a model takes, None where it is free."""
     if hasattr(model, "discriminator"):
-        shape = getattr(model, "image_shape", None)
-        return shape or (model.resolution, model.resolution, 3)
+        return model.image_shape
     inputs = getattr(model, "inputs", None)
     return (None, None, 3) if inputs is None else tuple(inputs[0].shape[1:])
 
@@ -246,14 +251,15 @@ def _find_layer(network, layer):
     return found[0]
 
 
-def _scores(network, attention, inputs):
+def _scores(network, attention, x, labels):
     """Runs the network, and returns the scores `(N, H, W, h, w)`."""
     scores = []
     begin, size = 0, 1  # The first image alone tells the size of the scores.
-    while begin < len(inputs[0]):
-        batch = [x[begin : begin + size] for x in inputs]
+    while begin < len(x):
+        rows = slice(begin, begin + size)
+        y = None if labels is None else labels[rows]
         with _telling_scores(attention) as told:
-            network(batch if len(batch) > 1 else batch[0], training=False)
+            call(network, x[rows], y, training=False)
         scores.append(told[0])
         begin += size
         # B images at once have at most 2^25 scores, 128 MB.
@@ -263,12 +269,20 @@ def _scores(network, attention, inputs):
 
 @contextlib.contextmanager
 def _telling_scores(attention):
-    """Gives a list that the layer, when called, adds its scores to."""
-    call, told = attention.call, []
+    """Gives a list that the layer, when called, adds its scores to.
 
+    The layer's `call` is replaced for this thread alone: others, such as
+    those of the app, may run the same network meanwhile.
+    """
+    told, this_thread = [], threading.get_ident()
+    own_call = type(attention).call.__get__(attention)
+
+    @functools.wraps(own_call)
     def telling(inputs, *args, **kwargs):
+        if threading.get_ident() != this_thread:
+            return own_call(inputs, *args, **kwargs)
         kwargs["return_attention_scores"] = True
-        outputs, beta = call(inputs, *args, **kwargs)  # (B, H * W, h * w)
+        outputs, beta = own_call(inputs, *args, **kwargs)  # (B, H * W, h * w)
         _, height, width, _ = inputs.shape
         # Pooled keys: as many times fewer along both sides.
         pool = round((height * width / beta.shape[-1]) ** 0.5)
@@ -276,11 +290,12 @@ def _telling_scores(attention):
         told.append(ops.convert_to_numpy(beta).reshape(shape))
         return outputs
 
-    attention.call = telling
-    try:
-        yield told
-    finally:
-        del attention.call  # The method of the class is found again.
+    with _LOCK:
+        attention.call = telling
+        try:
+            yield told
+        finally:
+            del attention.call  # The method of the class is found again.
 
 
 def _check_images(images, shape):

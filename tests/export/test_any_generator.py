@@ -11,6 +11,7 @@ from keras import layers
 import keras_sagan
 from keras_sagan import export
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.calls import call
 from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import array
 
@@ -36,6 +37,14 @@ def conditional():
     table = layers.Embedding(CLASSES, 5)(kind)
     x = layers.Concatenate()([latents, table])
     return keras.Model([latents, kind], grown(x), name="theirs")
+
+
+def one_hot():
+    latents = keras.Input((LATENTS,))
+    kind = keras.Input((CLASSES,))
+    return keras.Model(
+        [latents, kind], grown(layers.Concatenate()([latents, kind]))
+    )
 
 
 def unconditional():
@@ -69,7 +78,8 @@ def subclassed():
 
 
 KINDS = {
-    f.__name__: f for f in (conditional, unconditional, nested, subclassed)
+    make.__name__: make
+    for make in (conditional, one_hot, unconditional, nested, subclassed)
 }
 
 
@@ -103,7 +113,8 @@ def inputs_of(generator):
 
 
 def images_of(generator, inputs):
-    images = array(generator(inputs if len(inputs) > 1 else inputs[0]))
+    latents, labels = [*inputs, None][:2]
+    images = array(call(generator, latents, labels, training=False))
     assert images.std() > 0.1
     return images
 
@@ -195,6 +206,7 @@ def test_saved_model(kind, tmp_path):
     ("kind", "layer"),
     [
         ("conditional", "embedding.*Embedding"),
+        ("one_hot", "concatenate.*Concatenate"),
         ("unconditional", "dense.*Dense"),
         ("nested", "trunk.*Sequential"),
         ("subclassed", "own.*Subclassed"),

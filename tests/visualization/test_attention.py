@@ -1,5 +1,7 @@
 """The maps are those that the networks use, and the figures show them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -173,6 +175,41 @@ def test_attention_of_a_users_layer_is_shown(rng):
     assert maps.layer == "own" and maps.gamma == 1
     assert (maps.scores[:, :, :, 0, 0] == 1).all()
     assert maps.scores.shape == (2, 8, 8, 8, 8) and maps.scores.sum() == 128
+
+
+def test_labels_have_the_form_that_the_network_asks_for(rng):
+    """One-hot labels, that the attention looks at."""
+    inputs, kinds = keras.Input((8, 8, 3)), keras.Input((3,))
+    x = keras.ops.pad(kinds[:, None, None], ((0, 0), (0, 7), (0, 7), (0, 0)))
+    attention = red_looks_at_green().layers[-1]
+    network = keras.Model([inputs, kinds], attention(inputs + x))
+    images = np.zeros((2, 8, 8, 3), "uint8")
+    images[:, 6, 1, 0] = 255  # Red looks at the corner where the class is 1.
+    maps = visualization.attention_maps(network, images, labels=[0, 1])
+    looks = maps.scores[:, 6, 1, 0, 0]
+    assert looks[1] > 0.99 and looks[0] < 0.1
+
+
+@pytest.mark.no_backend
+def test_other_threads_may_run_the_network_meanwhile(rng):
+    """As those of the app: each gets what it asked for."""
+    network = red_looks_at_green()
+    images = rng.integers(0, 256, (40, 8, 8, 3), "uint8")
+    expected = visualization.attention_maps(network, images).scores
+    x = images.astype("float32") / 127.5 - 1
+    outputs = array(network(x))
+
+    def maps(i):
+        return visualization.attention_maps(network, images).scores
+
+    def run(i):
+        return array(network(x))
+
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit((maps, run)[i % 2], i) for i in range(60)]
+        for i, task in enumerate(tasks):
+            again = (expected, outputs)[i % 2]
+            np.testing.assert_allclose(task.result(), again, atol=1e-5)
 
 
 @pytest.mark.no_backend
