@@ -119,7 +119,7 @@ def _batch_norm(graph, layer, x, labels=None):
 
 def _attention(graph, layer, x):
     # B images, N = H * W locations, M keys, C channels, D of a query.
-    _, height, width, _ = layer.input.shape
+    height, width = layer.map_size
 
     flat = graph.constant([0, 0, -1], "int64")
     f, g, h = (graph.conv(x, y) for y in (layer.query, layer.key, layer.value))

@@ -107,6 +107,7 @@ class SelfAttention2D(keras.layers.Layer):
         self.use_bias = use_bias
         self.spectral_normalization = spectral_normalization
         self.spectral_epsilon = spectral_epsilon
+        self._map_size = None
 
     def build(self, input_shape):
         if len(input_shape) != 4 or None in input_shape[1:]:
@@ -116,6 +117,7 @@ class SelfAttention2D(keras.layers.Layer):
                 f"{tuple(input_shape)}"
             )
         _, height, width, channels = input_shape
+        self._map_size = (height, width)
         if height % self.pool_size or width % self.pool_size:
             raise ValueError(
                 "`pool_size` must divide the height and width of the map. "
@@ -154,6 +156,11 @@ class SelfAttention2D(keras.layers.Layer):
             o = self.projection(o, training=training)  # (B, H, W, C)
         y = inputs + self.gamma * o
         return (y, beta) if return_attention_scores else y
+
+    @property
+    def map_size(self):
+        """Height and width of the feature map; None before `build`."""
+        return self._map_size
 
     def logs(self):
         """Returns what `SAGAN.fit` logs of this layer: its `gamma`."""
