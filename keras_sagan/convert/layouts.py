@@ -13,23 +13,26 @@ _GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How one implementation names and orders what ours has.
+    """How one implementation names and orders its tensors.
 
     Attributes:
-        source: Its name.
-        names: Theirs for each of our layers, and for the parts of a block,
-            of the attention, of a norm.
-        stage: Their prefix of a block or attention, from the side, the
-            number of the stage, of the block, and whether it attends.
+        source: Name of the implementation.
+        names: Their name for each of our layers, and for each part of a
+            block, of the attention (`attention_query`), of a norm
+            (`norm_gamma`) and of a class-conditional norm (`table_gamma`).
+        stage: Function to their prefix of a block or attention, from the
+            side, the number of the stage, the number of the block, and
+            whether it is an attention.
         axes: The `Axes` of each kind of kernel.
-        kernels: Their names of the kernel and bias of each kind; None where
-            the tensor has the name of the layer, or there is none.
-        normalized: Their names of a normalized kernel (None: as without),
-            its `u` and its `v` (None: not stored, and recomputed, with a new
-            `u`, at every call).
-        gamma_offset: What their stored gains lack: 1 where they add it.
-        separator: Between the parts of a name.
-        defaults: What its networks are built with, as arguments of ours.
+        kernels: Their names of the kernel and the bias of each kind. None if
+            the tensor has the name of the layer, or if there is none.
+        normalized: Their names of a normalized kernel, of its `u` and of its
+            `v`. None for the kernel: it has its usual name. None for `v`: it
+            is not stored, and is computed, with a new `u`, at every call.
+        gamma_offset: What is added to the stored gammas: 1 or 0.
+        separator: String between the parts of a name.
+        defaults: Arguments of `build_generator` and `build_discriminator`
+            that their networks correspond to.
     """
 
     source: str
@@ -46,18 +49,25 @@ class Layout:
         return self.separator.join(parts)
 
     def base(self, side, layer_name, prefixes):
-        """Their name of one of our layers, e.g. of `up_8_conv_1`."""
+        """Returns their name for one of our layers, such as `up_8_conv_1`."""
         match = re.fullmatch(r"((?:up|block)_\d+)_(.+)", layer_name)
         if match:
             stage, part = match.groups()
-            name = self.names.get(f"{side}_{part}", self.names[part])
-            return self.join(prefixes[stage], name)
+            name = self.names.get(f"{side}_{part}", self.names.get(part))
+            if stage in prefixes and name is not None:
+                return self.join(prefixes[stage], name)
         if layer_name in prefixes:
             return prefixes[layer_name]
+        if f"{side}_{layer_name}" not in self.names:
+            raise ValueError(
+                "`model` must have the layers of `build_generator` and "
+                "`build_discriminator`, which have counterparts in the other "
+                f"implementation. Received: '{layer_name}' in the {side}"
+            )
         return self.names[f"{side}_{layer_name}"]
 
     def prefixes(self, side, stages):
-        """Their prefix of each of our stages, which come in order."""
+        """Returns their prefix for each of our stages, given in order."""
         result, block = {}, -1
         for i, name in enumerate(stages):
             attends = name.startswith("attention")
@@ -67,14 +77,14 @@ class Layout:
 
 
 def stages(side, resolution, attention_resolutions):
-    """The names of a network's blocks and attentions, in order."""
+    """Returns the names of a network's blocks and attentions, in order."""
     if side == _GENERATOR:
         sizes = [8 * 2**i for i in range(len(WIDTHS[resolution]) - 1)]
         blocks = [(f"up_{size}", size) for size in sizes]
     else:
         halvings = DOWNSAMPLINGS[resolution]
-        # Attention comes after the first block of a size; those that follow
-        # without halving have none.
+        # Attention follows the first block of a size, and none of the blocks
+        # that come after it without halving the size.
         count = halvings + (2 if resolution <= 32 else 1)
         blocks = [
             (f"block_{i}", resolution >> i if i <= halvings else None)
@@ -100,8 +110,8 @@ _TORCH_AXES = {
     "table": axes.TABLE_AS_EMBEDDING,
 }
 
-# `u` alone, and an iteration at every call: BigGAN-PyTorch's, which
-# mmgeneration's attention may have too.
+# BigGAN-PyTorch stores `u` alone and iterates at every call. Mmgeneration's
+# attention may do so too.
 BY_CALL = (None, "u0", None)
 _TORCH_BATCH_NORM = {
     "norm_gamma": "weight",

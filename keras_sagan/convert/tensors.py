@@ -14,12 +14,12 @@ from keras_sagan.convert.layouts import Layout
 
 
 class Tensors:
-    """Tensors of one network of theirs, by name, while they are taken.
+    """The tensors of one network of theirs, and which of them are used.
 
     Attributes:
         taken: The names taken so far.
         missing: Names of tensors that were asked for and are not there.
-        misshapen: Descriptions of those of another shape.
+        misshapen: Descriptions of the tensors that have another shape.
     """
 
     def __init__(self, arrays):
@@ -36,7 +36,7 @@ class Tensors:
             return None
         self.taken.add(name)
         x = self.arrays[name]
-        # One entry may be a scalar or a vector, `u` a vector or a row.
+        # One number may be a scalar or a vector, and `u` a vector or a row.
         if _without_ones(x.shape) != _without_ones(shape):
             self.misshapen.append(
                 f"{name} {tuple(x.shape)}, not {tuple(shape)}"
@@ -50,7 +50,7 @@ class Tensors:
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """A variable that is a tensor of theirs, plus `offset`."""
+    """A variable whose value is a tensor of theirs plus `offset`."""
 
     variable: keras.Variable
     name: str
@@ -58,7 +58,7 @@ class Plain:
     axes: Axes | None = None
 
     def load(self, tensors):
-        """Yields variables and their values."""
+        """Yields pairs of a variable and its value."""
         shape = self.variable.shape
         if self.axes is None:
             x = tensors.take(self.name, shape)
@@ -69,7 +69,7 @@ class Plain:
             yield self.variable, x + self.offset
 
     def save(self):
-        """Yields names and their tensors."""
+        """Yields pairs of a name and its tensor."""
         x = ops.convert_to_numpy(self.variable) - self.offset
         if self.axes is not None:
             x = self.axes.kernel_to_theirs(x)
@@ -78,7 +78,7 @@ class Plain:
 
 @dataclasses.dataclass(frozen=True)
 class Bias:
-    """A bias, whose entries are in the order of the kernel's outputs."""
+    """A bias: its entries have the order of the kernel's outputs."""
 
     variable: keras.Variable
     name: str
@@ -105,7 +105,7 @@ class Bias:
 
 @dataclasses.dataclass(frozen=True)
 class Normalized:
-    """A kernel with the vectors of its spectral normalization."""
+    """A spectrally normalized kernel, with the vectors `u` and `v`."""
 
     layer: keras.layers.Layer
     base: str
@@ -165,7 +165,7 @@ class Normalized:
         )
 
 
-# The kinds of kernels that are not convolutions, by side and layer.
+# The kind of each kernel that is not a convolution, by side and layer.
 _KINDS = {
     ("generator", "linear"): "latents",
     ("discriminator", "linear"): "linear",
@@ -174,12 +174,15 @@ _KINDS = {
 
 
 def correspondences(network, side, layout):
-    """Yields a `Plain`, `Bias` or `Normalized` for all that a network has.
+    """Yields a `Plain`, `Bias` or `Normalized` for each of the variables.
 
     Args:
         network: A network of `build_generator` or `build_discriminator`.
         side: `"generator"` or `"discriminator"`.
         layout: A `Layout`.
+
+    Raises:
+        ValueError: If no layer of the other implementation is like one here.
     """
     stages = [
         layer.name
@@ -195,7 +198,7 @@ def correspondences(network, side, layout):
 
 
 def _of_layer(layer, base, layout, kind):
-    """Yields those of a layer, and of the layers that it names as parts."""
+    """Yields those of a layer and of the parts that it names."""
     if not hasattr(layer, "parts"):
         yield from _of_kernel(layer, base, layout, kind)
         return
@@ -212,14 +215,14 @@ def _of_layer(layer, base, layout, kind):
 
 
 def _owner(layer):
-    """How the names of a layout call the layers that have parts."""
+    """Returns how a layout's names begin for a layer that has parts."""
     if hasattr(layer, "class_tables"):
         return "table"
     return "norm" if hasattr(layer, "moving_mean") else "attention"
 
 
 def _of_table(table, base, layout, name):
-    if hasattr(table, "variables"):  # A layer: it normalizes the table.
+    if hasattr(table, "variables"):  # A layer that normalizes the table.
         yield from _of_kernel(table, base, layout, "table")
         return
     kernel_name, _ = layout.kernels["table"]
@@ -229,8 +232,8 @@ def _of_table(table, base, layout, name):
 
 
 def _of_kernel(layer, base, layout, kind):
-    inner = getattr(layer, "layer", layer)  # Under a spectral norm, or not.
-    # An `Embedding` without a spectral norm calls its kernel otherwise.
+    inner = getattr(layer, "layer", layer)  # What a spectral norm wraps.
+    # An `Embedding` without a spectral norm has another name for it.
     name = "kernel" if hasattr(layer, "kernel") else "embeddings"
     kernel = getattr(layer, name)
     axes = layout.axes[kind]
@@ -254,7 +257,7 @@ def _without_ones(shape):
 
 
 def _iterate(matrix, u, epsilon):
-    """One power iteration from `u`, as SpectralNormalization's."""
+    """Runs a power iteration from `u`, as `SpectralNormalization` does."""
     v = _normalize(matrix @ u, epsilon)
     return _normalize(v @ matrix, epsilon), v
 

@@ -1,4 +1,4 @@
-"""How good and how varied generated images are."""
+"""Metrics of how good and how varied generated images are."""
 
 from keras_sagan.metrics.built_in import DensityCoverage
 from keras_sagan.metrics.built_in import FrechetDistance

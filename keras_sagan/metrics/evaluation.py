@@ -1,4 +1,4 @@
-"""Figures of a generator, with the protocol that makes them figures."""
+"""Evaluating a generator: metrics, and the protocol that they depend on."""
 
 import functools
 import pathlib
@@ -34,52 +34,61 @@ def evaluate(
     cache=None,
     **generate_arguments,
 ):
-    """Computes FID and other figures of a generator, or of images.
+    """Computes FID and other metrics of a generator, or of images.
 
-    Memory is bounded: batches are judged as they are made, and only what a
-    metric needs is kept: nothing for FID, 400 MB of features a side at 50,000
-    images for KID, precision and coverage; intra-FID generates class by class.
+    Memory is bounded. Images are forgotten as soon as their features are
+    computed, and features are kept only for the metrics that need them: none
+    for FID, and 400 MB for each side of 50,000 images for KID, precision and
+    coverage. Intra-FID generates one class after the other.
 
-    Of several processes, see `distribution.start`, all must call this: each
-    generates and judges a part (a thousand images at a time, or a class), and
-    each returns the figures of all. The first one alone writes the cache. The
-    devices of a process generate together, and share the Inception network's
-    batches.
+    If several processes work together (see `distribution.start`), all of them
+    must call this function. Each generates and evaluates a part, a thousand
+    images at a time or a class, and each returns the results of all. Only the
+    first process writes the cache. The devices of a process share the work of
+    generating and of the Inception network.
 
     Args:
-        model: A `SAGAN`; or generated images, as `real`.
-        real: Real images: uint8 `(N, H, W, 3)`, that and labels `(N,)` as a
-            pair, a source with `len(source)` and `source[i]`, the path of a
-            folder of pictures or of an `.npz` (`images`, and perhaps
-            `labels`); or, for FID, an `.npz` with `mu` and `sigma`; or what
-            `metrics.reference` gave. None for the Inception Score alone.
-        metrics: Of `"fid"`, `"is"`, `"kid"`, `"precision_recall"`,
-            `"density_coverage"`, `"intra_fid"`.
-        num_images: Positive integer, images to generate. The paper: 50,000.
+        model: A `SAGAN`; or generated images, in a form that `real` may have.
+        real: Real images: a uint8 array `(N, H, W, 3)`; a pair of such an
+            array and labels `(N,)`; a source, with `len(source)` and
+            `source[i]`; the path of a folder of pictures, or of an `.npz`
+            file with `images` and perhaps `labels`; for FID also the path of
+            an `.npz` file with `mu` and `sigma`; or what `metrics.reference`
+            returned. None if no metric needs real images, as the Inception
+            Score.
+        metrics: A metric or a list of metrics, each a `metrics.Metric` or the
+            name of a built-in one: `"fid"`, `"is"`, `"kid"`,
+            `"precision_recall"`, `"density_coverage"`, `"intra_fid"`.
+        num_images: Positive integer, number of images to generate. The paper
+            generates 50,000.
         protocol: `"torch-fidelity"`, `"paper"`, or a dict, see
             `metrics.get_protocol`.
         feature_extractor: Callable from images, uint8 `(n, H, W, 3)` (floats
             in [-1, 1] where the protocol does not quantise), to features
-            `(n, D)`, or to those and logits. None: `metrics.Inception`. With
-            another the figures are no FID, and are told by its `name`.
-        batch_size: Positive integer, images judged at a time by a process.
-        seed: Non-negative integer, of what is generated, and of the choice of
-            real images where the protocol takes a part.
-        cache: Folder in which the real images' statistics are kept, and found
-            again if made from the same. None: not kept.
-        **generate_arguments: Of `SAGAN.generate`: `ema`, `truncation`,
-            `standing_statistics`.
+            `(n, D)`, or to features and logits. None: `metrics.Inception`.
+            Another extractor's distance is not FID: reports give the
+            extractor's `name`.
+        batch_size: Positive integer, number of images that a process
+            evaluates at a time.
+        seed: Non-negative integer, from which latents and labels are drawn,
+            and the real images where the protocol uses a part of them.
+        cache: Folder to keep the statistics of the real images in. They are
+            used again if they were made from the same images in the same way.
+            None: they are not kept.
+        **generate_arguments: Arguments of `SAGAN.generate`: `ema`,
+            `truncation`, `standing_statistics`.
 
     Returns:
-        A dict: `fid`, `is` and `is_std`, `kid` and `kid_std`, `precision` and
-        `recall`, `density` and `coverage`, `intra_fid` and
-        `intra_fid_per_class`, as asked for; and `protocol`, a dict of how they
-        were made. `metrics.report` makes text of it.
+        A dict with the values of the metrics (`fid`; `is` and `is_std`; `kid`
+        and `kid_std`; `precision` and `recall`; `density` and `coverage`;
+        `intra_fid` and `intra_fid_per_class`), and with `protocol`, a dict
+        that says how they were computed. `metrics.report` makes text of it.
 
     Raises:
-        ValueError: If an argument does not fit; if a class is empty or images
-            are not finite.
-        OSError: If the weights of the Inception network cannot be had.
+        ValueError: If an argument does not fit, a class has no images, or
+            images are not finite.
+        OSError: If the weights of the Inception network can neither be found
+            nor downloaded.
 
     Example:
     >>> rng = np.random.default_rng(0)
@@ -109,7 +118,7 @@ def evaluate(
     if hasattr(model, "generate"):
         generator = Generator(model, seed, generate_arguments)
         model = generator.images(num_images, seed)
-    # The others generate images of their own.
+    # The metrics left out here generate images of their own.
     sharing = [m for m in metrics if generator is None or not m.generates]
     fake = None
     if sharing:
@@ -151,21 +160,21 @@ def reference(
     seed=0,
     cache=None,
 ):
-    """What `evaluate` needs of real images, to be made once and used often.
+    """Computes once what `evaluate` needs of real images, to use it often.
 
-    Of several processes all must call it, as `evaluate`.
+    If several processes work together, all of them must call this function.
 
     Args:
-        real: As of `evaluate`.
-        metrics: The metrics that it will be used for.
-        protocol: As of `evaluate`.
-        feature_extractor: As of `evaluate`.
+        real: As in `evaluate`.
+        metrics: The metrics that will be computed, as in `evaluate`.
+        protocol: As in `evaluate`.
+        feature_extractor: As in `evaluate`.
         batch_size: Positive integer.
         seed: Non-negative integer.
-        cache: As of `evaluate`.
+        cache: As in `evaluate`.
 
     Returns:
-        `Features`, to be given as `real`.
+        `Features`, to be given to `evaluate` as `real`.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -195,7 +204,7 @@ def _judge(
     seed=0,
     cache=None,
 ):
-    """Returns the `Features` of one side, with what the metrics need."""
+    """Returns the `Features` of one side, with the arrays that are needed."""
     keep = sorted({n for m in metrics for n in m.needs_of(name)})
     if _is_statistics(images):
         images = Features(GaussianStatistics.load(images))
@@ -217,7 +226,7 @@ def _judge(
         found = kept.load(keep)
         if backends.gather(found is not None).all():
             return found
-        if backends.process()[0] == 0:  # It writes.
+        if backends.process()[0] == 0:  # This process writes.
             kept.forget()
     process, processes = backends.process()
     folder = kept.folder if kept and process == 0 else None
@@ -248,7 +257,7 @@ def _is_statistics(images):
 
 
 def _chosen(images, protocol, seed):
-    """The real images that the protocol compares with, None for all."""
+    """Returns the indices of the real images to compare with; None for all."""
     n = protocol["real_images"]
     if n is None or n >= len(images):
         return None
