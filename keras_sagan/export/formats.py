@@ -17,23 +17,25 @@ from keras_sagan.version import __version__
 def to_onnx(model, path, ema=True):
     """Writes the generator as an ONNX file, the same from every backend.
 
-    Inputs `latents`, float32 `(batch, latent_dim)`, and, if there are classes,
-    `labels`, int64 `(batch,)`; output `images`, float32 `(batch, resolution,
-    resolution, 3)` in [-1, 1]. The batch is free. There is no randomness in
-    it: who runs it draws the latents. Spectral norms are folded into the
-    kernels and batch norms into their gains and offsets; the file is as large
-    as these weights and some tens of kilobytes. Opset 17.
+    Its inputs are `latents`, float32 `(batch, latent_dim)`, and, if there are
+    classes, `labels`, int64 `(batch,)`. Its output is `images`, float32
+    `(batch, height, width, channels)` in [-1, 1]. The batch may have any
+    size. Nothing in the file is random: whoever runs it draws the latents.
+    Spectral norms are folded into the kernels, and moving statistics into the
+    gammas and betas of batch norms. The file is some tens of kilobytes larger
+    than these weights. Its opset is 17.
 
-    The file is run by onnxruntime before it gets its name.
+    The file is run by onnxruntime, and kept only if its images are right.
 
     Args:
-        model: A `SAGAN` with a generator of `build_generator`'s layers.
+        model: A `SAGAN` whose generator has the layers of `build_generator`.
         path: File to write.
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: If the generator has other layers, or if an image differs
-            from the model's by more than 1 of 255: nothing is written then.
+        ValueError: If the generator has another layer, which the message
+            names, or if an image differs from the model's by more than 1 of
+            255. Nothing is written then.
         ImportError: If onnx or onnxruntime is not installed.
 
     Example:
@@ -60,18 +62,19 @@ def to_onnx(model, path, ema=True):
 def to_saved_model(model, path, ema=True):
     """Writes the generator as a TensorFlow SavedModel.
 
-    Its signature, `serve` and the default, is that of the ONNX file: see
-    `to_onnx`. It is run by TensorFlow before it gets its name.
+    Its signature `serve`, which is also the default one, has the inputs and
+    the output of the ONNX file: see `to_onnx`. The SavedModel is run by
+    TensorFlow, and kept only if its images are right.
 
     Args:
-        model: A `SAGAN`, under the TensorFlow or JAX backend.
-        path: Folder to write, which must be new or empty.
+        model: A `SAGAN`, on the TensorFlow or JAX backend.
+        path: Folder to write. It must be new or empty.
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: Under the PyTorch backend, if the folder is not empty, or
-            if an image differs from the model's by more than 1 of 255:
-            nothing is written then.
+        ValueError: On the PyTorch backend, if the folder is not empty, or if
+            an image differs from the model's by more than 1 of 255. Nothing
+            is written then.
         ImportError: If TensorFlow is not installed.
 
     Example:
@@ -106,7 +109,8 @@ def to_saved_model(model, path, ema=True):
 def to_keras(model, path, ema=True):
     """Writes the generator as a `.keras` file: a `keras.Model` to load.
 
-    Its layers are this package's: import `keras_sagan` before loading it.
+    Import `keras_sagan`, and the modules of layers of your own, before you
+    load it.
 
     Args:
         model: A `SAGAN`.
@@ -115,7 +119,7 @@ def to_keras(model, path, ema=True):
 
     Raises:
         ValueError: If `path` has another suffix, or if an image differs from
-            the model's by more than 1 of 255: nothing is written then.
+            the model's by more than 1 of 255. Nothing is written then.
 
     Example:
         keras_sagan.export.to_keras(model, "generator.keras")
@@ -130,13 +134,13 @@ def to_keras(model, path, ema=True):
 
 
 def to_safetensors(model, path, ema=True):
-    """Writes the generator's tensors, by name, for other programs to read.
+    """Writes the generator's weights, by name, for other programs to read.
 
-    Kernels are `(height, width, in, out)`, `(in, out)` in the linear layer,
-    tables `(class, channel)`; the moments of the batch norms are among them,
-    the spectral norms are folded in. The names are the paths of the variables
-    of `plain_generator`, whose network loads them:
-    `build_generator(..., spectral_normalization=False)`.
+    Kernels are `(height, width, in, out)`, or `(in, out)` in the linear
+    layer; tables are `(class, channel)`. The moving statistics of batch norms
+    are among the weights; spectral norms are folded into them. The names are
+    the paths of the weights of `plain_generator`, for a model of this package
+    those of `build_generator(..., spectral_normalization=False)`.
 
     Args:
         model: A `SAGAN`.
@@ -144,15 +148,15 @@ def to_safetensors(model, path, ema=True):
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: If an image differs from the model's by more than 1 of
-            255: nothing is written then.
+        ValueError: If two weights have one path, or if an image differs from
+            the model's by more than 1 of 255. Nothing is written then.
         ImportError: If safetensors is not installed.
 
     Example:
         keras_sagan.export.to_safetensors(model, "generator.safetensors")
         tensors = safetensors.numpy.load_file("generator.safetensors")
-        for variable in generator.variables:
-            variable.assign(tensors[variable.path])
+        for weight in generator.weights:
+            weight.assign(tensors[weight.path])
     """
     try:
         from safetensors import numpy as safetensors
@@ -210,14 +214,14 @@ def _write_saved_model(generator, model, folder):
 
 
 def _metadata(model):
-    """What a file says of itself, as strings."""
+    """Returns what a file tells of itself, as strings."""
     return {
         "made_by": f"keras_sagan {__version__}",
         "resolution": str(model.resolution),
         "latent_dim": str(model.latent_dim),
         "num_classes": json.dumps(model.num_classes),
         "steps_trained": str(model.count_steps()),
-        "images": "RGB in [-1, 1], (batch, height, width, 3)",
+        "images": "in [-1, 1], (batch, height, width, channels)",
     }
 
 

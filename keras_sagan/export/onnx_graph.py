@@ -1,8 +1,8 @@
 """A plain generator as an ONNX graph, written node by node.
 
-Feature maps are `(B, C, H, W)` inside, as ONNX has them, and images `(B, H,
-W, C)` at the edge. The graph comes from the layers, not from a trace of what
-a backend runs, so that it is the same on every backend.
+Feature maps are `(B, C, H, W)`, as ONNX has them, and the images that come out
+are `(B, H, W, C)`. The graph is written from the layers, and not traced from
+what a backend runs, so it is the same on every backend.
 """
 
 import keras
@@ -19,11 +19,11 @@ from keras_sagan.layers import UpsampleConv2D
 from keras_sagan.models.cloning import is_graph
 from keras_sagan.models.generator import Tanh
 
-OPSET, IR_VERSION = 17, 8  # Of 2022: what runs ONNX today reads them.
+OPSET, IR_VERSION = 17, 8  # From 2022: current runtimes read them.
 
 
 class Graph:
-    """Nodes and constants, gathered in the order of computation."""
+    """The nodes and constants of a graph, in the order of computation."""
 
     def __init__(self):
         self.nodes = []
@@ -78,14 +78,14 @@ def _dense(graph, layer, x):
 
 
 def _reshape(graph, layer, x):
-    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: as it is.
+    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: the same.
     return graph.node(
         "Transpose", graph.node("Reshape", x, shape), perm=[0, 3, 1, 2]
     )
 
 
 def _upsample_conv(graph, layer, x):
-    # Not folded into a 4x4 kernel: the file would grow by 7/9 of these.
+    # A 4x4 kernel would do the same at once, but the file would grow.
     return graph.conv(graph.upsample(x), layer)
 
 
@@ -163,18 +163,18 @@ def onnx_model(generator, metadata):
     """Returns an `onnx.ModelProto` of a generator of plain kernels.
 
     Args:
-        generator: See `plain_generator`.
-        metadata: Dict of strings, kept in the file.
+        generator: A network as `plain_generator` returns it.
+        metadata: Dict of strings to keep in the file.
 
     Raises:
-        ValueError: If a layer is none of those that `EMIT` writes.
+        ValueError: If `EMIT` cannot write a layer, which the message names.
     """
     import onnx
 
     if not is_graph(generator):
         raise _unknown(generator)
     graph = Graph()
-    # The inputs are known by their places, whatever the network calls them.
+    # Inputs are known by their position, whatever the network calls them.
     names = {id(x): n for x, n in zip(generator.inputs, ("latents", "labels"))}
     for layer in generator.layers:
         if id(layer.output) in names:
@@ -227,7 +227,7 @@ def _inputs(generator):
             "latents",
             onnx.TensorProto.FLOAT,
             ["batch", *latents.shape[1:]],
-            "Standard normal.",
+            "Standard normal numbers.",
         )
     ] + [
         onnx.helper.make_tensor_value_info(
@@ -244,5 +244,5 @@ def _images(shape):
         "images",
         onnx.TensorProto.FLOAT,
         ["batch", *shape[1:]],
-        "RGB in [-1, 1], channels last.",
+        "Images in [-1, 1], channels last.",
     )

@@ -1,4 +1,4 @@
-"""The generator to give away: plain kernels, float32, nothing to train."""
+"""The generator without spectral norms, in float32, not trainable."""
 
 import keras
 

@@ -218,7 +218,7 @@ def _image_shape(model):
 def _check_choice(is_sagan, images, network):
     if not is_sagan and images is None:
         raise ValueError(
-            "`images` must be given for a model that is no SAGAN. Received: "
+            "`images` must be given for a model that is not a SAGAN. Received: "
             "images=None"
         )
     choices = (None, "generator", "discriminator") if is_sagan else (None,)
@@ -229,8 +229,8 @@ def _check_choice(is_sagan, images, network):
         )
     if images is not None and network == "generator":
         raise ValueError(
-            "`images` must be None for the generator: its maps are those of "
-            "the images it makes. Received: network='generator' and images"
+            "`images` must be None for the generator, whose maps are those of "
+            "the images that it makes. Received: network='generator' and images"
         )
 
 
