@@ -1,43 +1,45 @@
-"""FID, or another figure, while training, and the best model by it."""
+"""FID or other metrics while training, and the best model by one."""
 
 import json
 import pathlib
 
 from keras_sagan import backends
-from keras_sagan import metrics
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import write_json
-from keras_sagan.metrics.figures import check_metrics
-
-# Of these, more is better.
-_HIGHER = ("is", "precision", "recall", "density", "coverage")
+from keras_sagan.metrics import Inception
+from keras_sagan.metrics import evaluate
+from keras_sagan.metrics import get_metrics
+from keras_sagan.metrics import get_protocol
+from keras_sagan.metrics import reference
+from keras_sagan.metrics import report
 
 
 class Evaluation(EverySteps):
     """Evaluates the EMA generator every N steps, and keeps the best.
 
-    The real images are judged once, when training begins. Each evaluation
-    uses the same latents. Its figures are in the logs of each epoch from then
-    on, in `history` step by step, and beside the model file in a `.json`, with
-    their protocol; a resumed run reads that, and replaces the file only by a
-    better model.
+    The features of the real images are computed once, when training begins.
+    Each evaluation uses the same latents. Its values are in the logs of each
+    epoch from then on; in `history`, step by step; and beside the model file
+    in a `.json`, with their protocol. A resumed run reads that file, and
+    replaces the model only by a better one.
 
-    Of several processes each must be given it: all evaluate together, and the
-    first one prints and writes.
+    If several processes train together, each must have this callback: all of
+    them evaluate together, and the first one prints and writes.
 
     Args:
-        real: Real images, as of `metrics.evaluate`.
+        real: Real images, as in `metrics.evaluate`.
         every: Positive integer, training steps between evaluations.
-        figures: Names of metrics, as `metrics` of `metrics.evaluate`.
-        monitor: The figure that decides which model is best; the first of
-            `figures` if None.
-        path: `.keras` file for the best model, or None to keep none.
-        num_images: Positive integer, images to generate each time. A figure
-            of few images is not comparable with one of 50,000.
-        verbose: Whether to print the figures.
-        **arguments: Others of `metrics.evaluate`: `protocol`,
-            `feature_extractor`, `cache`, `seed`, `truncation`, ...
+        metrics: Names of metrics or `metrics.Metric` objects, as in
+            `metrics.evaluate`.
+        monitor: Name of the value that decides which model is best, such as
+            `"precision"`. None: the first value of the first metric.
+        path: `.keras` file for the best model, or None to keep no model.
+        num_images: Positive integer, number of images to generate each time.
+            Values of few images cannot be compared with those of 50,000.
+        verbose: Whether to print the values.
+        **arguments: Other arguments of `metrics.evaluate`, such as
+            `protocol`, `feature_extractor`, `cache`, `seed`, `truncation`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -52,7 +54,7 @@ class Evaluation(EverySteps):
         self,
         real,
         every=5000,
-        figures=("fid",),
+        metrics=("fid",),
         monitor=None,
         path=None,
         num_images=10_000,
@@ -60,17 +62,17 @@ class Evaluation(EverySteps):
         **arguments,
     ):
         super().__init__(every)
-        figures = check_metrics(figures)
-        names = [n for name in figures for n in _names(name)]
-        monitor = monitor or names[0]
+        metrics = get_metrics(metrics)
+        values = {v.name: v for metric in metrics for v in metric.values}
+        monitor = monitor or next(iter(values))
         if num_images < 2:
             raise ValueError(
                 "`num_images` must be at least 2. "
                 f"Received: num_images={num_images}"
             )
-        if monitor not in names:
+        if monitor not in values:
             raise ValueError(
-                f"`monitor` must be one of {', '.join(names)}. "
+                f"`monitor` must be one of {', '.join(values)}. "
                 f"Received: monitor={monitor!r}"
             )
         if path is not None and pathlib.Path(path).suffix != ".keras":
@@ -78,8 +80,9 @@ class Evaluation(EverySteps):
                 f"`path` must end in .keras. Received: path={path}"
             )
         self.real = real
-        self.figures = figures
+        self.metrics = metrics
         self.monitor = monitor
+        self.higher_is_better = values[monitor].higher_is_better
         self.path = None if path is None else pathlib.Path(path)
         self.num_images = num_images
         self.verbose = verbose
@@ -92,18 +95,19 @@ class Evaluation(EverySteps):
         record = self.path and self.path.with_suffix(".json")
         if self.path and self.path.exists() and record.exists():
             self.best = json.loads(record.read_text()).get(self.monitor)
-        protocol = metrics.get_protocol(
+        protocol = get_protocol(
             self.arguments.get("protocol", "torch-fidelity")
         )
         # Once for all evaluations, the real images too.
-        self._extractor = self.arguments.get(
-            "feature_extractor"
-        ) or metrics.Inception(logits=protocol["logits"])
+        self._extractor = self.arguments.get("feature_extractor") or Inception(
+            logits=protocol["logits"]
+        )
         self._reference = None
-        if self.figures != ["is"]:
-            self._reference = metrics.reference(
+        needing = [m for m in self.metrics if m.real_needs is not None]
+        if needing:
+            self._reference = reference(
                 self.real,
-                [name for name in self.figures if name != "is"],
+                needing,
                 protocol,
                 self._extractor,
                 **{
@@ -127,22 +131,23 @@ class Evaluation(EverySteps):
             for k, v in self.arguments.items()
             if k not in ("feature_extractor", "cache")
         }
-        results = metrics.evaluate(
+        results = evaluate(
             self.model,
             self._reference,
-            self.figures,
+            self.metrics,
             self.num_images,
             feature_extractor=self._extractor,
             **arguments,
         )
         self.history.append({"step": self._step, **results})
         value, best = results[self.monitor], self.best
-        higher = self.monitor in _HIGHER
+        higher = self.higher_is_better
         better = best is None or (value > best if higher else value < best)
         is_first = backends.process()[0] == 0
         if self.verbose and is_first:
             kept = "; the best so far" if better else ""
-            print(f"\nstep {self._step:,}{kept}\n{metrics.report(results)}")
+            text = report(results, self.metrics)
+            print(f"\nstep {self._step:,}{kept}\n{text}")
         if better:
             self.best = value
             if self.path is not None and is_first:
@@ -152,15 +157,6 @@ class Evaluation(EverySteps):
         with replacing(self.path) as temporary:
             self.model.save(temporary)
         write_json(self.path.with_suffix(".json"), results)
-
-
-def _names(metric):
-    """The figures of a metric that may be monitored."""
-    pairs = {
-        "precision_recall": ("precision", "recall"),
-        "density_coverage": ("density", "coverage"),
-    }
-    return pairs.get(metric, (metric,))
 
 
 def _plain(results):

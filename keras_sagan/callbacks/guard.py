@@ -6,24 +6,25 @@ import keras
 
 
 class TrainingFailed(RuntimeError):
-    """Training has come to an end by itself; the message says how."""
+    """Training has failed; the message says how."""
 
 
 class Guard(keras.callbacks.Callback):
-    """Stops `fit` when the numbers or the images say that it has failed.
+    """Stops `fit` when the losses or the images show that it has failed.
 
-    At the end of each epoch: a loss that is NaN or infinite; a discriminator
-    whose loss has stayed at zero, so that it teaches nothing; and, every
-    `images_every` epochs, an EMA generator whose images do not depend on
-    the latents.
+    Training has failed if a loss is NaN or infinite at the end of an epoch;
+    if the discriminator's loss has stayed at zero, so that the generator
+    learns nothing; or if the images of the EMA generator, which are looked at
+    every `images_every` epochs, do not depend on the latents.
 
     Args:
-        patience: Positive integer, epochs in a row that the discriminator's
-            loss may be below 0.001, or the images alike.
+        patience: Positive integer: training fails after that many epochs in
+            a row with a discriminator loss below 0.001, or after that many
+            looks in a row at images that are alike.
         images_every: Positive integer, epochs between looks at the images.
 
     Raises:
-        TrainingFailed: From `fit`, with what happened and at which step.
+        TrainingFailed: In `fit`, with what happened and at which step.
 
     Example:
     >>> callback = keras_sagan.callbacks.Guard(patience=5)
@@ -67,7 +68,7 @@ class Guard(keras.callbacks.Callback):
     def _look(self):
         labels = None if self.model.num_classes is None else 0
         images = self.model.generate(labels=labels, num_images=8, seed=0)
-        # In 255ths; new networks' images of other latents differ by less.
+        # In levels of 255. The images of a new network differ by less, too.
         alike = images.astype("float32").std(axis=0).max() < 2
         self._alike = self._alike + 1 if alike else 0
         if self._alike >= self.patience:

@@ -61,16 +61,18 @@ def main(arguments):
         "seed", 0, "Of the images generated.", lower_bound=0, flag_values=values
     )
     model, real = parse(values, __doc__, arguments, ["MODEL", "REAL"])
-    if not (values.metrics == ["is"] or pathlib.Path(real).exists()):
-        raise FileNotFoundError(f"there is no file or folder {real}")
     import keras_sagan
 
+    metrics = keras_sagan.metrics.get_metrics(values.metrics)
+    needs_real = any(metric.real_needs is not None for metric in metrics)
+    if needs_real and not pathlib.Path(real).exists():
+        raise FileNotFoundError(f"there is no file or folder {real}")
     if _is_model(model):
         model, _ = load_model(model)
     results = keras_sagan.metrics.evaluate(
         model,
         real,
-        values.metrics,
+        metrics,
         values.num_images,
         values.protocol,
         batch_size=values.batch_size,

@@ -1,4 +1,4 @@
-"""The networks that a file of weights fits."""
+"""Finding the networks that a file of weights fits."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ def find_architecture(tensors, side, layout):
     shapes = _Shapes(tensors, side, layout)
     widths = {"generator": generator, "discriminator": discriminator}
     widths = widths[side].WIDTHS
-    # The last that fits: at 16 and 32 pixels discriminators are alike, and
+    # The largest that fits: discriminators of 16 and 32 pixels are alike, and
     # the other implementations have none of 16.
     resolution = max(
         (r for r in widths if shapes.number_of_blocks() == _blocks(side, r)),
@@ -53,7 +53,7 @@ def _blocks(side, resolution):
 
 
 class _Shapes:
-    """What the shapes of a network's tensors say."""
+    """What the shapes of a network's tensors tell about the network."""
 
     def __init__(self, tensors, side, layout):
         self.shapes = {name: x.shape for name, x in tensors.items()}
@@ -64,7 +64,7 @@ class _Shapes:
         self.kernel = f"(?:{re.escape(layout.separator)}(?:{names}))?"
 
     def find(self, base):
-        """The shapes of the kernels of this name, at any depth."""
+        """Returns the shapes of the kernels of this name, at any depth."""
         separator = re.escape(self.layout.separator)
         pattern = f"(?:.*{separator})?{re.escape(base)}{self.kernel}"
         return [
@@ -96,16 +96,16 @@ class _Shapes:
             axis = 0
         else:
             names = self.layout.names
-            table = self.layout.join(names["norm_1"], names["table_gain"])
+            table = self.layout.join(names["norm_1"], names["table_gamma"])
             shapes = [s for s in self.find(table) if len(s) == 2]
             axis = self.layout.axes["table"].theirs.index("n")
         return int(shapes[0][axis]) if shapes else None
 
     def attention_resolutions(self, resolution, widths):
-        """Where the file's attentions are, by their names and channels."""
-        layout, gamma = self.layout, self.layout.names["gamma"]
+        """Returns where the file's attention is, from names and channels."""
+        layout, gamma = self.layout, self.layout.names["attention_gamma"]
         found = {n for n in self.shapes if n.endswith(layout.separator + gamma)}
-        query = self.find(layout.names["query"])
+        query = self.find(layout.names["attention_query"])
         index = layout.axes["convolution"].theirs.index("i")
         channels = sorted(shape[index] for shape in query)
         ch = self.last_channels() // widths[-1]
@@ -130,7 +130,7 @@ class _Shapes:
 
 
 def _widths_by_size(side, resolution, widths):
-    """Channels, in base channels, of the maps that can be attended at."""
+    """Returns the channels, in base channels, of the maps by their size."""
     names = stages(side, resolution, range(1, 257))
     sizes = [int(n.split("_")[1]) for n in names if n.startswith("attention")]
     if side == "generator":

@@ -1,7 +1,8 @@
 """The axes of a kernel in other implementations and in ours.
 
-An axis is a letter: `o` and `i` for output and input channels, `h` and `w`
-for height and width, `n` for classes. "Theirs" is the order in their files.
+Each axis has a letter: `o` and `i` for output and input channels, `h` and `w`
+for height and width, `n` for classes. "Theirs" means the order in the files of
+the other implementation.
 """
 
 import dataclasses
@@ -12,14 +13,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Axes:
-    """How a kind of kernel, with its singular vectors, lies in memory.
+    """How a kind of kernel and its singular vectors are laid out.
 
     Attributes:
         theirs: Their order of the axes.
         ours: Our order.
-        columns: The axes that `u` goes with in ours: output channels.
-        their_columns: Those of their `u`; where they differ from `columns`,
-            their `u` is our `v`.
+        columns: The axes that our `u` goes with, the output channels.
+        their_columns: The axes that their `u` goes with. If they differ from
+            `columns`, their `u` is our `v`.
     """
 
     theirs: str
@@ -28,14 +29,14 @@ class Axes:
     their_columns: str
 
     def sizes(self, shape):
-        """The size of each axis, from the shape of our kernel."""
+        """Returns the size of each axis, from the shape of our kernel."""
         if len(shape) < len(self.ours):  # Latents to a map of 4 x 4.
             latents, outputs = shape
             shape = (latents, 4, 4, outputs // 16)
         return dict(zip(self.ours, shape))
 
     def their_shape(self, shape):
-        """The shape of their kernel. Theirs joins what ours does."""
+        """Returns the shape of their kernel, which joins axes as ours does."""
         sizes = self.sizes(shape)
         if len(shape) < len(self.ours):
             return math.prod(sizes[a] for a in self.their_columns), shape[0]
@@ -51,7 +52,7 @@ class Axes:
         return x.reshape(their_shape)
 
     def vector_to_ours(self, x, axes, shape):
-        """A vector over some of the axes: `u`, `v` or a bias."""
+        """Reorders a vector over some of the axes: `u`, `v` or a bias."""
         theirs, ours = _among(self.theirs, axes), _among(self.ours, axes)
         return _reorder(x, theirs, ours, self.sizes(shape)).ravel()
 
@@ -64,7 +65,7 @@ class Axes:
         return "".join(a for a in self.theirs if a not in self.their_columns)
 
     def matrix(self, kernel):
-        """Our kernel as `(rows, columns)` of theirs, each in our order."""
+        """Returns our kernel as a matrix `(rows, columns)` of their axes."""
         rows = _among(self.ours, self.their_rows)
         columns = _among(self.ours, self.their_columns)
         sizes = self.sizes(kernel.shape)
@@ -72,16 +73,16 @@ class Axes:
         return x.reshape(math.prod(sizes[axis] for axis in rows), -1)
 
 
-# PyTorch's.
+# Kernels of PyTorch.
 CONVOLUTION = Axes("oihw", "hwio", "o", "o")
 LINEAR = Axes("oi", "io", "o", "o")
 LATENTS_TO_MAP = Axes("ohwi", "ihwo", "ohw", "ohw")
 EMBEDDING = Axes("no", "no", "n", "n")
-# Class tables. StudioGAN has linear layers, from classes to channels, as we;
-# mmgeneration has embeddings, and PyTorch takes their classes for outputs.
+# Class tables: StudioGAN has linear layers from classes to channels, as ours.
+# Mmgeneration has embeddings, whose classes PyTorch takes for the outputs.
 TABLE_AS_LINEAR = Axes("on", "no", "o", "o")
 TABLE_AS_EMBEDDING = Axes("no", "no", "o", "n")
-# TensorFlow's lie as ours.
+# Kernels of TensorFlow have our order.
 TENSORFLOW_CONVOLUTION = Axes("hwio", "hwio", "o", "o")
 TENSORFLOW_LINEAR = Axes("io", "io", "o", "o")
 TENSORFLOW_TABLE = Axes("no", "no", "o", "o")

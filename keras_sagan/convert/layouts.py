@@ -13,23 +13,26 @@ _GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How one implementation names and orders what ours has.
+    """How one implementation names and orders its tensors.
 
     Attributes:
-        source: Its name.
-        names: Theirs for each of our layers, and for the parts of a block,
-            of the attention, of a norm.
-        stage: Their prefix of a block or attention, from the side, the
-            number of the stage, of the block, and whether it attends.
+        source: Name of the implementation.
+        names: Their name for each of our layers, and for each part of a
+            block, of the attention (`attention_query`), of a norm
+            (`norm_gamma`) and of a class-conditional norm (`table_gamma`).
+        stage: Function to their prefix of a block or attention, from the
+            side, the number of the stage, the number of the block, and
+            whether it is an attention.
         axes: The `Axes` of each kind of kernel.
-        kernels: Their names of the kernel and bias of each kind; None where
-            the tensor has the name of the layer, or there is none.
-        normalized: Their names of a normalized kernel (None: as without),
-            its `u` and its `v` (None: not stored, and recomputed, with a new
-            `u`, at every call).
-        gain_offset: What their stored gains lack: 1 where they add it.
-        separator: Between the parts of a name.
-        defaults: What its networks are built with, as arguments of ours.
+        kernels: Their names of the kernel and the bias of each kind. None if
+            the tensor has the name of the layer, or if there is none.
+        normalized: Their names of a normalized kernel, of its `u` and of its
+            `v`. None for the kernel: it has its usual name. None for `v`: it
+            is not stored, and is computed, with a new `u`, at every call.
+        gamma_offset: What is added to the stored gammas: 1 or 0.
+        separator: String between the parts of a name.
+        defaults: Arguments of `build_generator` and `build_discriminator`
+            that their networks correspond to.
     """
 
     source: str
@@ -38,7 +41,7 @@ class Layout:
     axes: dict
     kernels: dict
     normalized: tuple
-    gain_offset: float
+    gamma_offset: float
     separator: str = "."
     defaults: dict = dataclasses.field(default_factory=dict)
 
@@ -46,18 +49,25 @@ class Layout:
         return self.separator.join(parts)
 
     def base(self, side, layer_name, prefixes):
-        """Their name of one of our layers, e.g. of `up_8_conv_1`."""
+        """Returns their name for one of our layers, such as `up_8_conv_1`."""
         match = re.fullmatch(r"((?:up|block)_\d+)_(.+)", layer_name)
         if match:
             stage, part = match.groups()
-            name = self.names.get(f"{side}_{part}", self.names[part])
-            return self.join(prefixes[stage], name)
+            name = self.names.get(f"{side}_{part}", self.names.get(part))
+            if stage in prefixes and name is not None:
+                return self.join(prefixes[stage], name)
         if layer_name in prefixes:
             return prefixes[layer_name]
+        if f"{side}_{layer_name}" not in self.names:
+            raise ValueError(
+                "`model` must have the layers of `build_generator` and "
+                "`build_discriminator`, which have counterparts in the other "
+                f"implementation. Received: '{layer_name}' in the {side}"
+            )
         return self.names[f"{side}_{layer_name}"]
 
     def prefixes(self, side, stages):
-        """Their prefix of each of our stages, which come in order."""
+        """Returns their prefix for each of our stages, given in order."""
         result, block = {}, -1
         for i, name in enumerate(stages):
             attends = name.startswith("attention")
@@ -67,14 +77,14 @@ class Layout:
 
 
 def stages(side, resolution, attention_resolutions):
-    """The names of a network's blocks and attentions, in order."""
+    """Returns the names of a network's blocks and attentions, in order."""
     if side == _GENERATOR:
         sizes = [8 * 2**i for i in range(len(WIDTHS[resolution]) - 1)]
         blocks = [(f"up_{size}", size) for size in sizes]
     else:
         halvings = DOWNSAMPLINGS[resolution]
-        # Attention comes after the first block of a size; those that follow
-        # without halving have none.
+        # Attention follows the first block of a size, and none of the blocks
+        # that come after it without halving the size.
         count = halvings + (2 if resolution <= 32 else 1)
         blocks = [
             (f"block_{i}", resolution >> i if i <= halvings else None)
@@ -100,14 +110,14 @@ _TORCH_AXES = {
     "table": axes.TABLE_AS_EMBEDDING,
 }
 
-# `u` alone, and an iteration at every call: BigGAN-PyTorch's, which
-# mmgeneration's attention may have too.
+# BigGAN-PyTorch stores `u` alone and iterates at every call. Mmgeneration's
+# attention may do so too.
 BY_CALL = (None, "u0", None)
 _TORCH_BATCH_NORM = {
-    "gain": "weight",
-    "offset": "bias",
-    "mean": "running_mean",
-    "variance": "running_var",
+    "norm_gamma": "weight",
+    "norm_beta": "bias",
+    "norm_moving_mean": "running_mean",
+    "norm_moving_variance": "running_var",
 }
 _TORCH_NORMALIZED = ("weight_orig", "weight_u", "weight_v")
 
@@ -124,22 +134,22 @@ STUDIOGAN = Layout(
         "shortcut": "conv2d0",
         "norm_1": "bn1",
         "norm_2": "bn2",
-        "query": "conv1x1_theta",
-        "key": "conv1x1_phi",
-        "value": "conv1x1_g",
-        "projection": "conv1x1_attn",
-        "gamma": "sigma",
-        "table_gain": "gain",
-        "table_offset": "bias",
-        "table_mean": "bn.running_mean",
-        "table_variance": "bn.running_var",
+        "attention_query": "conv1x1_theta",
+        "attention_key": "conv1x1_phi",
+        "attention_value": "conv1x1_g",
+        "attention_projection": "conv1x1_attn",
+        "attention_gamma": "sigma",
+        "table_gamma": "gain",
+        "table_beta": "bias",
+        "table_moving_mean": "bn.running_mean",
+        "table_moving_variance": "bn.running_var",
         **_TORCH_BATCH_NORM,
     },
     stage=lambda side, i, block, attends: f"blocks.{i}.0",
     axes={**_TORCH_AXES, "table": axes.TABLE_AS_LINEAR},
     kernels=_TORCH_KERNELS,
     normalized=_TORCH_NORMALIZED,
-    gain_offset=1.0,
+    gamma_offset=1.0,
     defaults={
         "spectral_epsilon": 1e-6,
         "batch_norm_epsilon": 1e-4,
@@ -169,22 +179,22 @@ MMGENERATION = Layout(
         "shortcut": "shortcut.conv",
         "norm_1": "norm_1",
         "norm_2": "norm_2",
-        "query": "theta.conv",
-        "key": "phi.conv",
-        "value": "g.conv",
-        "projection": "o.conv",
-        "gamma": "gamma",
-        "table_gain": "weight_embedding",
-        "table_offset": "bias_embedding",
-        "table_mean": "norm.running_mean",
-        "table_variance": "norm.running_var",
+        "attention_query": "theta.conv",
+        "attention_key": "phi.conv",
+        "attention_value": "g.conv",
+        "attention_projection": "o.conv",
+        "attention_gamma": "gamma",
+        "table_gamma": "weight_embedding",
+        "table_beta": "bias_embedding",
+        "table_moving_mean": "norm.running_mean",
+        "table_moving_variance": "norm.running_var",
         **_TORCH_BATCH_NORM,
     },
     stage=_mmgeneration_stage,
     axes=_TORCH_AXES,
     kernels=_TORCH_KERNELS,
     normalized=_TORCH_NORMALIZED,
-    gain_offset=1.0,
+    gamma_offset=1.0,
     defaults={
         "spectral_epsilon": 1e-12,
         "batch_norm_epsilon": 1e-4,
@@ -205,25 +215,25 @@ BIGGAN_PYTORCH = Layout(
         "shortcut": "conv_sc",
         "norm_1": "bn1",
         "norm_2": "bn2",
-        "query": "theta",
-        "key": "phi",
-        "value": "g",
-        "projection": "o",
-        "gamma": "gamma",
-        "table_gain": "gain",
-        "table_offset": "bias",
-        "table_mean": "stored_mean",
-        "table_variance": "stored_var",
-        "gain": "gain",
-        "offset": "bias",
-        "mean": "stored_mean",
-        "variance": "stored_var",
+        "attention_query": "theta",
+        "attention_key": "phi",
+        "attention_value": "g",
+        "attention_projection": "o",
+        "attention_gamma": "gamma",
+        "table_gamma": "gain",
+        "table_beta": "bias",
+        "table_moving_mean": "stored_mean",
+        "table_moving_variance": "stored_var",
+        "norm_gamma": "gain",
+        "norm_beta": "bias",
+        "norm_moving_mean": "stored_mean",
+        "norm_moving_variance": "stored_var",
     },
     stage=lambda side, i, block, attends: f"blocks.{block}.{int(attends)}",
     axes=_TORCH_AXES,
     kernels=_TORCH_KERNELS,
     normalized=BY_CALL,
-    gain_offset=1.0,
+    gamma_offset=1.0,
     defaults={
         "spectral_epsilon": 1e-8,
         "batch_norm_epsilon": 1e-5,
@@ -257,19 +267,19 @@ RELEASED = Layout(
         "discriminator_shortcut": "sn_conv3",
         "norm_1": "cbn_0",
         "norm_2": "cbn_1",
-        "query": "sn_conv_theta",
-        "key": "sn_conv_phi",
-        "value": "sn_conv_g",
-        "projection": "sn_conv_attn",
-        "gamma": "sigma_ratio",
-        "table_gain": "gamma",
-        "table_offset": "beta",
-        "table_mean": "mean",
-        "table_variance": "var",
-        "gain": "gamma",
-        "offset": "beta",
-        "mean": "moving_mean",
-        "variance": "moving_variance",
+        "attention_query": "sn_conv_theta",
+        "attention_key": "sn_conv_phi",
+        "attention_value": "sn_conv_g",
+        "attention_projection": "sn_conv_attn",
+        "attention_gamma": "sigma_ratio",
+        "table_gamma": "gamma",
+        "table_beta": "beta",
+        "table_moving_mean": "mean",
+        "table_moving_variance": "var",
+        "norm_gamma": "gamma",
+        "norm_beta": "beta",
+        "norm_moving_mean": "moving_mean",
+        "norm_moving_variance": "moving_variance",
     },
     stage=_released_stage,
     axes={
@@ -287,7 +297,7 @@ RELEASED = Layout(
         "table": (None, None),
     },
     normalized=(None, "u", None),
-    gain_offset=0.0,
+    gamma_offset=0.0,
     separator="/",
     defaults={"batch_norm_momentum": (0.999, 0.9999)},
 )

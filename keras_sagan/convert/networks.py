@@ -5,7 +5,7 @@ import pathlib
 from keras_sagan.tensor_files import read_tensors
 
 SIDES = ("generator", "discriminator", "ema_generator")
-# In a folder, by file name: the first pattern that matches counts.
+# File names in a folder; the first pattern that matches is used.
 _FILES = {
     "studiogan": {
         "generator": ("model=G-best-*.pth", "model=G-current-*.pth"),
@@ -25,7 +25,7 @@ _FILES = {
         ),
     },
 }
-# What files hold beside the weights: counters, and logs of sigma.
+# Files also hold counters and logs of sigma, which are not weights.
 _NOT_WEIGHTS = ("num_batches_tracked", "sv0", "accumulation_counter")
 
 
@@ -33,8 +33,8 @@ def read_networks(path, layout):
     """Returns the tensors of each network that `path` holds, by side.
 
     Raises:
-        FileNotFoundError, ValueError: As `read_tensors`, or if there is no
-            network of this source.
+        FileNotFoundError, ValueError: As in `read_tensors`, and if there is
+            no network of this source.
     """
     path = pathlib.Path(path)
     if path.is_dir() and layout.source in _FILES:
@@ -53,7 +53,7 @@ def read_networks(path, layout):
     if not networks:
         raise ValueError(
             f"`path` must hold a network of source={layout.source!r}. "
-            f"Received: path={path}, without a tensor named as there"
+            f"Received: path={path}, without a tensor of such a name"
         )
     return networks
 
@@ -78,7 +78,7 @@ def _read_folder(path, source):
 
 
 def _split(tensors, layout, file_name):
-    """The tensors of one file by network, without the network's prefix."""
+    """Returns the tensors of a file by network, without its prefix."""
     if layout.source == "released":
         return {
             side: {
@@ -95,19 +95,19 @@ def _split(tensors, layout, file_name):
             side: _under(prefix, tensors)
             for side, prefix in zip(SIDES, prefixes)
         }
-    # One network: it is known by its first or last layer.
+    # A single network is recognized by its first or last layer.
     first = layout.names["generator_rgb"]
     last = layout.names["discriminator_embedding"]
     if any(name.startswith(f"{first}.") for name in tensors):
-        averaged = "ema" in file_name.lower()
-        return {"ema_generator" if averaged else "generator": tensors}
+        is_ema = "ema" in file_name.lower()
+        return {"ema_generator" if is_ema else "generator": tensors}
     if any(name.startswith(f"{last}.") for name in tensors):
         return {"discriminator": tensors}
     return {}
 
 
 def _weights(tensors):
-    """The state dict of a file, which may hold the optimizer's state too."""
+    """Returns the state dict of a file, without the optimizer's state."""
     if any(name.startswith("state_dict.") for name in tensors):
         tensors = _under("state_dict.", tensors)
     return {name.removeprefix("module."): x for name, x in tensors.items()}

@@ -11,19 +11,15 @@ from keras import ops
 from keras_sagan.convert.axes import Axes
 from keras_sagan.convert.layouts import BY_CALL
 from keras_sagan.convert.layouts import Layout
-from keras_sagan.layers import BatchNorm
-from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import SelfAttention2D
-from keras_sagan.layers import SpectralNormalization
 
 
 class Tensors:
-    """Tensors of one network of theirs, by name, while they are taken.
+    """The tensors of one network of theirs, and which of them are used.
 
     Attributes:
         taken: The names taken so far.
         missing: Names of tensors that were asked for and are not there.
-        misshapen: Descriptions of those of another shape.
+        misshapen: Descriptions of the tensors that have another shape.
     """
 
     def __init__(self, arrays):
@@ -40,7 +36,7 @@ class Tensors:
             return None
         self.taken.add(name)
         x = self.arrays[name]
-        # One entry may be a scalar or a vector, `u` a vector or a row.
+        # One number may be a scalar or a vector, and `u` a vector or a row.
         if _without_ones(x.shape) != _without_ones(shape):
             self.misshapen.append(
                 f"{name} {tuple(x.shape)}, not {tuple(shape)}"
@@ -54,7 +50,7 @@ class Tensors:
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """A variable that is a tensor of theirs, plus `offset`."""
+    """A variable whose value is a tensor of theirs plus `offset`."""
 
     variable: keras.Variable
     name: str
@@ -62,7 +58,7 @@ class Plain:
     axes: Axes | None = None
 
     def load(self, tensors):
-        """Yields variables and their values."""
+        """Yields pairs of a variable and its value."""
         shape = self.variable.shape
         if self.axes is None:
             x = tensors.take(self.name, shape)
@@ -73,7 +69,7 @@ class Plain:
             yield self.variable, x + self.offset
 
     def save(self):
-        """Yields names and their tensors."""
+        """Yields pairs of a name and its tensor."""
         x = ops.convert_to_numpy(self.variable) - self.offset
         if self.axes is not None:
             x = self.axes.kernel_to_theirs(x)
@@ -82,7 +78,7 @@ class Plain:
 
 @dataclasses.dataclass(frozen=True)
 class Bias:
-    """A bias, whose entries are in the order of the kernel's outputs."""
+    """A bias: its entries have the order of the kernel's outputs."""
 
     variable: keras.Variable
     name: str
@@ -109,9 +105,9 @@ class Bias:
 
 @dataclasses.dataclass(frozen=True)
 class Normalized:
-    """A kernel with the vectors of its spectral normalization."""
+    """A spectrally normalized kernel, with the vectors `u` and `v`."""
 
-    layer: SpectralNormalization
+    layer: keras.layers.Layer
     base: str
     kernel_name: str | None
     layout: Layout
@@ -169,8 +165,25 @@ class Normalized:
         )
 
 
+# The kind of each kernel that is not a convolution, by side and layer.
+_KINDS = {
+    ("generator", "linear"): "latents",
+    ("discriminator", "linear"): "linear",
+    ("discriminator", "embedding"): "embedding",
+}
+
+
 def correspondences(network, side, layout):
-    """Yields a `Plain`, `Bias` or `Normalized` for all that a network has."""
+    """Yields a `Plain`, `Bias` or `Normalized` for each of the variables.
+
+    Args:
+        network: A network of `build_generator` or `build_discriminator`.
+        side: `"generator"` or `"discriminator"`.
+        layout: A `Layout`.
+
+    Raises:
+        ValueError: If no layer of the other implementation is like one here.
+    """
     stages = [
         layer.name
         for layer in network.layers
@@ -180,73 +193,59 @@ def correspondences(network, side, layout):
     for layer in network.layers:
         if layer.variables:
             base = layout.base(side, layer.name, prefixes)
-            yield from _of_layer(layer, base, layout)
+            kind = _KINDS.get((side, layer.name), "convolution")
+            yield from _of_layer(layer, base, layout, kind)
 
 
-def _of_layer(layer, base, layout):
-    if isinstance(layer, SelfAttention2D):
-        names = {"query": layer.query, "key": layer.key, "value": layer.value}
-        if layer.output_projection:
-            names["projection"] = layer.projection
-        for name, part in names.items():
-            yield from _of_layer(
-                part, layout.join(base, layout.names[name]), layout
-            )
-        yield Plain(layer.gamma, layout.join(base, layout.names["gamma"]))
-    elif isinstance(layer, ConditionalBatchNorm):
-        yield from _of_class_norm(layer, base, layout)
-    elif isinstance(layer, BatchNorm):
-        for variable, name in (
-            (layer.gamma, "gain"),
-            (layer.beta, "offset"),
-            (layer.moving_mean, "mean"),
-            (layer.moving_variance, "variance"),
-        ):
-            yield Plain(variable, layout.join(base, layout.names[name]))
-    else:
-        yield from _of_kernel(layer, base, layout)
-
-
-def _of_class_norm(layer, base, layout):
-    for table, name, offset in (
-        (layer.gamma, "table_gain", layout.gain_offset),
-        (layer.beta, "table_offset", 0.0),
-    ):
-        table_base = layout.join(base, layout.names[name])
-        axes = layout.axes["table"]
-        kernel_name, _ = layout.kernels["table"]
-        if isinstance(table, SpectralNormalization):
-            yield Normalized(table, table_base, kernel_name, layout, axes)
+def _of_layer(layer, base, layout, kind):
+    """Yields those of a layer and of the parts that it names."""
+    if not hasattr(layer, "parts"):
+        yield from _of_kernel(layer, base, layout, kind)
+        return
+    owner = _owner(layer)
+    for name, part in layer.parts().items():
+        name = f"{owner}_{name}"
+        part_base = layout.join(base, layout.names[name])
+        if name in ("table_gamma", "table_beta"):
+            yield from _of_table(part, part_base, layout, name)
+        elif hasattr(part, "variables"):
+            yield from _of_layer(part, part_base, layout, "convolution")
         else:
-            name = _join(layout, table_base, kernel_name)
-            yield Plain(table, name, offset, axes)
-    for variable, name in (
-        (layer.moving_mean, "table_mean"),
-        (layer.moving_variance, "table_variance"),
-    ):
-        yield Plain(variable, layout.join(base, layout.names[name]))
+            yield Plain(part, part_base)
 
 
-def _of_kernel(layer, base, layout):
-    inner = getattr(layer, "layer", layer)  # Under a spectral norm, or not.
-    if isinstance(inner, keras.layers.Embedding):
-        kind, variable = "embedding", inner.embeddings
-    elif isinstance(inner, keras.layers.Dense):
-        kind, variable = "linear", inner.kernel
-        if variable.shape[1] > 1:
-            kind = "latents"
-    else:
-        kind, variable = "convolution", inner.kernel
+def _owner(layer):
+    """Returns how a layout's names begin for a layer that has parts."""
+    if hasattr(layer, "class_tables"):
+        return "table"
+    return "norm" if hasattr(layer, "moving_mean") else "attention"
+
+
+def _of_table(table, base, layout, name):
+    if hasattr(table, "variables"):  # A layer that normalizes the table.
+        yield from _of_kernel(table, base, layout, "table")
+        return
+    kernel_name, _ = layout.kernels["table"]
+    offset = layout.gamma_offset if name == "table_gamma" else 0.0
+    base = _join(layout, base, kernel_name)
+    yield Plain(table, base, offset, layout.axes["table"])
+
+
+def _of_kernel(layer, base, layout, kind):
+    inner = getattr(layer, "layer", layer)  # What a spectral norm wraps.
+    # An `Embedding` without a spectral norm has another name for it.
+    name = "kernel" if hasattr(layer, "kernel") else "embeddings"
+    kernel = getattr(layer, name)
     axes = layout.axes[kind]
     kernel_name, bias_name = layout.kernels[kind]
     if inner is layer:
-        yield Plain(variable, _join(layout, base, kernel_name), 0.0, axes)
+        yield Plain(kernel, _join(layout, base, kernel_name), 0.0, axes)
     else:
         yield Normalized(layer, base, kernel_name, layout, axes)
     bias = getattr(inner, "bias", None)
     if bias is not None:
         name = layout.join(base, bias_name)
-        yield Bias(bias, name, axes, tuple(variable.shape))
+        yield Bias(bias, name, axes, tuple(kernel.shape))
 
 
 def _join(layout, base, name):
@@ -258,7 +257,7 @@ def _without_ones(shape):
 
 
 def _iterate(matrix, u, epsilon):
-    """One power iteration from `u`, as SpectralNormalization's."""
+    """Runs a power iteration from `u`, as `SpectralNormalization` does."""
     v = _normalize(matrix @ u, epsilon)
     return _normalize(v @ matrix, epsilon), v
 

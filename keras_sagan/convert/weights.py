@@ -21,16 +21,16 @@ def load_model(path, source, **overrides):
     """Builds the SAGAN that a file of another implementation holds.
 
     Resolution, classes, width and places of attention are read off the
-    tensors; what they do not tell (epsilons, momenta, the order of ReLU and
-    shortcut) is that of the source's own configuration.
+    tensors. What these do not tell (epsilons, momenta, the order of ReLU and
+    shortcut) is taken from the source's own configuration.
 
     Args:
         path: See `load_weights`.
         source: `"studiogan"`, `"mmgeneration"`, `"biggan_pytorch"` or
             `"released"`.
         **overrides: Arguments of `build_generator` and `build_discriminator`
-            in the place of the source's. For mmgeneration's models "with
-            in-place ReLU", and those it converted from StudioGAN:
+            that replace the source's. Mmgeneration's models "with in-place
+            ReLU", and those that it converted from StudioGAN, need
             `shortcut_after_relu=True`.
 
     Returns:
@@ -72,32 +72,35 @@ def load_model(path, source, **overrides):
 def load_weights(model, path, source):
     """Loads another implementation's weights into a model.
 
-    Kernels, biases, class tables, batch norm statistics and the vectors of
-    the spectral normalization. The released code and BigGAN-PyTorch store `u`
-    alone and evaluate with one more power iteration: it is run here, once.
-    The EMA generator takes the file's, or else the generator's weights.
-    A network that the path has none of stays as it is, and is logged.
+    It loads kernels, biases, class tables, batch norm statistics and the
+    vectors of spectral normalization. The released code and BigGAN-PyTorch
+    store `u` alone and evaluate with one more power iteration, which is run
+    here, once. The EMA generator gets the file's EMA weights, or else those
+    of the generator. A network that the file does not hold stays as it is,
+    and a warning is logged.
 
-    The numbers are those of the source only if the model was built with its
-    epsilons and its order of ReLU and shortcut: `load_model` does.
+    The model computes what the source does only if it was built with the
+    source's epsilons and order of ReLU and shortcut, as `load_model` does.
 
     Args:
-        model: A `SAGAN`.
-        path: A file with one network or all of them: a `.pth` of PyTorch,
-            `.safetensors`, `.npz` with the names of such a file, or the
-            prefix or folder of a TensorFlow checkpoint (this alone needs
+        model: A `SAGAN` with networks of `build_generator` and
+            `build_discriminator`.
+        path: A file with one network or all of them: a `.pth` of PyTorch, a
+            `.safetensors`, an `.npz` with the names of such a file, or the
+            prefix or folder of a TensorFlow checkpoint (which needs
             TensorFlow). For StudioGAN and BigGAN-PyTorch also the folder of
-            their checkpoints; the best come before the latest ones. No
-            code in a `.pth` is run: what is neither tensor nor number is
-            refused.
+            their checkpoints, of which the best are preferred to the latest.
+            No code in a `.pth` is run: anything other than tensors and
+            numbers is refused.
         source: `"studiogan"`, `"mmgeneration"`, `"biggan_pytorch"` or
             `"released"`.
 
     Raises:
-        FileNotFoundError: If nothing is there.
-        ValueError: If a file is damaged or holds more than tensors, or if its
-            tensors do not fit: the message lists those missing, left over,
-            and of another shape. Nothing is loaded then.
+        FileNotFoundError: If there is no such file.
+        ValueError: If a file is damaged or holds more than tensors, if the
+            model has layers that no tensor belongs to, or if the tensors do
+            not fit. The message then lists those that are missing, left over,
+            or of another shape. Nothing is loaded.
     """
     layout = _layout(source)
     _assign(model, read_networks(path, layout), layout, path)
@@ -106,9 +109,9 @@ def load_weights(model, path, source):
 def save_weights(model, path, target="studiogan"):
     """Writes a model's weights for another implementation to read.
 
-    Three files in the layout of StudioGAN's checkpoints, so that its
-    evaluation runs on them: `model=G-best-weights-step=N.pth`, `G_ema` and
-    `D`. Needs PyTorch.
+    It writes three files in the layout of StudioGAN's checkpoints, so that
+    StudioGAN's evaluation runs on them: `model=G-best-weights-step=N.pth`,
+    and likewise `G_ema` and `D`. It needs PyTorch.
 
     Args:
         model: A `SAGAN` of 32 to 256 pixels, built with
@@ -135,7 +138,7 @@ def save_weights(model, path, target="studiogan"):
         ) from None
     model.sync_variables()
     step = model.count_steps()
-    # All of them before the first is written.
+    # All of them are made before the first is written.
     state_dicts = [
         {
             key: pytorch.tensor(x)
@@ -154,7 +157,7 @@ def save_weights(model, path, target="studiogan"):
 
 
 def _assign(model, networks, layout, path):
-    """Assigns every tensor, or raises before the first."""
+    """Assigns every tensor, or raises an error before the first."""
     networks = dict(networks)
     if "generator" not in networks and "ema_generator" in networks:
         networks["generator"] = networks["ema_generator"]
@@ -199,7 +202,7 @@ def _state_dict(network, side, layout):
 
 
 def _complete(arguments):
-    """The arguments of both networks, where the file may hold one."""
+    """Returns the arguments of both networks, if the file may hold one."""
     generator = arguments.get("generator")
     discriminator = arguments.get("discriminator")
     if generator is None:
@@ -212,7 +215,10 @@ def _complete(arguments):
 
 
 def _recipe(layout, networks):
-    """Mmgeneration's two recipes, told apart by the class tables."""
+    """Returns what differs between mmgeneration's two recipes.
+
+    The class tables tell them apart.
+    """
     if layout.source != "mmgeneration":
         return {}
     if any(
@@ -225,7 +231,7 @@ def _recipe(layout, networks):
 
 
 def _of(function, arguments):
-    """Those that are arguments of a function."""
+    """Returns those entries that are arguments of a function."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return {k: v for k, v in arguments.items() if k in names}
 

@@ -1,4 +1,4 @@
-"""Generators for other programs, with nothing in them that trains."""
+"""Exporting generators for other programs, without what only trains."""
 
 from keras_sagan.export.formats import to_keras
 from keras_sagan.export.formats import to_onnx

@@ -1,25 +1,26 @@
-"""Whether what was written gives the generator's images."""
+"""Checking that what was written gives the generator's images."""
 
 import numpy as np
 from keras import ops
 
 from keras_sagan.export.plain import in_float32
+from keras_sagan.layers.calls import call
 from keras_sagan.models.sampling import draw_latents
 
 
 def check_images(model, ema, run, path):
-    """Raises a ValueError where images differ by more than one of 255.
+    """Raises a ValueError if images differ by more than 1 of 255.
 
     Args:
         model: A `SAGAN`.
         ema: Whether its EMA generator was written.
-        run: Function from a dict of latents, and labels if there are classes,
-            to images in [-1, 1]: what was written computes them.
-        path: For the message.
+        run: Function that runs what was written: from a dict of latents, and
+            labels if there are classes, to images in [-1, 1].
+        path: The path in the message.
     """
     generator = model.ema_generator if ema else model.generator
     generator = in_float32(generator)
-    for batch in (1, 3):  # The size of a batch must not be fixed.
+    for batch in (1, 3):  # Batches of any size must work.
         inputs = example_inputs(model, batch)
         expected = run_network(generator, inputs)
         images = np.asarray(run(inputs))
@@ -37,7 +38,7 @@ def check_images(model, ema, run, path):
 
 
 def example_inputs(model, batch):
-    """Latents, and labels spread over the classes, always the same."""
+    """Returns latents and labels of all classes, always the same."""
     latents = draw_latents(
         np.random.default_rng(batch), batch, model.latent_dim
     )
@@ -49,6 +50,7 @@ def example_inputs(model, batch):
 
 
 def run_network(generator, inputs):
-    inputs = list(inputs.values())
-    outputs = generator(inputs if len(inputs) > 1 else inputs[0])
-    return ops.convert_to_numpy(outputs)
+    """Returns the images of a `keras.Model` for `example_inputs`."""
+    labels = inputs.get("labels")
+    images = call(generator, inputs["latents"], labels, training=False)
+    return ops.convert_to_numpy(images)

@@ -10,29 +10,32 @@ from keras_sagan.export.onnx_graph import onnx_model
 from keras_sagan.export.plain import plain_generator
 from keras_sagan.files import new_folder
 from keras_sagan.files import replacing
+from keras_sagan.layers.calls import call
 from keras_sagan.version import __version__
 
 
 def to_onnx(model, path, ema=True):
     """Writes the generator as an ONNX file, the same from every backend.
 
-    Inputs `latents`, float32 `(batch, latent_dim)`, and, if there are classes,
-    `labels`, int64 `(batch,)`; output `images`, float32 `(batch, resolution,
-    resolution, 3)` in [-1, 1]. The batch is free. There is no randomness in
-    it: who runs it draws the latents. Spectral norms are folded into the
-    kernels and batch norms into their gains and offsets; the file is as large
-    as these weights and some tens of kilobytes. Opset 17.
+    Its inputs are `latents`, float32 `(batch, latent_dim)`, and, if there are
+    classes, `labels`, int64 `(batch,)`. Its output is `images`, float32
+    `(batch, height, width, channels)` in [-1, 1]. The batch may have any
+    size. Nothing in the file is random: whoever runs it draws the latents.
+    Spectral norms are folded into the kernels, and moving statistics into the
+    gammas and betas of batch norms. The file is some tens of kilobytes larger
+    than these weights. Its opset is 17.
 
-    The file is run by onnxruntime before it gets its name.
+    The file is run by onnxruntime, and kept only if its images are right.
 
     Args:
-        model: A `SAGAN` with a generator of `build_generator`'s layers.
+        model: A `SAGAN` whose generator has the layers of `build_generator`.
         path: File to write.
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: If the generator has other layers, or if an image differs
-            from the model's by more than 1 of 255: nothing is written then.
+        ValueError: If the generator has another layer, which the message
+            names, or if an image differs from the model's by more than 1 of
+            255. Nothing is written then.
         ImportError: If onnx or onnxruntime is not installed.
 
     Example:
@@ -59,18 +62,19 @@ def to_onnx(model, path, ema=True):
 def to_saved_model(model, path, ema=True):
     """Writes the generator as a TensorFlow SavedModel.
 
-    Its signature, `serve` and the default, is that of the ONNX file: see
-    `to_onnx`. It is run by TensorFlow before it gets its name.
+    Its signature `serve`, which is also the default one, has the inputs and
+    the output of the ONNX file: see `to_onnx`. The SavedModel is run by
+    TensorFlow, and kept only if its images are right.
 
     Args:
-        model: A `SAGAN`, under the TensorFlow or JAX backend.
-        path: Folder to write, which must be new or empty.
+        model: A `SAGAN`, on the TensorFlow or JAX backend.
+        path: Folder to write. It must be new or empty.
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: Under the PyTorch backend, if the folder is not empty, or
-            if an image differs from the model's by more than 1 of 255:
-            nothing is written then.
+        ValueError: On the PyTorch backend, if the folder is not empty, or if
+            an image differs from the model's by more than 1 of 255. Nothing
+            is written then.
         ImportError: If TensorFlow is not installed.
 
     Example:
@@ -92,7 +96,7 @@ def to_saved_model(model, path, ema=True):
         ) from error
     generator = plain_generator(model, ema)
     with new_folder(path) as temporary:
-        _write_saved_model(generator, model.num_classes is not None, temporary)
+        _write_saved_model(generator, model, temporary)
         serve = tensorflow.saved_model.load(temporary).signatures["serve"]
 
         def run(inputs):
@@ -105,7 +109,8 @@ def to_saved_model(model, path, ema=True):
 def to_keras(model, path, ema=True):
     """Writes the generator as a `.keras` file: a `keras.Model` to load.
 
-    Its layers are this package's: import `keras_sagan` before loading it.
+    Import `keras_sagan`, and the modules of layers of your own, before you
+    load it.
 
     Args:
         model: A `SAGAN`.
@@ -114,7 +119,7 @@ def to_keras(model, path, ema=True):
 
     Raises:
         ValueError: If `path` has another suffix, or if an image differs from
-            the model's by more than 1 of 255: nothing is written then.
+            the model's by more than 1 of 255. Nothing is written then.
 
     Example:
         keras_sagan.export.to_keras(model, "generator.keras")
@@ -129,13 +134,13 @@ def to_keras(model, path, ema=True):
 
 
 def to_safetensors(model, path, ema=True):
-    """Writes the generator's tensors, by name, for other programs to read.
+    """Writes the generator's weights, by name, for other programs to read.
 
-    Kernels are `(height, width, in, out)`, `(in, out)` in the linear layer,
-    tables `(class, channel)`; the moments of the batch norms are among them,
-    the spectral norms are folded in. The names are the paths of the variables
-    of `plain_generator`, whose network loads them:
-    `build_generator(..., spectral_normalization=False)`.
+    Kernels are `(height, width, in, out)`, or `(in, out)` in the linear
+    layer; tables are `(class, channel)`. The moving statistics of batch norms
+    are among the weights; spectral norms are folded into them. The names are
+    the paths of the weights of `plain_generator`, for a model of this package
+    those of `build_generator(..., spectral_normalization=False)`.
 
     Args:
         model: A `SAGAN`.
@@ -143,43 +148,45 @@ def to_safetensors(model, path, ema=True):
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: If an image differs from the model's by more than 1 of
-            255: nothing is written then.
+        ValueError: If two weights have one path, or if an image differs from
+            the model's by more than 1 of 255. Nothing is written then.
         ImportError: If safetensors is not installed.
 
     Example:
         keras_sagan.export.to_safetensors(model, "generator.safetensors")
         tensors = safetensors.numpy.load_file("generator.safetensors")
-        for variable in generator.variables:
-            variable.assign(tensors[variable.path])
+        for weight in generator.weights:
+            weight.assign(tensors[weight.path])
     """
     try:
         from safetensors import numpy as safetensors
     except ImportError as error:
         raise _missing("A .safetensors file needs safetensors") from error
     generator = plain_generator(model, ema)
-    tensors = {
-        variable.path: keras.ops.convert_to_numpy(variable)
-        for variable in generator.variables
-    }
+    weights = generator.weights  # Without the states of random seeds.
+    tensors = {x.path: keras.ops.convert_to_numpy(x) for x in weights}
+    if len(tensors) < len(weights):
+        raise ValueError(
+            "`model` must have a generator whose weights have paths of their "
+            "own: give its layers different names. Received: "
+            f"{len(weights)} weights with {len(tensors)} paths"
+        )
     with replacing(path) as temporary:
         safetensors.save_file(tensors, temporary, _metadata(model))
         read = safetensors.load_file(temporary)
-        for variable in generator.variables:
-            variable.assign(read[variable.path])
+        for weight in weights:
+            weight.assign(read[weight.path])
         check_images(model, ema, lambda x: run_network(generator, x), path)
 
 
-def _write_saved_model(generator, has_labels, folder):
-    signature = [keras.InputSpec("float32", generator.inputs[0].shape)]
-    signature[0].name = "latents"
+def _write_saved_model(generator, model, folder):
+    latent_dim, has_labels = model.latent_dim, model.num_classes is not None
+    signature = [keras.InputSpec("float32", (None, latent_dim), name="latents")]
     if has_labels:
-        signature.append(keras.InputSpec("int64", (None,)))
-        signature[1].name = "labels"
+        signature.append(keras.InputSpec("int64", (None,), name="labels"))
 
     def serve(latents, labels=None):
-        inputs = latents if labels is None else [latents, labels]
-        return {"images": generator(inputs, training=False)}
+        return {"images": call(generator, latents, labels, training=False)}
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow
@@ -207,14 +214,14 @@ def _write_saved_model(generator, has_labels, folder):
 
 
 def _metadata(model):
-    """What a file says of itself, as strings."""
+    """Returns what a file tells of itself, as strings."""
     return {
         "made_by": f"keras_sagan {__version__}",
         "resolution": str(model.resolution),
         "latent_dim": str(model.latent_dim),
         "num_classes": json.dumps(model.num_classes),
         "steps_trained": str(model.count_steps()),
-        "images": "RGB in [-1, 1], (batch, height, width, 3)",
+        "images": "in [-1, 1], (batch, height, width, channels)",
     }
 
 

@@ -1,8 +1,8 @@
 """A plain generator as an ONNX graph, written node by node.
 
-Feature maps are `(B, C, H, W)` inside, as ONNX has them, and images `(B, H,
-W, C)` at the edge. The graph comes from the layers, not from a trace of what
-a backend runs, so that it is the same on every backend.
+Feature maps are `(B, C, H, W)`, as ONNX has them, and the images that come out
+are `(B, H, W, C)`. The graph is written from the layers, and not traced from
+what a backend runs, so it is the same on every backend.
 """
 
 import keras
@@ -16,13 +16,14 @@ from keras_sagan.layers import Conv2D
 from keras_sagan.layers import Dense
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.models.cloning import is_graph
 from keras_sagan.models.generator import Tanh
 
-OPSET, IR_VERSION = 17, 8  # Of 2022: what runs ONNX today reads them.
+OPSET, IR_VERSION = 17, 8  # From 2022: current runtimes read them.
 
 
 class Graph:
-    """Nodes and constants, gathered in the order of computation."""
+    """The nodes and constants of a graph, in the order of computation."""
 
     def __init__(self):
         self.nodes = []
@@ -77,14 +78,14 @@ def _dense(graph, layer, x):
 
 
 def _reshape(graph, layer, x):
-    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: as it is.
+    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: the same.
     return graph.node(
         "Transpose", graph.node("Reshape", x, shape), perm=[0, 3, 1, 2]
     )
 
 
 def _upsample_conv(graph, layer, x):
-    # Not folded into a 4x4 kernel: the file would grow by 7/9 of these.
+    # A 4x4 kernel would do the same at once, but the file would grow.
     return graph.conv(graph.upsample(x), layer)
 
 
@@ -118,7 +119,7 @@ def _batch_norm(graph, layer, x, labels=None):
 
 def _attention(graph, layer, x):
     # B images, N = H * W locations, M keys, C channels, D of a query.
-    _, height, width, _ = layer.input.shape
+    height, width = layer.map_size
 
     flat = graph.constant([0, 0, -1], "int64")
     f, g, h = (graph.conv(x, y) for y in (layer.query, layer.key, layer.value))
@@ -162,25 +163,26 @@ def onnx_model(generator, metadata):
     """Returns an `onnx.ModelProto` of a generator of plain kernels.
 
     Args:
-        generator: See `plain_generator`.
-        metadata: Dict of strings, kept in the file.
+        generator: A network as `plain_generator` returns it.
+        metadata: Dict of strings to keep in the file.
 
     Raises:
-        ValueError: If a layer is none of those of `build_generator`.
+        ValueError: If `EMIT` cannot write a layer, which the message names.
     """
     import onnx
 
-    graph, names = Graph(), {}
+    if not is_graph(generator):
+        raise _unknown(generator)
+    graph = Graph()
+    # Inputs are known by their position, whatever the network calls them.
+    names = {id(x): n for x, n in zip(generator.inputs, ("latents", "labels"))}
     for layer in generator.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            names[id(layer.output)] = layer.name
+        if id(layer.output) in names:
             continue
-        if type(layer) not in EMIT:
-            raise ValueError(
-                "`model` must have a generator of the layers of "
-                "`build_generator`. Received: the layer "
-                f"{layer.name}, a {type(layer).__name__}"
-            )
+        activation = getattr(layer, "activation", keras.activations.linear)
+        linear = activation is keras.activations.linear
+        if type(layer) not in EMIT or not linear:
+            raise _unknown(layer)
         inputs = [names[id(x)] for x in keras.tree.flatten(layer.input)]
         names[id(layer.output)] = EMIT[type(layer)](graph, layer, *inputs)
     images = names[id(generator.outputs[0])]
@@ -193,7 +195,7 @@ def onnx_model(generator, metadata):
         onnx.helper.make_graph(
             graph.nodes,
             "generator",
-            [_input(x) for x in generator.inputs],
+            _inputs(generator),
             [_images(generator.output_shape)],
             [
                 onnx.numpy_helper.from_array(value, name)
@@ -209,19 +211,30 @@ def onnx_model(generator, metadata):
     return model
 
 
-def _input(x):
+def _unknown(layer):
+    return ValueError(
+        "`model` must have a generator of the layers of `build_generator` to "
+        f"be written as ONNX. Received: '{layer.name}', {layer}"
+    )
+
+
+def _inputs(generator):
     import onnx
 
-    if len(x.shape) == 1:
-        return onnx.helper.make_tensor_value_info(
-            x.name, onnx.TensorProto.INT64, ["batch"], "Classes, from 0."
+    latents, *labels = generator.inputs
+    return [
+        onnx.helper.make_tensor_value_info(
+            "latents",
+            onnx.TensorProto.FLOAT,
+            ["batch", *latents.shape[1:]],
+            "Standard normal numbers.",
         )
-    return onnx.helper.make_tensor_value_info(
-        x.name,
-        onnx.TensorProto.FLOAT,
-        ["batch", *x.shape[1:]],
-        "Standard normal.",
-    )
+    ] + [
+        onnx.helper.make_tensor_value_info(
+            "labels", onnx.TensorProto.INT64, ["batch"], "Classes, from 0."
+        )
+        for _ in labels
+    ]
 
 
 def _images(shape):
@@ -231,5 +244,5 @@ def _images(shape):
         "images",
         onnx.TensorProto.FLOAT,
         ["batch", *shape[1:]],
-        "RGB in [-1, 1], channels last.",
+        "Images in [-1, 1], channels last.",
     )

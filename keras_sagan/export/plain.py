@@ -1,33 +1,36 @@
-"""The generator to give away: plain kernels, float32, nothing to train."""
+"""The generator without spectral norms, in float32, not trainable."""
 
 import keras
-from keras import ops
 
-from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import SelfAttention2D
-from keras_sagan.layers import SpectralNormalization
-
-_PROJECTIONS = ("query", "key", "value", "projection")
+from keras_sagan.layers.nested import flatten_layers
+from keras_sagan.models.cloning import clone_network
+from keras_sagan.models.cloning import is_graph
 
 
 def plain_generator(model, ema=True):
     """Returns the generator with the spectral norms folded into its kernels.
 
-    The same graph and layer names; each `SpectralNormalization` is replaced by
-    the layer that it wraps, with `W / sigma` for its kernel, and class tables
-    that are spectrally normalized by the tables that they amount to. Weights
-    and computation are float32, whatever the precision of the model.
+    The graph and the names of the layers stay. Each layer that can return
+    itself without its norm (`folded()`, see `keras_sagan.layers`) is replaced
+    by what it returns: a `SpectralNormalization`, for example, by the layer
+    that it wraps, with `W / sigma` as its kernel. All other layers are
+    copied. Weights and computation are float32, whatever the precision of the
+    model.
+
+    Keras does not know how the layers of a subclassed generator are called:
+    such a generator is copied as it is, with its norms.
 
     Args:
-        model: A `SAGAN` whose generator is of one level: no model in it.
+        model: A `SAGAN`.
         ema: Whether to take the EMA generator.
 
     Returns:
-        A functional `keras.Model` from `[latents, labels]`, or latents alone,
-        to images in [-1, 1]: in inference, that generator's.
+        A `keras.Model` from `[latents, labels]`, or latents alone, to images
+        in [-1, 1]. In inference its images are those of that generator.
 
     Raises:
-        ValueError: If the generator has a model among its layers.
+        ValueError: If the config of the generator does not describe it, so
+            that Keras cannot copy it.
 
     Example:
         generator = keras_sagan.export.plain_generator(model)
@@ -35,68 +38,36 @@ def plain_generator(model, ema=True):
     """
     model.sync_variables()
     generator = model.ema_generator if ema else model.generator
-    plain = _clone(generator, _without_spectral_norm)
-    for layer in generator.layers:
-        _fold(layer, plain.get_layer(layer.name))
+    plain = clone_network(generator, _folded if is_graph(generator) else None)
+    plain = in_float32(plain)
     plain.trainable = False
     return plain
 
 
 def in_float32(generator):
     """Returns the generator itself, or a copy that computes in float32."""
-    if all(layer.compute_dtype == "float32" for layer in generator.layers):
+    layers = flatten_layers(generator)
+    if all(layer.compute_dtype == "float32" for layer in layers):
         return generator
-    copy = _clone(generator, _as_it_is)
-    for variable, value in zip(copy.variables, generator.variables):
-        variable.assign(ops.convert_to_numpy(value))
-    return copy
+    policy = keras.config.dtype_policy()
+    # Layers that a subclassed model makes take the policy from here.
+    keras.config.set_dtype_policy("float32")
+    try:
+        return clone_network(generator, change_config=_float32_config)
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
-def _clone(generator, clone_function):
-    for layer in generator.layers:
-        if isinstance(layer, keras.Model):
-            raise ValueError(
-                "`model` must have a generator whose layers are no models. "
-                f"Received: the layer {layer.name}, {layer}"
-            )
-    return keras.models.clone_model(generator, clone_function=clone_function)
+def _folded(layer):
+    return layer.folded() if hasattr(layer, "folded") else None
 
 
-def _as_it_is(layer, **changes):
-    config = layer.get_config()
-    return type(layer).from_config({**config, "dtype": "float32", **changes})
-
-
-def _without_spectral_norm(layer):
-    if isinstance(layer, SpectralNormalization):
-        return _as_it_is(layer.layer, name=layer.name)
-    if isinstance(layer, (SelfAttention2D, ConditionalBatchNorm)):
-        return _as_it_is(layer, spectral_normalization=False)
-    return _as_it_is(layer)
-
-
-def _fold(layer, plain):
-    """Assigns what a layer runs on to its plain counterpart."""
-    if isinstance(layer, SpectralNormalization):
-        kernel = layer.normalized_kernel()
-        for variable, twin in zip(layer.layer.variables, plain.variables):
-            _assign(twin, kernel if variable is layer.kernel else variable)
-    elif isinstance(layer, SelfAttention2D):
-        _assign(plain.gamma, layer.gamma)
-        for name in _PROJECTIONS:
-            if hasattr(layer, name):
-                _fold(getattr(layer, name), getattr(plain, name))
-    elif isinstance(layer, ConditionalBatchNorm) and (
-        layer.spectral_normalization
-    ):
-        _assign(plain.gamma, 1.0 + layer.gamma.normalized_kernel())
-        _assign(plain.beta, layer.beta.normalized_kernel())
-        _assign(plain.moving_mean, layer.moving_mean)
-        _assign(plain.moving_variance, layer.moving_variance)
-    else:
-        for variable, twin in zip(layer.variables, plain.variables):
-            _assign(twin, variable)
-
-
-def _assign(variable, value):
-    variable.assign(ops.convert_to_numpy(value))
+def _float32_config(config):
+    """A config whose layers, inner ones too, compute in float32."""
+    if type(config) in (list, tuple):
+        return type(config)(map(_float32_config, config))
+    if type(config) is not dict:
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {"name": "float32"}}
+    return {key: _float32_config(value) for key, value in config.items()}

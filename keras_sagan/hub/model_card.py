@@ -6,9 +6,8 @@ import re
 
 import numpy as np
 
-from keras_sagan.layers import SelfAttention2D
-from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.version import __version__
+from keras_sagan.visualization.attention import attention_layers
 
 _NOT_STATED = "Not stated."
 
@@ -127,7 +126,7 @@ def _recipe(config):
         ),
         f"Discriminator steps: {training['discriminator_steps']}; gradient "
         f"accumulation: {training['gradient_accumulation_steps']}.",
-        f"Averaged generator: momentum {training['ema_momentum']} from step "
+        f"EMA generator: momentum {training['ema_momentum']} from step "
         f"{training['ema_start_step']}.",
         *(
             f"{name.capitalize()}'s optimizer: "
@@ -157,13 +156,20 @@ def _metrics(metrics):
 
 
 def _attention(network):
-    """Where a network attends, and to how many keys: strings."""
+    """Where a network attends, and to how many keys: strings.
+
+    An attention layer that does not know its size is called by its name.
+    """
     return [
-        f"{height} x {width} to {height * width // layer.pool_size**2} keys"
-        for layer in flatten_layers(network)
-        if isinstance(layer, SelfAttention2D)
-        for _, height, width, _ in [layer.input.shape]
+        _place(layer) if getattr(layer, "map_size", None) else layer.name
+        for layer in attention_layers(network)
     ]
+
+
+def _place(layer):
+    height, width = layer.map_size
+    keys = height * width // getattr(layer, "pool_size", 1) ** 2
+    return f"{height} x {width} to {keys} keys"
 
 
 def _optimizers(model):

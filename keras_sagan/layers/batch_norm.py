@@ -80,6 +80,11 @@ class BatchNorm(keras.layers.Layer):
     def call(self, inputs, training=False):
         return self._normalize(inputs, self.gamma, self.beta, training)
 
+    def parts(self):
+        """Returns a dict of the variables by name."""
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        return {name: getattr(self, name) for name in names}
+
     def _build_affine(self, channels):
         self.gamma = self.add_weight(
             shape=(channels,), initializer="ones", name="gamma", autocast=False

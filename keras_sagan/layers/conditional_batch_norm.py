@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sagan.layers.batch_norm import BatchNorm
+from keras_sagan.layers.copies import assign
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
 
@@ -135,6 +136,50 @@ class ConditionalBatchNorm(BatchNorm):
         shape = (-1,) + (1,) * (len(inputs.shape) - 2) + (inputs.shape[-1],)
         gamma, beta = ops.reshape(gamma, shape), ops.reshape(beta, shape)
         return self._normalize(inputs, gamma, beta, training)
+
+    def class_tables(self):
+        """Returns the gammas and betas of all classes.
+
+        Returns:
+            Two tensors `(num_classes, channels)`: what `call` takes its rows
+            from in inference, with or without spectral normalization.
+        """
+        if self.spectral_normalization:
+            gammas = 1.0 + self.gamma.normalized_kernel()
+            return gammas, self.beta.normalized_kernel()
+        return ops.convert_to_tensor(self.gamma), ops.convert_to_tensor(
+            self.beta
+        )
+
+    def with_class_tables(self, gammas, betas):
+        """Returns a copy that has other classes.
+
+        The copy has the same statistics, and tables that are not spectrally
+        normalized.
+
+        Args:
+            gammas: Floats `(classes, channels)`; any number of classes.
+            betas: Floats of the same shape.
+
+        Returns:
+            A built `ConditionalBatchNorm`.
+        """
+        config = {**self.get_config(), "spectral_normalization": False}
+        config["num_classes"] = gammas.shape[0]
+        copy = type(self).from_config(config)
+        copy.build((None, gammas.shape[-1]))
+        assign(
+            copy.parts().values(),
+            (gammas, betas, self.moving_mean, self.moving_variance),
+        )
+        return copy
+
+    def folded(self):
+        """Returns a copy whose tables are not spectrally normalized.
+
+        In inference it computes what this layer does.
+        """
+        return self.with_class_tables(*self.class_tables())
 
     def _build_affine(self, channels):
         if self.spectral_normalization:

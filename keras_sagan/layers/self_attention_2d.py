@@ -6,6 +6,8 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers.convolutions import Conv2D
+from keras_sagan.layers.copies import assign
+from keras_sagan.layers.copies import rebuild
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
 
@@ -163,6 +165,27 @@ class SelfAttention2D(keras.layers.Layer):
     def logs(self):
         """Returns what `SAGAN.fit` logs of this layer: its `gamma`."""
         return {"gamma": ops.convert_to_tensor(self.gamma)}
+
+    def parts(self):
+        """Returns a dict of the convolutions and of `gamma` by name."""
+        names = ["query", "key", "value"]
+        names += ["projection"] * self.output_projection + ["gamma"]
+        return {name: getattr(self, name) for name in names}
+
+    def folded(self):
+        """Returns a copy without spectral normalization.
+
+        The kernels of its convolutions are those that this layer's run on:
+        in inference it computes what this layer does.
+        """
+        copy = rebuild(self, spectral_normalization=False)
+        assign([copy.gamma], [self.gamma])
+        for name, conv in copy.parts().items():
+            if name != "gamma":
+                own = getattr(self, name)
+                own = own.folded() if self.spectral_normalization else own
+                assign(conv.variables, own.variables)
+        return copy
 
     def _build_projection(self, channels, name, input_shape):
         conv = Conv2D(

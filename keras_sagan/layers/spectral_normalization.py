@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.backends.precision import at_least_float32
+from keras_sagan.layers.copies import assign
+from keras_sagan.layers.copies import rebuild
 
 _PACKAGE = "keras_sagan"
 
@@ -158,6 +160,19 @@ class SpectralNormalization(keras.layers.Wrapper):
         u, v, _ = self.iterated_vectors()
         self.u.assign(ops.where(momentum > 0, u, copied[0]))
         self.v.assign(ops.where(momentum > 0, v, copied[1]))
+
+    def folded(self):
+        """Returns a copy of the wrapped layer whose kernel is `W_bar`.
+
+        In inference it computes what this layer does, and has its name.
+        """
+        copy = rebuild(self.layer, name=self.name)
+        kernel, normalized = self.kernel, self.normalized_kernel()
+        values = self.layer.variables
+        assign(
+            copy.variables, [normalized if v is kernel else v for v in values]
+        )
+        return copy
 
     def _normalized_by(self, u, v, sigma):
         # A kernel of zeros stays one: 0 / 0 would poison the network.

@@ -1,26 +1,24 @@
-"""Figures of a generator, with the protocol that makes them figures."""
+"""Evaluating a generator: metrics, and the protocol that they depend on."""
 
+import functools
 import pathlib
 
 import numpy as np
 
 from keras_sagan import backends
+from keras_sagan.metrics.built_in import get_metrics
 from keras_sagan.metrics.features import Cache
 from keras_sagan.metrics.features import Features
 from keras_sagan.metrics.features import extract
 from keras_sagan.metrics.features import name_of
-from keras_sagan.metrics.figures import METRICS
-from keras_sagan.metrics.figures import check_labelled
-from keras_sagan.metrics.figures import check_metrics
-from keras_sagan.metrics.frechet import frechet_distance
 from keras_sagan.metrics.images import Generated
+from keras_sagan.metrics.images import Generator
 from keras_sagan.metrics.images import Images
 from keras_sagan.metrics.inception import Inception
+from keras_sagan.metrics.metric import as_results
 from keras_sagan.metrics.parts import local_slice
 from keras_sagan.metrics.parts import merge
-from keras_sagan.metrics.progress import progress
 from keras_sagan.metrics.protocols import get_protocol
-from keras_sagan.metrics.scores import check_classes
 from keras_sagan.metrics.statistics import GaussianStatistics
 
 
@@ -36,52 +34,61 @@ def evaluate(
     cache=None,
     **generate_arguments,
 ):
-    """Computes FID and other figures of a generator, or of images.
+    """Computes FID and other metrics of a generator, or of images.
 
-    Memory is bounded: batches are judged as they are made, and only what a
-    metric needs is kept: nothing for FID, 400 MB of features a side at 50,000
-    images for KID, precision and coverage; intra-FID generates class by class.
+    Memory is bounded. Images are forgotten as soon as their features are
+    computed, and features are kept only for the metrics that need them: none
+    for FID, and 400 MB for each side of 50,000 images for KID, precision and
+    coverage. Intra-FID generates one class after the other.
 
-    Of several processes, see `distribution.start`, all must call this: each
-    generates and judges a part (a thousand images at a time, or a class), and
-    each returns the figures of all. The first one alone writes the cache. The
-    devices of a process generate together, and share the Inception network's
-    batches.
+    If several processes work together (see `distribution.start`), all of them
+    must call this function. Each generates and evaluates a part, a thousand
+    images at a time or a class, and each returns the results of all. Only the
+    first process writes the cache. The devices of a process share the work of
+    generating and of the Inception network.
 
     Args:
-        model: A `SAGAN`; or generated images, as `real`.
-        real: Real images: uint8 `(N, H, W, 3)`, that and labels `(N,)` as a
-            pair, a source with `len(source)` and `source[i]`, the path of a
-            folder of pictures or of an `.npz` (`images`, and perhaps
-            `labels`); or, for FID, an `.npz` with `mu` and `sigma`; or what
-            `metrics.reference` gave. None for the Inception Score alone.
-        metrics: Of `"fid"`, `"is"`, `"kid"`, `"precision_recall"`,
-            `"density_coverage"`, `"intra_fid"`.
-        num_images: Positive integer, images to generate. The paper: 50,000.
+        model: A `SAGAN`; or generated images, in a form that `real` may have.
+        real: Real images: a uint8 array `(N, H, W, 3)`; a pair of such an
+            array and labels `(N,)`; a source, with `len(source)` and
+            `source[i]`; the path of a folder of pictures, or of an `.npz`
+            file with `images` and perhaps `labels`; for FID also the path of
+            an `.npz` file with `mu` and `sigma`; or what `metrics.reference`
+            returned. None if no metric needs real images, as the Inception
+            Score.
+        metrics: A metric or a list of metrics, each a `metrics.Metric` or the
+            name of a built-in one: `"fid"`, `"is"`, `"kid"`,
+            `"precision_recall"`, `"density_coverage"`, `"intra_fid"`.
+        num_images: Positive integer, number of images to generate. The paper
+            generates 50,000.
         protocol: `"torch-fidelity"`, `"paper"`, or a dict, see
             `metrics.get_protocol`.
         feature_extractor: Callable from images, uint8 `(n, H, W, 3)` (floats
             in [-1, 1] where the protocol does not quantise), to features
-            `(n, D)`, or to those and logits. None: `metrics.Inception`. With
-            another the figures are no FID, and are told by its `name`.
-        batch_size: Positive integer, images judged at a time by a process.
-        seed: Non-negative integer, of what is generated, and of the choice of
-            real images where the protocol takes a part.
-        cache: Folder in which the real images' statistics are kept, and found
-            again if made from the same. None: not kept.
-        **generate_arguments: Of `SAGAN.generate`: `ema`, `truncation`,
-            `standing_statistics`.
+            `(n, D)`, or to features and logits. None: `metrics.Inception`.
+            Another extractor's distance is not FID: reports give the
+            extractor's `name`.
+        batch_size: Positive integer, number of images that a process
+            evaluates at a time.
+        seed: Non-negative integer, from which latents and labels are drawn,
+            and the real images where the protocol uses a part of them.
+        cache: Folder to keep the statistics of the real images in. They are
+            used again if they were made from the same images in the same way.
+            None: they are not kept.
+        **generate_arguments: Arguments of `SAGAN.generate`: `ema`,
+            `truncation`, `standing_statistics`.
 
     Returns:
-        A dict: `fid`, `is` and `is_std`, `kid` and `kid_std`, `precision` and
-        `recall`, `density` and `coverage`, `intra_fid` and
-        `intra_fid_per_class`, as asked for; and `protocol`, a dict of how they
-        were made. `metrics.report` makes text of it.
+        A dict with the values of the metrics (`fid`; `is` and `is_std`; `kid`
+        and `kid_std`; `precision` and `recall`; `density` and `coverage`;
+        `intra_fid` and `intra_fid_per_class`), and with `protocol`, a dict
+        that says how they were computed. `metrics.report` makes text of it.
 
     Raises:
-        ValueError: If an argument does not fit; if a class is empty or images
-            are not finite.
-        OSError: If the weights of the Inception network cannot be had.
+        ValueError: If an argument does not fit, a class has no images, or
+            images are not finite.
+        OSError: If the weights of the Inception network can neither be found
+            nor downloaded.
 
     Example:
     >>> rng = np.random.default_rng(0)
@@ -94,41 +101,45 @@ def evaluate(
 
     Reference: Heusel et al., arXiv 1706.08500.
     """
-    metrics = check_metrics(metrics)
+    metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
-    if any(METRICS[name].real is not None for name in metrics):
+    need_real = [m.name for m in metrics if m.real_needs is not None]
+    if need_real:
         if real is None:
             raise ValueError(
-                "`real` must be given but for the Inception Score. "
-                f"Received: real=None, metrics={metrics}"
+                f"`real` must be given for {', '.join(need_real)}. "
+                "Received: real=None"
             )
         real = reference(
             real, metrics, protocol, extractor, batch_size, seed, cache
         )
-    generated = None
+    generator = None
     if hasattr(model, "generate"):
-        generated = Generated(model, num_images, seed, **generate_arguments)
-    # Intra-FID generates its own images.
-    others = [m for m in metrics if m != "intra_fid" or generated is None]
+        generator = Generator(model, seed, generate_arguments)
+        model = generator.images(num_images, seed)
+    # The metrics left out here generate images of their own.
+    sharing = [m for m in metrics if generator is None or not m.generates]
     fake = None
-    if others:
-        fake = _judge(
-            "model",
-            generated or model,
-            others,
-            protocol,
-            extractor,
-            batch_size,
-        )
+    if sharing:
+        fake = _judge("model", model, sharing, protocol, extractor, batch_size)
     results = {}
-    for name in metrics:
-        if name == "intra_fid" and generated is not None:
-            results.update(
-                _intra_fid(generated, real, protocol, extractor, batch_size)
-            )
+    for metric in metrics:
+        if metric in sharing:
+            computed = metric.compute(real, fake, protocol)
         else:
-            results.update(METRICS[name].compute(real, fake, protocol))
+            computed = metric.compute_from_model(
+                real,
+                generator,
+                protocol,
+                functools.partial(
+                    extract,
+                    extractor=extractor,
+                    protocol=protocol,
+                    batch_size=batch_size,
+                ),
+            )
+        results.update(as_results(metric, computed))
     results["protocol"] = {
         **protocol,
         "extractor": name_of(extractor),
@@ -149,21 +160,21 @@ def reference(
     seed=0,
     cache=None,
 ):
-    """What `evaluate` needs of real images, to be made once and used often.
+    """Computes once what `evaluate` needs of real images, to use it often.
 
-    Of several processes all must call it, as `evaluate`.
+    If several processes work together, all of them must call this function.
 
     Args:
-        real: As of `evaluate`.
-        metrics: The metrics that it will be used for.
-        protocol: As of `evaluate`.
-        feature_extractor: As of `evaluate`.
+        real: As in `evaluate`.
+        metrics: The metrics that will be computed, as in `evaluate`.
+        protocol: As in `evaluate`.
+        feature_extractor: As in `evaluate`.
         batch_size: Positive integer.
         seed: Non-negative integer.
-        cache: As of `evaluate`.
+        cache: As in `evaluate`.
 
     Returns:
-        `Features`, to be given as `real`.
+        `Features`, to be given to `evaluate` as `real`.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -175,7 +186,7 @@ def reference(
     >>> real.statistics.count
     4
     """
-    metrics = check_metrics(metrics)
+    metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
     return _judge(
@@ -193,16 +204,17 @@ def _judge(
     seed=0,
     cache=None,
 ):
-    """Returns the `Features` of one side, with what the metrics need."""
-    keep = sorted({n for m in metrics for n in METRICS[m].kept_of(name)})
+    """Returns the `Features` of one side, with the arrays that are needed."""
+    keep = sorted({n for m in metrics for n in m.needs_of(name)})
     if _is_statistics(images):
         images = Features(GaussianStatistics.load(images))
     if isinstance(images, Features):
         missing = [n for n in keep if getattr(images, n) is None]
         if missing:
             raise ValueError(
-                f"`{name}` must be images for {', '.join(metrics)}. Received: "
-                f"statistics without {', '.join(missing)}"
+                f"`{name}` must be images for "
+                f"{', '.join(m.name for m in metrics)}. "
+                f"Received: statistics without {', '.join(missing)}"
             )
         return images
     indices, kept = None, None
@@ -214,7 +226,7 @@ def _judge(
         found = kept.load(keep)
         if backends.gather(found is not None).all():
             return found
-        if backends.process()[0] == 0:  # It writes.
+        if backends.process()[0] == 0:  # This process writes.
             kept.forget()
     process, processes = backends.process()
     folder = kept.folder if kept and process == 0 else None
@@ -245,45 +257,9 @@ def _is_statistics(images):
 
 
 def _chosen(images, protocol, seed):
-    """The real images that the protocol compares with, None for all."""
+    """Returns the indices of the real images to compare with; None for all."""
     n = protocol["real_images"]
     if n is None or n >= len(images):
         return None
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(len(images), n, replace=False))
-
-
-def _intra_fid(generated, real, protocol, extractor, batch_size):
-    """Generates, judges and forgets one class after the other.
-
-    Of several processes each takes every n-th class.
-    """
-    check_labelled("real", real.labels)
-    model, n = generated.model, protocol["images_per_class"]
-    if model.num_classes is None:
-        raise ValueError(
-            "`model` must have classes for intra-FID. "
-            "Received: a model with num_classes=None"
-        )
-    classes = np.arange(model.num_classes)
-    check_classes(np.asarray(real.labels), np.repeat(classes, 2))
-    process, processes = backends.process()
-    distances = np.zeros(len(classes))
-    for label in progress(classes[process::processes].tolist(), "intra-FID"):
-        images = Generated(
-            model,
-            n,
-            (generated.seed, label),
-            np.full(n, label),
-            **generated.arguments,
-        )
-        fake = extract(images, extractor, protocol, (), batch_size)
-        members = np.flatnonzero(real.labels == label)
-        distances[label] = frechet_distance(
-            real.features[members], fake.statistics
-        )
-    distances = backends.gather(distances).sum(axis=0).tolist()
-    return {
-        "intra_fid": float(np.mean(distances)),
-        "intra_fid_per_class": dict(enumerate(distances)),
-    }

@@ -1,4 +1,4 @@
-"""What a feature extractor makes of images, kept no longer than needed."""
+"""Features of images, kept no longer than they are needed."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ from keras_sagan.metrics.statistics import check_features
 
 
 class Features:
-    """Statistics of the features of some images, and perhaps the features.
+    """Statistics of the features of images, and perhaps the features.
 
-    `extract` and `metrics.reference` make them.
+    `extract` and `metrics.reference` return such objects.
 
     Attributes:
         statistics: `GaussianStatistics`.
@@ -48,13 +48,13 @@ def extract(
     Args:
         images: `Images` or `Generated`.
         extractor: Callable from a batch of images to features, floats `(n,
-            D)`, or to those and logits.
+            D)`, or to features and logits.
         protocol: Dict, see `get_protocol`.
-        keep: What to keep beside the statistics: `"features"`, `"logits"`.
+        keep: Arrays to keep beside the statistics: `"features"`, `"logits"`.
         batch_size: Positive integer.
-        indices: Which images, or None for all.
-        folder: Where to keep the features, mapped from a file, or None for
-            memory.
+        indices: Indices of the images to use, or None for all.
+        folder: Folder for files that hold the arrays. None: the arrays are
+            held in memory.
 
     Returns:
         `Features`.
@@ -72,8 +72,8 @@ def extract(
         for name in keep:
             if name not in outputs:
                 raise ValueError(
-                    "`feature_extractor` must give features and logits for "
-                    "the Inception Score. Received: features alone"
+                    f"`feature_extractor` must give features and {name} for "
+                    "these metrics. Received: features alone"
                 )
             values = outputs[name]
             if name not in kept:
@@ -90,7 +90,7 @@ def extract(
 
 
 def prepare(images, protocol):
-    """Brings uint8, or floats in [-1, 1], to what the protocol judges."""
+    """Converts uint8, or floats in [-1, 1], to what the protocol asks for."""
     if protocol["quantised"] and images.dtype != np.uint8:
         return np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
     if not protocol["quantised"] and images.dtype == np.uint8:
@@ -99,7 +99,7 @@ def prepare(images, protocol):
 
 
 def run(extractor, images):
-    """Returns a dict of arrays: `features`, and `logits` where there are."""
+    """Returns a dict of arrays: `features`, and `logits` if there are any."""
     with backends.alone():
         outputs = extractor(images)
     if not isinstance(outputs, (tuple, list)):
@@ -108,8 +108,8 @@ def run(extractor, images):
     for x in outputs:
         if x.ndim != 2 or len(x) != len(images):
             raise ValueError(
-                f"`feature_extractor` must give ({len(images)}, D) for as "
-                f"many images. Received: an array of shape {x.shape}"
+                f"`feature_extractor` must give ({len(images)}, D) for "
+                f"{len(images)} images. Received: an array of shape {x.shape}"
             )
     return dict(zip(("features", "logits"), outputs))
 
@@ -126,18 +126,19 @@ def allocate(folder, name, count, columns):
 
 
 class Cache:
-    """A folder with the features of real images, and what they are made from.
+    """A folder with the features of real images, and what they were made from.
 
-    `statistics.npz` is what other tools read; `features.npy` and `labels.npy`
-    lie beside it where a metric needed them. It is removed first and written
-    last: what was not written whole is made again.
+    Other tools can read `statistics.npz`. `features.npy` and `labels.npy` lie
+    beside it if a metric needed them. `statistics.npz` is removed before
+    anything is written, and written last, so that an interrupted run leaves
+    nothing that would be taken for complete.
 
     Args:
         folder: Path.
         images: `Images`.
-        extractor: As of `extract`.
+        extractor: As in `extract`.
         protocol: Dict.
-        indices: Which images, or None for all.
+        indices: Indices of the images to use, or None for all.
     """
 
     def __init__(self, folder, images, extractor, protocol, indices):
@@ -160,7 +161,7 @@ class Cache:
             return None
         statistics = GaussianStatistics.load(path)
         made_from = dict(statistics.made_from or {})
-        # Extractors of one name are told apart by what they do.
+        # Different extractors may have one name: their features differ.
         probe = made_from.pop("probe", None)
         keeps = made_from.pop("keeps", [])
         if (
@@ -180,11 +181,11 @@ class Cache:
         return Features(statistics, **arrays)
 
     def forget(self):
-        """Before features of other images are written over those there."""
+        """Removes the statistics, before other features are written."""
         (self.folder / "statistics.npz").unlink(missing_ok=True)
 
     def save(self, features, keep):
-        """Writes the statistics and labels; arrays are mapped already."""
+        """Writes the statistics and labels; the arrays are in files already."""
         labels = self.folder / "labels.npy"
         if features.labels is not None:
             with replacing(labels) as temporary:
@@ -200,14 +201,14 @@ class Cache:
 
 
 def name_of(extractor):
-    """How figures call an extractor."""
+    """Returns the name of an extractor, as results tell it."""
     return getattr(extractor, "name", None) or getattr(
         extractor, "__name__", type(extractor).__name__
     )
 
 
 def _fingerprint(images, indices):
-    """Of 64 images, evenly chosen, and their labels."""
+    """Returns a digest of 64 evenly chosen images and their labels."""
     indices = np.arange(len(images)) if indices is None else indices
     chosen = indices[np.linspace(0, len(indices) - 1, 64).astype(int)]
     digest = hashlib.sha256()

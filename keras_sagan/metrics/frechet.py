@@ -7,16 +7,16 @@ from keras_sagan.metrics.statistics import check_features
 
 
 def frechet_distance(real, fake):
-    """Frechet distance of two sets of features, each taken as a Gaussian.
+    """Frechet distance of two sets of features, as if both were Gaussian.
 
     `|m_1 - m_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))`, with means `m` and
-    unbiased covariances `S`. It is FID where the features are those of the
-    Inception network and not otherwise: name the features with the figure.
+    unbiased covariances `S`. It is FID only with the features of the Inception
+    network, so a value should be published with the name of its features.
 
     Args:
-        real: Floats `(N, D)`, N at least 2, or `GaussianStatistics`. Fewer
-            features than D are not made a covariance of: that is faster.
-        fake: Likewise `(M, D)`.
+        real: Floats `(N, D)`, N at least 2, or `GaussianStatistics`. For N
+            up to D no covariance is computed, which is faster.
+        fake: Floats `(M, D)` or `GaussianStatistics`, likewise.
 
     Returns:
         A float, at least 0, in the squared unit of the features.
@@ -70,9 +70,9 @@ class _Gaussian:
 def _trace_of_root(a, b):
     """Trace of `(S_a S_b)^(1/2)`.
 
-    The eigenvalues of `S_a S_b` are those of the symmetric `A S_b A^T`: real,
-    and never negative but for rounding. Between two factors the roots are the
-    singular values of `A B^T`.
+    The eigenvalues of `S_a S_b` are those of the symmetric `A S_b A^T`: they
+    are real, and negative only by rounding. If both have factors, the roots
+    are the singular values of `A B^T`.
     """
     if a.factor is None and b.factor is not None:
         a, b = b, a
@@ -87,9 +87,9 @@ def _trace_of_root(a, b):
 def _factor(covariance):
     """Returns `A` with `S = A^T A`, of full rank.
 
-    By Cholesky's decomposition, a sixth of the work; where a pivot is no more
-    than rounding, by eigenvectors, one row for each direction in which
-    anything varies.
+    Cholesky's decomposition needs a sixth of the work of eigenvectors. These
+    are used where a pivot is so small that it may be rounding; `A` then has
+    one row for each direction in which anything varies.
     """
     d = len(covariance)
     rounding = np.finfo("float64").eps * d

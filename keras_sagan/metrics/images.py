@@ -1,4 +1,4 @@
-"""Images to be judged, from wherever they are, in batches."""
+"""Images to evaluate, in batches, whatever form they come in."""
 
 import pathlib
 import warnings
@@ -9,19 +9,19 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
 
 
 class Images:
-    """Images that are there: an array, a source, a folder or an `.npz`.
+    """Images that exist: an array, a source, a folder or an `.npz` file.
 
     Args:
-        name: What errors call them.
-        images: uint8 `(N, H, W, 3)`; or a pair of that and integer labels
-            `(N,)`; or a source, with `len(source)` and `source[i]` a uint8
-            image and its label; or the path of a folder of pictures (those in
-            subfolders are labelled by subfolder), of one that
-            `data.prepare` wrote, or of an `.npz` with `images`, or `arr_0`,
-            and perhaps `labels`.
+        name: String, what errors call the images.
+        images: A uint8 array `(N, H, W, 3)`; a pair of such an array and
+            integer labels `(N,)`; a source, where `source[i]` is a uint8
+            image and its label; the path of a folder of pictures, whose
+            subfolders are the classes; the path of a folder that
+            `data.prepare` wrote; or the path of an `.npz` file with `images`,
+            or `arr_0`, and perhaps `labels`.
 
     Raises:
-        ValueError: If they are none of these.
+        ValueError: If `images` is none of these.
     """
 
     def __init__(self, name, images):
@@ -53,7 +53,7 @@ class Images:
         return len(self.images)
 
     def piece(self, batch_size):
-        """How many images are judged by one process: a batch."""
+        """Returns how many images one process takes at a time: a batch."""
         return batch_size
 
     def batches(self, batch_size, indices=None):
@@ -83,7 +83,7 @@ class Images:
 
 
 class _Folder:
-    """Pictures of a folder, in the order of their paths."""
+    """The pictures of a folder, in the order of their paths."""
 
     def __init__(self, name, path):
         self.name, self.path = name, path
@@ -117,7 +117,7 @@ class _Folder:
                 self._warned = True
                 warnings.warn(
                     f"`{self.name}`: {self.paths[i].name} and perhaps others "
-                    f"are not RGB (mode {image.mode}); they are taken as RGB",
+                    f"are not RGB (mode {image.mode}); they are converted",
                     stacklevel=2,
                 )
             return np.asarray(image.convert("RGB"))
@@ -170,15 +170,40 @@ def _check_labels(name, labels, n):
     return labels
 
 
-class Generated:
-    """Images that a SAGAN makes, a thousand at a time.
+class Generator:
+    """A model to evaluate, and how it is to generate images.
 
     Args:
-        model: A `SAGAN`, or what has its `generate`.
+        model: A `SAGAN`, or another object with its `generate`.
+        seed: Non-negative integer.
+        arguments: Dict of arguments for `model.generate`.
+    """
+
+    def __init__(self, model, seed, arguments):
+        self.model = model
+        self.seed = seed
+        self.arguments = arguments
+
+    def images(self, num_images, seed, labels=None):
+        """Returns images for `extract`, which are generated as it asks.
+
+        Args:
+            num_images: Positive integer.
+            seed: Non-negative integer, or a tuple of such.
+            labels: Integers `(num_images,)`, or None for uniform ones.
+        """
+        return Generated(self.model, num_images, seed, labels, **self.arguments)
+
+
+class Generated:
+    """Images that a model generates, a thousand at a time.
+
+    Args:
+        model: A `SAGAN`, or another object with its `generate`.
         num_images: Positive integer.
-        seed: Integer.
+        seed: Integer, or a tuple of integers.
         labels: Integers `(num_images,)`, or None for uniform ones.
-        **arguments: Of `SAGAN.generate`.
+        **arguments: Arguments of `SAGAN.generate`.
     """
 
     name = "model"
@@ -195,13 +220,14 @@ class Generated:
         return self.num_images
 
     def piece(self, batch_size):
-        """How many images are made, and judged, by one process: a chunk."""
+        """Returns how many images one process makes at a time: a chunk."""
         return self._CHUNK
 
     def batches(self, batch_size, indices=None):
         """Yields floats in [-1, 1], `(n, H, W, 3)`, and labels or None.
 
-        `indices`: a run of them, that begins where a chunk does; None: all.
+        `indices` are consecutive, and the first one begins a chunk. None
+        stands for all images.
         """
         indices = np.arange(self.num_images) if indices is None else indices
         for begin in indices[:: self._CHUNK].tolist():
@@ -212,7 +238,7 @@ class Generated:
             images = self.model.generate(
                 labels=labels,
                 num_images=n,
-                # Chunk by chunk from one seed.
+                # Each chunk has a seed of its own, made from the one seed.
                 seed=(*np.atleast_1d(self.seed).tolist(), begin),
                 quantize=False,
                 **self.arguments,

@@ -1,8 +1,8 @@
 """The Inception network that FID and the Inception Score are defined by.
 
-Not `keras.applications.InceptionV3`: that has other weights, pads its average
-pools with counted zeros, averages in the last block where this one takes the
-maximum, and resizes otherwise.
+It is not `keras.applications.InceptionV3`, which has other weights, counts the
+padding of its average pools, averages in the last block where this network
+takes the maximum, and resizes in another way.
 """
 
 import keras
@@ -14,26 +14,25 @@ from keras_sagan.metrics.inception_weights import SHA256
 from keras_sagan.metrics.inception_weights import inception_tensors
 
 IMAGE_SIZE = 299
-_EPSILON = 1e-3  # Of its batch norms.
+_EPSILON = 1e-3  # That of the batch norms.
 
 
 class Inception:
-    """Features and logits of the Inception network of FID, from images.
+    """Computes the features and logits of images by the Inception of FID.
 
-    Everything is computed in float32, on GPUs too, whatever the global dtype
-    policy.
+    It computes in float32 whatever the global dtype policy, on GPUs too.
 
     Args:
-        tensors: Dict of arrays, by the names of the canonical `.pth` file.
-            None: those of the file, which is found or downloaded, see
-            `inception_tensors`. Other tensors give figures that are no FID.
-        logits: `"unbiased"` (the last layer's bias not added, as
-            torch-fidelity's Inception Score) or `"biased"`.
-        name: What figures are to call it.
+        tensors: Dict of arrays by the names of the canonical `.pth` file.
+            None: the tensors of that file, which is found or downloaded, see
+            `inception_tensors`. The distance of other tensors is not FID.
+        logits: `"unbiased"`, without the bias of the last layer, as in
+            torch-fidelity's Inception Score; or `"biased"`.
+        name: String, what reports call the extractor.
 
     Call arguments:
         images: uint8 `(N, height, width, 3)`, or floats in [-1, 1], which are
-            not quantised.
+            not rounded.
 
     Returns:
         Float32 arrays: features `(N, 2048)` and logits `(N, 1008)`.
@@ -59,7 +58,7 @@ class Inception:
 
     def __call__(self, images):
         x = np.asarray(images)
-        if x.dtype == np.uint8:  # To [-1, 1) after the resize, as TF1's graph.
+        if x.dtype == np.uint8:  # Scaled after the resize, as TF1's graph does.
             centre, scale = 128.0, 128.0
         else:
             centre, scale = 0.0, 1.0
@@ -72,11 +71,12 @@ class Inception:
 
 
 def resize_as_tf1(images, size):
-    """Resizes bilinearly as TensorFlow 1's `resize_bilinear`, to the bit.
+    """Resizes bilinearly, bit for bit as TensorFlow 1's `resize_bilinear`.
 
-    Pixel i of the output lies at `i * length / size`: at the corner of a
-    pixel, not at its centre; nothing is averaged when images shrink. Not to be
-    compiled: XLA would multiply and add with one rounding.
+    Pixel i of the output lies at `i * length / size`, the corner of a pixel
+    and not its centre, and nothing is averaged when images shrink. This
+    function must not be compiled: XLA would multiply and add with a single
+    rounding.
 
     Args:
         images: Float tensor `(batch, height, width, channels)`.
@@ -108,7 +108,7 @@ def resize_as_tf1(images, size):
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class _Convolution(keras.layers.Conv2D):
-    """In the form that is fastest on each backend."""
+    """A convolution in the form that is fastest on each backend."""
 
     def call(self, inputs):
         kernel, bias = (
@@ -120,26 +120,26 @@ class _Convolution(keras.layers.Conv2D):
 
 
 def build_inception(tensors):
-    """Builds the network of FID from a dict of its tensors.
+    """Builds the Inception network of FID from a dict of its tensors.
 
     Batch norms are folded into the convolutions before them, in float64, and
-    the 1x1 convolutions that begin the branches of a block are one. It
-    computes in float32 whatever the global dtype policy.
+    the 1x1 convolutions that begin the branches of a block are joined. The
+    network computes in float32 whatever the global dtype policy.
 
     Args:
-        tensors: Dict of arrays, by the names of the canonical `.pth` file.
+        tensors: Dict of arrays by the names of the canonical `.pth` file.
 
     Returns:
         A `keras.Model` from normalized images `(batch, 299, 299, 3)` to a
         dict of floats: `features` `(batch, 2048)`, and `logits` and
-        `logits_unbiased` (the bias not added) `(batch, 1008)`. `Inception`
-        does the rest.
+        `logits_unbiased` (without the bias) `(batch, 1008)`. `Inception`
+        resizes and normalizes images for it.
 
     Raises:
         ValueError: If tensors are missing, left over or of another shape.
 
     References: Szegedy et al., arXiv 1512.00567; Heusel et al., arXiv
-    1706.08500, whose graph `inception-2015-12-05` it is.
+    1706.08500 (this is its graph, `inception-2015-12-05`).
     """
     network = _Network(tensors)
     shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
@@ -165,7 +165,7 @@ def build_inception(tensors):
 
 
 class _Network:
-    """Lays out the layers, each with its tensors."""
+    """Builds the layers, and gives each its tensors."""
 
     def __init__(self, tensors):
         self.tensors = tensors
@@ -240,10 +240,10 @@ class _Network:
         return ops.concatenate([one, *split, pooled], axis=-1)
 
     def heads(self, x, name, branches, pool=None):
-        """The 1x1 convolutions of one input as one, and the pooled branch.
+        """Runs the 1x1 convolutions of an input as one, and its pooled branch.
 
-        An average pool and a 1x1 convolution commute: it is the convolved
-        channels that are pooled, which are fewer.
+        An average pool and a 1x1 convolution commute, so the pool comes
+        second, where there are fewer channels.
         """
         names = [f"{name}{branch}" for branch in branches]
         average = pool is keras.layers.AveragePooling2D
@@ -264,7 +264,7 @@ class _Network:
         return outputs
 
     def convolve(self, x, *names, stride=1, padding="same", activation=True):
-        """Convolution, batch norm and ReLU; of several names a list."""
+        """Runs convolution, batch norm and ReLU; several names give a list."""
         kernels, biases = zip(*(self.folded(n, x.shape[-1]) for n in names))
         kernel = np.concatenate(kernels, axis=-1)
         layer = _Convolution(
@@ -285,7 +285,7 @@ class _Network:
         return ops.split(y, sizes.tolist(), axis=-1)
 
     def folded(self, name, channels):
-        """Returns a kernel `(h, w, C, D)` and a bias, batch norm included."""
+        """Returns kernel `(h, w, C, D)` and bias, with the batch norm."""
         kernel = self.get(f"{name}.conv.weight", 4)  # (D, C, h, w)
         if kernel.shape[1] != channels:
             raise ValueError(
@@ -333,7 +333,7 @@ class _Network:
         left = sorted(
             name
             for name in set(self.tensors) - self.used
-            # A count of batches that nothing reads.
+            # Nothing reads these counts of batches.
             if not name.endswith("num_batches_tracked")
         )
         if left:

@@ -1,7 +1,7 @@
-"""The one file of weights that makes a figure an FID.
+"""The file of weights that FID is defined by.
 
-Other weights give other figures: a file that is not this one, byte for byte,
-is refused, and nothing else takes its place.
+Other weights give other values. A file that differs from this one by a byte is
+refused, and nothing else takes its place.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SIZE = 95_628_359
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 VARIABLE = "KERAS_SAGAN_INCEPTION"
 _RELEASES = "https://github.com/{}/releases/download/{}/{}"
-# The same bytes under two names.
+# The same file has two names.
 _NAMES = (
     "pt_inception-2015-12-05-6726825d.pth",
     "weights-inception-2015-12-05-6726825d.pth",
@@ -34,11 +34,11 @@ URLS = (
 def inception_tensors(path=None):
     """Returns the tensors of the Inception network of FID, by name.
 
-    The file is looked for at `path`; else where the environment variable
-    `KERAS_SAGAN_INCEPTION` says; else in torch hub's cache, under the names
-    that pytorch-fid and torch-fidelity give it; else it is downloaded (91
-    MiB) from their releases. Its size and sha256 are checked, and it is
-    converted once to an `.npz` in `cache_folder()`.
+    The file is read from `path`; or else from where the environment variable
+    `KERAS_SAGAN_INCEPTION` says; or else from torch hub's cache, under the
+    names that pytorch-fid and torch-fidelity give it; or else it is
+    downloaded from their releases (91 MiB). Its size and sha256 are checked,
+    and it is converted once to an `.npz` file in `cache_folder()`.
 
     Args:
         path: The canonical file `pt_inception-2015-12-05-6726825d.pth`, or
@@ -50,7 +50,8 @@ def inception_tensors(path=None):
     Raises:
         FileNotFoundError: If `path` or the variable names no file.
         ValueError: If a file is not the canonical one.
-        OSError: If it can be had nowhere: the message says what to do.
+        OSError: If the file can neither be found nor downloaded. The message
+            says what to do.
     """
     given = path or os.environ.get(VARIABLE)
     if given:
@@ -67,14 +68,15 @@ def inception_tensors(path=None):
     if not file.exists():
         _download(file)
     tensors = _converted(_checked(file, "cache"))
-    file.unlink()  # Converted: it is not needed twice.
+    file.unlink()  # The converted file is enough.
     return tensors
 
 
 def cache_folder():
-    """Where converted weights are kept: beside Keras' own, in keras_sagan/.
+    """Returns the folder that converted weights are kept in.
 
-    `$KERAS_HOME`, else `$XDG_CACHE_HOME`, else `~/.cache`.
+    It is `keras_sagan/` in `$KERAS_HOME`, or else in `$XDG_CACHE_HOME`, or
+    else in `~/.cache`.
     """
     for name in ("KERAS_HOME", "XDG_CACHE_HOME"):
         if os.environ.get(name):
@@ -89,7 +91,7 @@ def _torch_hub():
 
 
 def _checked(file, origin):
-    """Returns the path of a file that is the canonical one."""
+    """Returns the path of a file, if it is the canonical file."""
     if not file.is_file():
         raise FileNotFoundError(
             f"`{origin}` must name the file {_NAMES[0]}. "
@@ -99,7 +101,7 @@ def _checked(file, origin):
     if (size, digest) != (SIZE, SHA256):
         raise ValueError(
             f"`{origin}` must be {_NAMES[0]}, {SIZE:,} bytes, sha256 "
-            f"{SHA256}; with other weights a figure is no FID. Received: "
+            f"{SHA256}: with other weights the distance is not FID. Received: "
             f"{file}, {size:,} bytes, sha256 {digest}"
         )
     return file
@@ -111,11 +113,10 @@ def _sha256(file):
 
 
 def _converted(file):
-    """Reads a checked `.pth`, and keeps it as `.npz`, with its own hash."""
+    """Reads a checked `.pth`, and keeps it as an `.npz` with its hash."""
     converted = cache_folder() / f"inception-{SHA256[:8]}.npz"
     if converted.exists():
         return _read_converted(converted)
-    # Inside: `convert` builds on models, and those on callbacks.
     from keras_sagan.tensor_files import read_tensors
 
     tensors = read_tensors(file)
@@ -124,7 +125,7 @@ def _converted(file):
             np.savez(temporary, **tensors)
         with replacing(converted.with_suffix(".sha256")) as temporary:
             temporary.write_text(_sha256(converted))
-    except OSError as error:  # A read-only home: it is only slower.
+    except OSError as error:  # A read-only home makes this slower, no more.
         warnings.warn(
             f"The weights could not be kept in {converted} ({error}); they "
             "will be read from the .pth again",
@@ -145,7 +146,7 @@ def _read_converted(converted):
 
 
 def _download(file):
-    """Downloads from either release, checked before it gets its name."""
+    """Downloads the file from either release, and checks it."""
     failures = []
     for url in URLS:
         try:
@@ -163,7 +164,7 @@ def _download(file):
 
 
 def _fetch(url, file):
-    """Streams a URL to a file; on a terminal, with how much is there."""
+    """Streams a URL to a file, and shows on a terminal how much is there."""
     done = 0
     with (
         urllib.request.urlopen(url, timeout=30) as answer,

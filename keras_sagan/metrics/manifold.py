@@ -1,4 +1,4 @@
-"""Fidelity, diversity and coverage, by Euclidean distances."""
+"""Fidelity, diversity and coverage, from Euclidean distances."""
 
 import numpy as np
 
@@ -8,15 +8,16 @@ _BLOCK = 1024
 
 
 def coverage(real, fake, nearest_k=5):
-    """Share of the real images that have a generated one in their reach.
+    """Share of the real images that have a generated image within reach.
 
-    A real image's reach is its distance to its `nearest_k`-th nearest real
-    neighbour, itself not counted. A generator that makes few kinds of image
-    scores low however good they are.
+    The reach of a real image is its distance to its `nearest_k`-th nearest
+    real neighbour, not counting itself. A generator that makes few kinds of
+    images scores low, however good they are.
 
     Args:
         real: Floats or uint8 `(N, ...)`, images or features, N > `nearest_k`.
-        fake: Likewise `(M, ...)`, of the same shape after the first axis.
+        fake: Floats or uint8 `(M, ...)`, of the same shape after the first
+            axis.
         nearest_k: Positive integer.
 
     Returns:
@@ -37,14 +38,16 @@ def coverage(real, fake, nearest_k=5):
 
 
 def density_coverage(real, fake, nearest_k=5):
-    """Density and coverage: precision and recall that outliers do not sway.
+    """Density and coverage, which outliers affect less than precision, recall.
 
-    Density is the mean number of real images within whose reach a generated
-    one is, over `nearest_k`; it may exceed 1. See `coverage` for the other.
+    Density is the number of real images within whose reach a generated image
+    lies, averaged over the generated images and divided by `nearest_k`; it
+    may exceed 1. See `coverage` for the reach and for coverage.
 
     Args:
         real: Floats or uint8 `(N, ...)`, images or features, N > `nearest_k`.
-        fake: Likewise `(M, ...)`, of the same shape after the first axis.
+        fake: Floats or uint8 `(M, ...)`, of the same shape after the first
+            axis.
         nearest_k: Positive integer.
 
     Returns:
@@ -74,13 +77,14 @@ def density_coverage(real, fake, nearest_k=5):
 def precision_recall(real, fake, nearest_k=3):
     """Improved precision and recall.
 
-    Precision is the share of generated images within the reach of a real one,
-    recall that of real images within the reach of a generated one; an image's
-    reach is its distance to its `nearest_k`-th nearest neighbour on its side.
+    Precision is the share of generated images within the reach of a real one.
+    Recall is the share of real images within the reach of a generated one.
+    The reach of an image is its distance to its `nearest_k`-th nearest
+    neighbour on its own side.
 
     Args:
         real: Floats or uint8 `(N, ...)`, images or features, N > `nearest_k`.
-        fake: Likewise `(M, ...)`, M > `nearest_k`.
+        fake: Floats or uint8 `(M, ...)`, M > `nearest_k`.
         nearest_k: Positive integer.
 
     Returns:
@@ -140,8 +144,8 @@ def _reach(x, nearest_k):
 def _in_blocks(a, b):
     """Yields squared distances of some rows of `a` to all of `b`, float64.
 
-    What they are computed of is made float64 part by part: a block of 50,000
-    columns is hundreds of megabytes, and so would be a copy of `b`.
+    `b` is converted to float64 part by part: a whole copy would take hundreds
+    of megabytes, as does a block of 50,000 columns.
     """
     of_b = np.concatenate([squares(part) for _, part in _parts(b)])
     for begin in progress(range(0, len(a), _BLOCK), "distances"):
@@ -161,15 +165,15 @@ def _parts(x):
 
 
 def squares(x):
-    """Squared length of each row."""
+    """Returns the squared length of each row."""
     return np.einsum("ij,ij->i", x, x)
 
 
 def mean_class_distance(images, labels):
     """Mean over the classes of the mean distance of two images of the class.
 
-    Divided by that of real images, it is the within-class diversity: 1 as
-    varied as they are, 0 one picture per class.
+    Divided by the value of real images it is the within-class diversity: 1 if
+    generated images are as varied as real ones, 0 for one picture per class.
 
     Args:
         images: Floats or uint8 `(N, ...)`.

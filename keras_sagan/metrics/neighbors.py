@@ -1,4 +1,4 @@
-"""Which training images generated ones are nearest to."""
+"""The training images that are nearest to generated ones."""
 
 import numpy as np
 
@@ -11,22 +11,23 @@ from keras_sagan.metrics.progress import progress
 def nearest_neighbors(
     samples, images, count=5, feature_extractor=None, batch_size=256
 ):
-    """Finds the nearest of some images to each sample.
+    """Finds the images that are nearest to each sample.
 
-    A generator that learned its images by heart has samples at a distance of
-    nearly 0. The training images are read once, batch by batch.
+    The samples of a generator that memorized its training images are at a
+    distance of nearly 0 from some. The training images are read once, batch
+    by batch.
 
     Args:
         samples: uint8 `(N, H, W, 3)`.
-        images: Training images, as `real` of `metrics.evaluate`.
-        count: Positive integer, neighbours of each.
-        feature_extractor: As of `metrics.evaluate`, for distances of its
-            features. None: of pixels in [0, 1].
+        images: Training images, as `real` in `metrics.evaluate`.
+        count: Positive integer, number of neighbours of each sample.
+        feature_extractor: As in `metrics.evaluate`: distances are those of
+            its features. None: they are those of pixels in [0, 1].
         batch_size: Positive integer.
 
     Returns:
-        Indices into `images` and Euclidean distances, `(N, count)` both, the
-        nearest first.
+        Indices into `images` and Euclidean distances, both `(N, count)`, with
+        the nearest first.
 
     Raises:
         ValueError: If there are fewer images than `count`, or an argument is
@@ -68,7 +69,7 @@ def nearest_neighbors(
         distances = np.take_along_axis(both, order, axis=1)
         indices = np.take_along_axis(places, order, axis=1)
         begin += len(y)
-    # What is left of rounding, at a distance of 0.
+    # At a distance of 0 only rounding is left.
     rounding = 1e-12 * squares(x)[:, None]
     distances = np.where(distances < rounding, 0.0, distances)
     return indices, np.sqrt(distances)

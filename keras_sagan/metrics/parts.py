@@ -1,4 +1,4 @@
-"""Several processes judge images together, each a part of them."""
+"""Several processes evaluate images together, each a part of them."""
 
 import numpy as np
 
@@ -7,32 +7,34 @@ from keras_sagan.metrics.features import Features
 from keras_sagan.metrics.features import allocate
 from keras_sagan.metrics.statistics import GaussianStatistics
 
-_ROWS = 1000  # Of an exchange: 8 MB of features from each process.
+_ROWS = 1000  # Rows per exchange: 8 MB of features from each process.
 
 
 def local_slice(images, indices, batch_size):
-    """Returns the indices of the images that this process judges.
+    """Returns the indices of the images that this process evaluates.
 
-    Whole pieces, so that it makes the batches that one process would; the
-    parts of the processes follow one another. One process: `indices`.
+    They make whole pieces, so that the batches are those that a single
+    process would make. The parts of the processes follow one another. A
+    single process gets `indices`.
     """
     process, processes = backends.process()
     if processes == 1:
         return indices
     indices = np.arange(len(images)) if indices is None else indices
     piece = images.piece(batch_size)
-    first = np.arange(0, len(indices), piece)  # Of each piece.
+    first = np.arange(0, len(indices), piece)  # The start of each piece.
     own = np.array_split(first, processes)[process]
     return indices[own[0] : own[-1] + piece] if len(own) else indices[:0]
 
 
 def merge(own, keep, folder=None):
-    """Returns the `Features` of all processes: what one would have made.
+    """Returns the `Features` that a single process would have computed.
 
     Args:
-        own: `Features` of this process' part, perhaps of no image.
+        own: `Features` of this process' part, which may have no images.
         keep: Names of the arrays that all processes keep.
-        folder: Where to keep them, mapped from files, or None for memory.
+        folder: Folder for files that hold the arrays. None: the arrays are
+            held in memory.
     """
     counts = backends.gather(own.statistics.count)  # (processes,)
     count = int(counts.sum())
@@ -57,7 +59,8 @@ def _merge_statistics(own, counts):
         mean, scatter = own.mean, own.scatter
     means = backends.gather(mean)  # (processes, D)
     mean = counts @ means / counts.sum()
-    # Those about the mean of all: the parts' own, and those of their means.
+    # The scatter about the common mean is that of each part about its own
+    # mean, plus that of the means.
     differences = np.sqrt(counts)[:, None] * (means - mean)
     total = differences.T @ differences  # (D, D)
     for begin, rows in _exchange(scatter, np.full(len(counts), d)):
@@ -66,7 +69,7 @@ def _merge_statistics(own, counts):
 
 
 def _or_none(rows, dtype):
-    """Rows; of a process without images none, as wide as the others'."""
+    """Returns the rows, or an empty array as wide as the other processes'."""
     columns = backends.gather(0 if rows is None else rows.shape[1]).max()
     if rows is None:
         rows = np.empty((0, columns), dtype)
@@ -80,7 +83,7 @@ def _fill(into, rows, counts):
 
 
 def _exchange(rows, counts):
-    """Yields rows of all processes, and where they belong among all."""
+    """Yields rows of all processes, and the index of the first among all."""
     starts = np.cumsum(counts) - counts
     for begin in range(0, counts.max(), _ROWS):
         n = min(_ROWS, counts.max() - begin)

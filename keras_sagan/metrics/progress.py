@@ -1,4 +1,4 @@
-"""How far a long computation is."""
+"""Showing how far a long computation is."""
 
 import sys
 import time
@@ -7,10 +7,10 @@ from keras_sagan import backends
 
 
 def progress(items, title, size=None, stream=None):
-    """Yields the items; says on a terminal which of how many, and time left.
+    """Yields the items, and shows on a terminal how many are done.
 
-    Where the output is no terminal, computations of more than half a minute
-    write a line for each tenth. Of several processes the first one says it.
+    If the output is not a terminal, computations of more than half a minute
+    write a line after each tenth. Of several processes only the first writes.
 
     Args:
         items: Iterable.

@@ -1,4 +1,4 @@
-"""How figures are made, by name: a figure without its protocol says nothing."""
+"""Protocols: how metrics are computed, without which a value says nothing."""
 
 PROTOCOLS = {
     # The numbers of torch-fidelity 0.4.0, which are those of the TensorFlow
@@ -42,11 +42,11 @@ PROTOCOLS = {
 
 
 def get_protocol(protocol):
-    """Returns a protocol by its name, as a dict of its own.
+    """Returns a protocol, a new dict.
 
     Args:
-        protocol: `"torch-fidelity"` or `"paper"`, or a dict with the keys of
-            these, which is given back.
+        protocol: `"torch-fidelity"` or `"paper"`, or a dict with the same
+            keys, which is copied.
 
     Raises:
         ValueError: If there is no such protocol, or keys are missing.
@@ -72,7 +72,7 @@ def get_protocol(protocol):
 
 
 def _name(protocol):
-    """The name of a protocol given as a dict, and in what it departs."""
+    """Returns the name of a protocol given as a dict, and what it changes."""
     name = protocol.get("name")
     if name not in PROTOCOLS:
         return name or "of your own"

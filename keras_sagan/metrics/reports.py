@@ -1,22 +1,17 @@
-"""Figures as text."""
+"""The results of an evaluation as text."""
 
-_TITLES = {
-    "fid": ("FID", "{:.4f}"),
-    "is": ("Inception Score", "{:.4f}"),
-    "kid": ("KID", "{:.6f}"),
-    "precision": ("precision", "{:.4f}"),
-    "recall": ("recall", "{:.4f}"),
-    "density": ("density", "{:.4f}"),
-    "coverage": ("coverage", "{:.4f}"),
-    "intra_fid": ("intra-FID", "{:.4f}"),
-}
+from keras_sagan.metrics.built_in import METRICS
+from keras_sagan.metrics.built_in import get_metrics
 
 
-def report(results):
-    """Makes text of what `evaluate` gave: a line per figure, and its protocol.
+def report(results, metrics=()):
+    """Makes text of results: a line for each value, and the protocol.
 
     Args:
-        results: Dict, of `evaluate`.
+        results: Dict, as `evaluate` returns it.
+        metrics: The `Metric` objects of your own that the results are of. A
+            value of a metric that is neither built-in nor given here is
+            called by its name.
 
     Returns:
         A string of some lines.
@@ -30,56 +25,46 @@ def report(results):
     density            1.6000
     """
     protocol = results["protocol"]
-    lines = []
-    for name, (title, form) in _TITLES.items():
-        if name not in results:
-            continue
-        figure = form.format(results[name])
-        if f"{name}_std" in results:
-            figure += " +- " + form.format(results[f"{name}_std"])
-        if "inception-2015" not in protocol["extractor"]:
-            # Not of the network that gives FID and KID their names.
-            title = {
-                "fid": "Frechet distance",
-                "intra_fid": "within classes",
-                "kid": "kernel distance",
-            }.get(name, title)
-        lines.append(f"{title:18} {figure}")
+    own = [] if not metrics else get_metrics(metrics)
+    known = {metric.name: metric for metric in (*METRICS.values(), *own)}
+    used = [m for m in known.values() if m.values[0].name in results]
+    lines = _lines(results, used, "inception-2015" in protocol["extractor"])
     counts = [
         f"{protocol[name]:,} {name}"
         for name in ("generated", "real")
         if protocol.get(name)
     ]
+    details = [f"seed {protocol['seed']}"]
+    details += [x for m in used if (x := m.details(results, protocol))]
+    for name in ("ema", "truncation", "standing_statistics"):
+        if name in protocol:
+            details.append(f"{name} {protocol[name]}")
     lines += [
         f"features: {protocol['extractor']}",
         f"protocol {protocol['name']}: {', '.join(counts)}; "
         f"{'uint8' if protocol['quantised'] else 'not quantised'}; "
-        f"{protocol['resize']}; {_details(results, protocol)}",
+        f"{protocol['resize']}; {'; '.join(details)}",
     ]
     return "\n".join(lines)
 
 
-def _details(results, protocol):
-    details = [f"seed {protocol['seed']}"]
-    if "is" in results:
-        details.append(
-            f"IS: {protocol['is_splits']} splits, {protocol['logits']} logits"
-        )
-    if "kid" in results:
-        details.append(
-            f"KID: {protocol['kid_subsets']} subsets of "
-            f"{protocol['kid_subset_size']}"
-        )
-    if "precision" in results:
-        details.append(f"precision: k = {protocol['precision_recall_k']}")
-    if "density" in results:
-        details.append(f"density: k = {protocol['density_coverage_k']}")
-    if "intra_fid" in results:
-        details.append(
-            f"intra-FID: {len(results['intra_fid_per_class'])} classes, "
-            f"{protocol['images_per_class']:,} generated of each"
-        )
-    for name in ("ema", "truncation", "standing_statistics"):
-        if name in protocol:
-            details.append(f"{name} {protocol[name]}")
-    return "; ".join(details)
+def _lines(results, metrics, is_inception):
+    """A line for each value: its title, and the value as the metric says."""
+    rows, told = [], set()
+    for value in (value for metric in metrics for value in metric.values):
+        title = value.title
+        if not is_inception and value.generic_title:
+            title = value.generic_title
+        text = format(results[value.name], value.format)
+        deviation = results.get(f"{value.name}_std")
+        if deviation is not None:
+            text += " +- " + format(deviation, value.format)
+        rows.append((title, text))
+        told |= {value.name, f"{value.name}_std"}
+    rows += [
+        (name, f"{value:.4f}")
+        for name, value in results.items()
+        if isinstance(value, float) and name not in told
+    ]
+    width = max([18, *(len(title) + 1 for title, _ in rows)])
+    return [f"{title:{width}} {text}" for title, text in rows]

@@ -10,18 +10,18 @@ from keras_sagan.metrics.statistics import check_features
 def inception_score(logits, splits=10, seed=2020):
     """Inception Score: `exp(mean of KL(p(y|x) || p(y)))`.
 
-    From 1 to the number of classes. It compares images with nothing real, and
-    says nothing about variety within a class.
+    It lies between 1 and the number of classes. It does not compare with real
+    images, and says nothing about variety within a class.
 
     Args:
-        logits: Floats `(N, classes)`, of generated images.
-        splits: Positive integer up to N, parts of which a score each is
-            taken, of its own p(y).
-        seed: Integer, of the order before splitting (torch-fidelity's 2020),
-            or None for the order given.
+        logits: Floats `(N, classes)` of generated images.
+        splits: Positive integer up to N, number of parts; each has a score
+            with its own p(y).
+        seed: Integer, from which the order before splitting is drawn
+            (torch-fidelity uses 2020). None: the order is kept.
 
     Returns:
-        Mean and standard deviation of the parts' scores, floats.
+        Mean and standard deviation of the scores of the parts, floats.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -43,7 +43,7 @@ def inception_score(logits, splits=10, seed=2020):
         )
     order = np.arange(n)
     if seed is not None:
-        # The generator, and so the order, of torch-fidelity.
+        # The same random generator as torch-fidelity, and so the same order.
         order = np.random.RandomState(seed).permutation(n)
     scores = []
     for i in range(splits):
@@ -53,7 +53,7 @@ def inception_score(logits, splits=10, seed=2020):
         log_p -= np.log(np.sum(np.exp(log_p), axis=1, keepdims=True))
         p = np.exp(log_p)
         mean = p.mean(axis=0)
-        # A class that no image has adds 0 log 0 = 0.
+        # A class without images adds 0 log 0 = 0.
         log_mean = np.log(np.maximum(mean, np.finfo("float64").tiny))
         scores.append(np.exp(np.mean(np.sum(p * (log_p - log_mean), axis=1))))
     return float(np.mean(scores)), float(np.std(scores))
@@ -62,18 +62,19 @@ def inception_score(logits, splits=10, seed=2020):
 def kernel_distance(
     real, fake, subsets=100, subset_size=1000, degree=3, seed=2020
 ):
-    """Kernel distance: squared MMD of random subsets; KID, of Inception's.
+    """Kernel distance: the mean squared MMD of random subsets.
 
-    The kernel is `(x . y / D + 1)^degree`, the estimate unbiased: it may be
-    a little below 0, and unlike FID does not fall as images become more.
+    With Inception's features it is KID. The kernel is
+    `(x . y / D + 1)^degree`. The estimate is unbiased: it may be slightly
+    below 0, and, unlike FID, it does not fall with the number of images.
 
     Args:
         real: Floats `(N, D)`, N at least `subset_size`.
-        fake: Likewise `(M, D)`.
-        subsets: Positive integer.
+        fake: Floats `(M, D)`, likewise.
+        subsets: Positive integer, number of subsets.
         subset_size: Integer, at least 2.
         degree: Positive integer.
-        seed: Integer, of the subsets.
+        seed: Integer, from which the subsets are drawn.
 
     Returns:
         Mean and standard deviation over the subsets, floats.
@@ -90,7 +91,7 @@ def kernel_distance(
 
     Reference: Binkowski et al., arXiv 1801.01401.
     """
-    # Not copied: subsets are made float64.
+    # No copy is made here: only the subsets are converted to float64.
     real = check_features("real", real, dtype=None)
     fake = check_features("fake", fake, dtype=None)
     if real.shape[1] != fake.shape[1]:
@@ -105,7 +106,7 @@ def kernel_distance(
             f"subset_size={subset_size}, subsets={subsets}, {len(real)} real "
             f"and {len(fake)} fake images"
         )
-    # The generator, and so the subsets, of torch-fidelity, the fake one first.
+    # The subsets are those of torch-fidelity, which draws the fake one first.
     rng = np.random.RandomState(seed)
     distances = []
     for _ in progress(range(subsets), "kernel distance"):
@@ -126,20 +127,20 @@ def kernel_distance(
 
 
 def intra_fid(real, real_labels, fake, fake_labels):
-    """Frechet distance class by class, and their mean.
+    """Frechet distance class by class, and the mean over the classes.
 
-    A generator that gives one good picture per class has a good FID and a bad
+    A generator that makes one good picture per class has a good FID and a bad
     intra-FID.
 
     Args:
-        real: Floats `(N, D)`, an array or one mapped from a file: the
-            features of one class at a time are read.
+        real: Floats `(N, D)`, an array in memory or in a file: the features
+            are read one class at a time.
         real_labels: Integers `(N,)`.
-        fake: Likewise `(M, D)`.
+        fake: Floats `(M, D)`, likewise.
         fake_labels: Integers `(M,)`.
 
     Returns:
-        The mean over the classes, a float, and a dict of one float per class.
+        The mean over the classes, a float, and a dict with a float per class.
 
     Raises:
         ValueError: If a class has fewer than two images on either side.
@@ -166,7 +167,7 @@ def intra_fid(real, real_labels, fake, fake_labels):
 
 
 def check_classes(real_labels, fake_labels):
-    """Refuses classes with fewer than two images, real or generated."""
+    """Raises an error if a class has fewer than two images on either side."""
     for name, labels in (
         ("real_labels", real_labels),
         ("fake_labels", fake_labels),

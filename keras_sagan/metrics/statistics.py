@@ -7,18 +7,18 @@ import numpy as np
 
 from keras_sagan.files import replacing
 
-_AT_ONCE = 5000  # As many as intra-FID takes of a class: 80 MB at D = 2048.
+_AT_ONCE = 5000  # Intra-FID has as many per class: 80 MB at D = 2048.
 
 
 class GaussianStatistics:
     """Mean and unbiased covariance of features, in float64.
 
-    Of any number of batches in the memory of one covariance, and of parts
-    that are merged: `a.merge(b)` is what all features together give.
+    Any number of batches needs the memory of one covariance. Parts can be
+    merged: after `a.merge(b)`, `a` is what all features together give.
 
     Args:
-        made_from: Dict of what the features are of and from, kept in the
-            file, or None.
+        made_from: Dict that says what the features were made from, which is
+            kept in the file; or None.
 
     Example:
     >>> x = np.random.default_rng(0).normal(size=(100, 3))
@@ -37,23 +37,23 @@ class GaussianStatistics:
         self._count = 0
         self._mean = None  # (D,)
         self._scatter = None  # Sum of (x - mean)(x - mean)^T, (D, D)
-        self._waiting = []  # Batches: many small ones cost far more.
-        self._covariance = None  # Of a file, whose count may not be known.
+        self._waiting = []  # Batches, taken in together: it is far cheaper.
+        self._covariance = None  # That of a file without a count.
 
     @property
     def count(self):
-        """How many features; 0 if a file does not say."""
+        """Number of features; 0 if a file does not tell it."""
         return self._count + sum(len(x) for x in self._waiting)
 
     @property
     def mean(self):
-        """`(D,)`."""
+        """Mean of the features, `(D,)`."""
         self._take_in()
         return self._mean
 
     @property
     def covariance(self):
-        """Unbiased, `(D, D)`."""
+        """Unbiased covariance, `(D, D)`."""
         self._take_in()
         if self._covariance is not None:
             return self._covariance
@@ -84,11 +84,11 @@ class GaussianStatistics:
             self._take_in()
 
     def merge(self, other):
-        """Takes in what another one has gathered."""
+        """Takes in the features that another `GaussianStatistics` has."""
         if self._covariance is not None or other._covariance is not None:
             raise ValueError(
-                "`other` and this must know how many images they are of, to "
-                "be merged. Received: statistics of a file without a count"
+                "Statistics to merge must know their number of images. "
+                "Received: statistics of a file without a count"
             )
         self._take_in()
         other._take_in()
@@ -116,15 +116,15 @@ class GaussianStatistics:
 
     @classmethod
     def from_moments(cls, count, mean, scatter):
-        """Of how many images, their mean, and `scatter`."""
+        """Makes statistics of a count, a mean and a `scatter`."""
         statistics = cls()
         statistics._add(count, mean, scatter)
         return statistics
 
     def save(self, path):
-        """Writes an `.npz` with `mu` and `sigma`, as other tools read it.
+        """Writes an `.npz` file with `mu` and `sigma`, for other tools too.
 
-        Beside them `count` and, as JSON, `made_from`.
+        It also holds `count` and, as JSON, `made_from`.
         """
         arrays = {
             "mu": self.mean,
@@ -137,11 +137,11 @@ class GaussianStatistics:
 
     @classmethod
     def load(cls, path):
-        """Reads an `.npz` with `mu` and `sigma`, of this or another tool.
+        """Reads an `.npz` file with `mu` and `sigma`, also of other tools.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it does not hold these.
+            ValueError: If the file does not hold them.
         """
         path = pathlib.Path(path)
         with np.load(path, allow_pickle=False) as arrays:
@@ -175,7 +175,7 @@ class GaussianStatistics:
 
 
 def check_features(name, features, dtype="float64"):
-    """Returns finite features `(N, D)`, N at least 1; dtype None: as given."""
+    """Returns features `(N, D)`, checked; dtype None keeps that given."""
     features = np.asarray(features)
     if (
         features.ndim != 2

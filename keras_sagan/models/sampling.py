@@ -8,12 +8,13 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.backends.padding import pad_rows
-from keras_sagan.layers import BatchNorm
-from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import SpectralNormalization
-from keras_sagan.layers.nested import flatten_layers
+from keras_sagan.layers.calls import call
+from keras_sagan.layers.calls import network_inputs
+from keras_sagan.layers.nested import layers_with
 from keras_sagan.models import checks
 from keras_sagan.models import networks
+from keras_sagan.models.cloning import clone_network
+from keras_sagan.models.cloning import is_graph
 
 
 def prepare_inputs(
@@ -101,7 +102,7 @@ def generate(generator, latents, labels, batch_size, quantize=True):
     devices = backends.devices()
     # One shape is compiled: the last batch is filled up, and cut afterwards.
     size = min(-(-len(latents) // devices), batch_size) * devices
-    inputs = networks.network_inputs(generator, latents, labels)
+    inputs = network_inputs(generator, latents, labels)
     inputs, n = pad_rows(inputs, size)
     images = []
     for i in range(0, len(latents), size):
@@ -124,15 +125,32 @@ def with_standing_statistics(
     """Returns a copy whose batch norms hold mean statistics of fresh batches.
 
     The latents and labels are always the same ones, so that the result is a
-    function of the weights.
+    function of the weights. The network runs as in training, but nothing
+    except the statistics changes.
+
+    Args:
+        generator: A network from latents, or latents and labels, to images.
+        num_batches: Positive integer.
+        batch_size: Positive integer, images per batch.
+        latent_dim: Positive integer, entries of a latent vector.
+        num_classes: Positive integer, or None for a generator without labels.
+
+    Raises:
+        ValueError: If the generator has no batch norm, or one whose moving
+            statistics follow another rule.
     """
     copy = networks.copy_of(generator, latent_dim, num_classes)
-    norms, normalizations = (
-        [x for x in flatten_layers(copy) if isinstance(x, kind)]
-        for kind in (BatchNorm, SpectralNormalization)
-    )
-    vectors = [
-        (v, ops.convert_to_numpy(v)) for x in normalizations for v in (x.u, x.v)
+    # Keras' own batch norm uses moving statistics where it is not trainable.
+    copy.trainable = True
+    norms = _batch_norms(copy)
+    statistics = {
+        id(v) for x in norms for v in (x.moving_mean, x.moving_variance)
+    }
+    # The vectors of spectral norms, for example.
+    others = [
+        (v, ops.convert_to_numpy(v))
+        for v in copy.non_trainable_weights
+        if id(v) not in statistics
     ]
     rng = np.random.default_rng(0)
     for i in range(num_batches):
@@ -141,50 +159,75 @@ def with_standing_statistics(
         latents, labels = draw_latents(rng, batch_size, latent_dim), None
         if num_classes is not None:
             labels = rng.integers(num_classes, size=batch_size, dtype="int32")
-        networks.call(copy, latents, labels, training=True)
-        for variable, value in vectors:
+        call(copy, latents, labels, training=True)
+        for variable, value in others:
             variable.assign(value)
     return copy
 
 
-def with_blended_classes(generator, shares):
+def _batch_norms(network):
+    """Returns the layers with moving statistics that a momentum moves."""
+    norms = layers_with(network, "moving_mean")
+    needed = ("moving_variance", "momentum")
+    others = [x for x in norms if not all(hasattr(x, n) for n in needed)]
+    if others or not norms:
+        received = f"the generator '{network.name}' without such a layer"
+        if others:
+            received = f"the layer {others[0].name}, {others[0]}"
+        raise ValueError(
+            "`standing_statistics` needs a generator whose batch norms have "
+            "`moving_mean`, `moving_variance` and `momentum`, as "
+            f"`keras.layers.BatchNormalization`. Received: {received}"
+        )
+    return norms
+
+
+def with_blended_classes(generator, class_weights):
     """Returns a copy whose class i is a blend of the generator's classes.
 
-    The batch norms' tables get the rows `shares @ table`, of `(rows, classes)
-    @ (classes, channels)`: a row of `shares` that is one class is that class,
-    to the bit. Tables under spectral normalization are taken as normalized.
+    Every layer that knows the classes (`ConditionalBatchNorm`, or another
+    with `class_tables` and `with_class_tables`) gets the rows `class_weights
+    @ table`. A row of weights that is one class gives that class, to the bit.
+
+    Args:
+        generator: A functional model from latents and labels to images.
+        class_weights: Floats `(rows, classes)`.
+
+    Raises:
+        ValueError: If another layer is given the labels: it would still take
+            them for the generator's own classes.
     """
+    if not is_graph(generator):
+        raise _not_blendable(class_weights, generator)
+    calls = []
 
-    def clone(layer):
-        config = layer.get_config()
-        if isinstance(layer, ConditionalBatchNorm):
-            config["num_classes"] = len(shares)
-            config["spectral_normalization"] = False
-        return type(layer).from_config(config)
+    def replace(layer):
+        if not hasattr(layer, "with_class_tables"):
+            return None
+        tables = map(ops.convert_to_numpy, layer.class_tables())
+        return layer.with_class_tables(*(class_weights @ x for x in tables))
 
-    if not any(isinstance(x, ConditionalBatchNorm) for x in generator.layers):
-        raise ValueError(
-            "`labels` can be shares of classes only where the generator knows "
-            "its classes by `ConditionalBatchNorm`. Received: labels of shape "
-            f"{shares.shape} for the generator '{generator.name}'"
-        )
-    copy = keras.models.clone_model(generator, clone_function=clone)
-    for source in generator.layers:
-        target = copy.get_layer(source.name)
-        if not isinstance(source, ConditionalBatchNorm):
-            networks.copy_values(source, target)
-            continue
-        gain, offset = (ops.convert_to_numpy(x) for x in class_tables(source))
-        target.gamma.assign(shares @ gain)
-        target.beta.assign(shares @ offset)
-        for name in ("moving_mean", "moving_variance"):
-            getattr(target, name).assign(ops.copy(getattr(source, name)))
+    def call(layer, *args, **kwargs):
+        calls.append((layer, keras.tree.flatten((args, kwargs))))
+        return layer(*args, **kwargs)
+
+    copy = clone_network(generator, replace, call)
+    labels = copy.inputs[1:]
+    for label in labels:  # It grows by the labels of models inside.
+        for layer, inputs in calls:
+            places = [i for i, x in enumerate(inputs) if x is label]
+            if not places or hasattr(layer, "with_class_tables"):
+                continue
+            if not is_graph(layer):
+                raise _not_blendable(class_weights, layer)
+            labels += [layer.inputs[i] for i in places]
     return copy
 
 
-def class_tables(norm):
-    """Returns the gains and offsets of all classes, `(classes, channels)`."""
-    if not norm.spectral_normalization:
-        return norm.gamma, norm.beta
-    classes = np.arange(norm.num_classes)
-    return 1.0 + norm.gamma(classes), norm.beta(classes)
+def _not_blendable(class_weights, layer):
+    return ValueError(
+        "`class_weights` needs a functional generator whose classes are known "
+        "by `ConditionalBatchNorm` alone. Received: class_weights of shape "
+        f"{class_weights.shape}, for labels that go to '{layer.name}' of class "
+        f"{type(layer).__name__}"
+    )

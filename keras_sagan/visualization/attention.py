@@ -1,14 +1,20 @@
 """Where the locations of an image look: the maps of self-attention."""
 
+import contextlib
 import dataclasses
+import functools
+import inspect
+import threading
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_sagan.layers import SelfAttention2D
+from keras_sagan.layers.calls import call
+from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.visualization.queries import check_queries
 from keras_sagan.visualization.queries import representative_queries
+
+_LOCK = threading.Lock()  # Of layers that tell their scores.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +83,19 @@ class AttentionMaps:
 
 
 def attention_layers(network):
-    """Returns the `SelfAttention2D` layers of a `keras.Model`, in order.
+    """Returns the attention layers of a network, in order.
+
+    An attention layer is one that can tell its attention scores, whatever its
+    class and wherever it is nested: a layer with a scalar weight `gamma`
+    whose `call` takes `return_attention_scores` and then returns the output
+    and the scores `(batch, height * width, keys)`, as
+    `keras_sagan.layers.SelfAttention2D` does.
+
+    Args:
+        network: A `keras.Model`, functional or subclassed.
+
+    Returns:
+        A list of layers.
 
     Example:
     >>> generator = keras_sagan.models.build_generator(
@@ -85,7 +103,12 @@ def attention_layers(network):
     >>> [x.name for x in keras_sagan.visualization.attention_layers(generator)]
     ['attention_16']
     """
-    return [x for x in network.layers if isinstance(x, SelfAttention2D)]
+    return [x for x in flatten_layers(network) if _tells_scores(x)]
+
+
+def _tells_scores(layer):
+    arguments = inspect.signature(layer.call).parameters
+    return "return_attention_scores" in arguments and hasattr(layer, "gamma")
 
 
 def attention_maps(
@@ -102,25 +125,26 @@ def attention_maps(
 ):
     """Computes where the locations of images look: the maps of `beta`.
 
-    These are the maps the network uses: it is run up to the attention, which
-    is then called on what it is given there, for its scores. With them come
-    the images: those given, or those that `model.generate` makes of the same
-    arguments. `attention_figure` draws them.
+    These are the maps that the network uses: the network is run, and the
+    attention layer tells its scores on the way. With them come the images:
+    those given, or those that `model.generate` makes of the same arguments.
+    `attention_figure` draws them.
 
     Args:
-        model: A `SAGAN`; or a functional `keras.Model` of images in [-1, 1],
-            for `images`.
-        images: uint8 `(N, height, width, 3)`, of which to show the
+        model: A `SAGAN`; or, for given `images`, any `keras.Model` that takes
+            images in [-1, 1], perhaps with labels.
+        images: uint8 `(N, height, width, 3)`, images of which to show the
             discriminator's attention, or None for generated ones. The network
             sees `images / 127.5 - 1`.
         labels: As in `SAGAN.generate`. For given images, integers `(N,)` or
-            None: a discriminator built here attends before it looks at them.
+            None, which stands for class 0: the discriminator of
+            `build_discriminator` attends before it looks at the labels.
         num_images: As in `SAGAN.generate`.
         seed: As in `SAGAN.generate`.
         latents: As in `SAGAN.generate`.
         network: `"generator"` or `"discriminator"`. None: the generator for
             generated images, the discriminator for given ones.
-        layer: Name of the attention layer. None: the only one.
+        layer: The attention layer, or its name. None: the only one.
         ema: Whether generated images and the generator's maps are those of
             the EMA generator.
         queries: See `AttentionMaps.at`.
@@ -130,8 +154,8 @@ def attention_maps(
         for a map of 16x16 with pooled keys, 16 MB for 64x64.
 
     Raises:
-        ValueError: If the network has no attention, an argument is out of
-            range, or two do not fit.
+        ValueError: If the network has no attention layer, an argument is out
+            of range, or two do not fit.
 
     Example:
     >>> model = keras_sagan.SAGAN.from_preset("digits")
@@ -142,32 +166,33 @@ def attention_maps(
 
     Reference: Zhang et al., arXiv 1805.08318, eq. 1 and Figures 1 and 5.
     """
-    sagan = hasattr(model, "ema_generator")
-    _check_choice(sagan, images, network)
+    is_sagan = hasattr(model, "ema_generator")
+    _check_choice(is_sagan, images, network)
     if images is None:
         latents, labels = model.draw_inputs(labels, num_images, seed, latents)
         images = model.generate(labels, latents=latents, ema=ema)
         network = network or "generator"
     net = model
-    if sagan and network == "generator":
+    if is_sagan and network == "generator":
         net = model.ema_generator if ema else model.generator
-    elif sagan:
+    elif is_sagan:
         net = model.discriminator
     attention = _find_layer(net, layer)
     if network == "generator":
-        inputs = [latents]
+        x = latents
     else:
-        images = _check_images(images, net.inputs[0].shape[1:3])
-        inputs = [images / 127.5 - 1]
-    if len(net.inputs) > 1:
-        given = np.zeros(len(images)) if labels is None else labels
-        inputs.append(np.asarray(given, "int32"))
-    if sagan:
+        images = _check_images(images, _image_shape(model))
+        x = images / 127.5 - 1
+    y = None
+    if _takes_labels(model, labels):
+        y = np.zeros(len(images)) if labels is None else labels
+        y = np.asarray(y, "int32")
+    if is_sagan:
         model.sync_variables()
     return AttentionMaps(
         images=images,
         labels=None if labels is None else np.asarray(labels),
-        scores=_scores(net, attention, inputs),
+        scores=_scores(net, attention, x, y),
         queries=np.zeros((len(images), 0, 2), int),
         gamma=float(ops.convert_to_numpy(attention.gamma)),
         network=net.name,
@@ -175,13 +200,28 @@ def attention_maps(
     ).at(queries)
 
 
-def _check_choice(sagan, images, network):
-    if not sagan and images is None:
+def _takes_labels(model, labels):
+    if hasattr(model, "num_classes"):
+        return model.num_classes is not None
+    inputs = getattr(model, "inputs", None)
+    return labels is not None if inputs is None else len(inputs) > 1
+
+
+def _image_shape(model):
+    """The shape of the images that a model takes, None where it is free."""
+    if hasattr(model, "discriminator"):
+        return model.image_shape
+    inputs = getattr(model, "inputs", None)
+    return (None, None, 3) if inputs is None else tuple(inputs[0].shape[1:])
+
+
+def _check_choice(is_sagan, images, network):
+    if not is_sagan and images is None:
         raise ValueError(
-            "`images` must be given for a model that is no SAGAN. Received: "
+            "`images` must be given for a model that is not a SAGAN. Received: "
             "images=None"
         )
-    choices = (None, "generator", "discriminator") if sagan else (None,)
+    choices = (None, "generator", "discriminator") if is_sagan else (None,)
     if network not in choices:
         raise ValueError(
             "`network` must be 'generator' or 'discriminator' of a SAGAN, or "
@@ -189,56 +229,87 @@ def _check_choice(sagan, images, network):
         )
     if images is not None and network == "generator":
         raise ValueError(
-            "`images` must be None for the generator: its maps are those of "
-            "the images it makes. Received: network='generator' and images"
+            "`images` must be None for the generator, whose maps are those of "
+            "the images that it makes. Received: network='generator' and images"
         )
 
 
-def _find_layer(network, name):
-    layers = {layer.name: layer for layer in attention_layers(network)}
+def _find_layer(network, layer):
+    layers = attention_layers(network)
     if not layers:
         raise ValueError(
-            "`model` must have a `SelfAttention2D` layer to show the attention "
-            f"of. Received: '{network.name}' without one"
+            "`model` must have an attention layer to show, as "
+            f"`SelfAttention2D`. Received: '{network.name}' without one"
         )
-    if name is None and len(layers) == 1:
-        return next(iter(layers.values()))
-    if name not in layers:
+    found = [x for x in layers if layer in (None, x, x.name)]
+    if len(found) != 1:
         raise ValueError(
-            f"`layer` must be one of {list(layers)}, the attention layers of "
-            f"'{network.name}'. Received: layer={name!r}"
+            f"`layer` must be one of {[x.name for x in layers]}, the attention "
+            f"layers of '{network.name}', by its name or itself. "
+            f"Received: layer={layer!r}"
         )
-    return layers[name]
+    return found[0]
 
 
-def _scores(network, attention, inputs):
-    """Runs the network up to the attention, and that for its scores."""
-    features = keras.Model(network.inputs, attention.input)
-    _, height, width, _ = attention.input.shape
-    pool = attention.pool_size
-    shape = height, width, height // pool, width // pool
-    # B images at once have at most 2^25 scores, 128 MB.
-    size = max(1, 2**25 // int(np.prod(shape)))
+def _scores(network, attention, x, labels):
+    """Runs the network, and returns the scores `(N, H, W, h, w)`."""
     scores = []
-    for i in range(0, len(inputs[0]), size):
-        batch = [x[i : i + size] for x in inputs]
-        x = features(batch, training=False)
-        _, beta = attention(x, return_attention_scores=True, training=False)
-        beta = ops.convert_to_numpy(beta)  # (B, H * W, h * w)
-        scores.append(beta.reshape(-1, *shape))
+    begin, size = 0, 1  # The first image alone tells the size of the scores.
+    while begin < len(x):
+        rows = slice(begin, begin + size)
+        y = None if labels is None else labels[rows]
+        with _telling_scores(attention) as told:
+            call(network, x[rows], y, training=False)
+        scores.append(told[0])
+        begin += size
+        # B images at once have at most 2^25 scores, 128 MB.
+        size = max(1, 2**25 // told[0][0].size)
     return np.concatenate(scores).astype("float32")
 
 
-def _check_images(images, size):
+@contextlib.contextmanager
+def _telling_scores(attention):
+    """Gives a list that the layer, when called, adds its scores to.
+
+    The layer's `call` is replaced for this thread alone: others, such as
+    those of the app, may run the same network meanwhile.
+    """
+    told, this_thread = [], threading.get_ident()
+    own_call = type(attention).call.__get__(attention)
+
+    @functools.wraps(own_call)
+    def telling(inputs, *args, **kwargs):
+        if threading.get_ident() != this_thread:
+            return own_call(inputs, *args, **kwargs)
+        kwargs["return_attention_scores"] = True
+        outputs, beta = own_call(inputs, *args, **kwargs)  # (B, H * W, h * w)
+        _, height, width, _ = inputs.shape
+        # Pooled keys: as many times fewer along both sides.
+        pool = round((height * width / beta.shape[-1]) ** 0.5)
+        shape = (-1, height, width, height // pool, width // pool)
+        told.append(ops.convert_to_numpy(beta).reshape(shape))
+        return outputs
+
+    with _LOCK:
+        attention.call = telling
+        try:
+            yield told
+        finally:
+            del attention.call  # The method of the class is found again.
+
+
+def _check_images(images, shape):
     images = np.asarray(images)
     if (
         images.dtype != np.uint8
-        or images.shape[1:] != (*size, 3)
+        or images.ndim != 4
         or not len(images)
+        or any(a not in (b, None) for a, b in zip(shape, images.shape[1:]))
     ):
         raise ValueError(
-            f"`images` must be uint8 of shape (N, {size[0]}, {size[1]}, 3), as "
-            "the network takes them. Received: images of shape "
-            f"{images.shape} and dtype {images.dtype}"
+            "`images` must be uint8 of shape "
+            f"(N, {', '.join(map(str, shape))}), as the network takes them. "
+            f"Received: images of shape {images.shape} and dtype "
+            f"{images.dtype}"
         )
     return images

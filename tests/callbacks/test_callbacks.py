@@ -8,6 +8,7 @@ import pytest
 
 from keras_sagan.callbacks import Evaluation
 from keras_sagan.callbacks import ProgressBar
+from keras_sagan.metrics import Metric
 from tests.helpers import tiny_model
 
 
@@ -77,9 +78,9 @@ def test_evaluation_keeps_the_best_model(
     history = model.fit(
         *digits_like, batch_size=8, epochs=3, verbose=0, callbacks=[callback]
     )
-    steps = [figures["step"] for figures in callback.history]
+    steps = [results["step"] for results in callback.history]
     assert steps == [3, 6, 9, 12]
-    values = [figures["fid"] for figures in callback.history]
+    values = [results["fid"] for results in callback.history]
     assert history.history["fid"] == [values[i] for i in (0, 1, 3)]
     best = keras.saving.load_model(tmp_path / "best.keras")
     assert int(best.steps_trained) == steps[np.argmin(values)]
@@ -97,9 +98,49 @@ def test_evaluation_keeps_the_best_model(
     callback.on_epoch_begin(3)
     for batch in range(4):
         callback.on_train_batch_end(batch)
-    assert [figures["step"] for figures in callback.history] == [15]
+    assert [results["step"] for results in callback.history] == [15]
     assert (tmp_path / "best.keras").stat().st_mtime_ns == before
     assert capsys.readouterr().out == ""
+
+
+class Steps(Metric):
+    """A user's metric that gives what it is told to give."""
+
+    name = "steps"
+    title = "steps done"
+    higher_is_better = True
+    real_needs = None
+
+    def __init__(self, values):
+        self.next = iter(values)
+
+    def compute(self, real, generated, protocol):
+        return next(self.next)
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_evaluation_keeps_the_best_by_a_metric_of_ones_own(
+    higher, any_singular_vector, digits_like, tmp_path, capsys
+):
+    metric = Steps([2, 5, 1, 4])
+    metric.higher_is_better = higher
+    callback = Evaluation(
+        None,
+        every=3,
+        metrics=[metric],
+        monitor="steps",
+        path=tmp_path / "best.keras",
+        num_images=4,
+        feature_extractor=colours,
+    )
+    history = tiny_model().fit(
+        *digits_like, batch_size=8, epochs=3, verbose=0, callbacks=[callback]
+    )
+    assert history.history["steps"] == [2, 5, 4]
+    assert callback.best == (5 if higher else 1)
+    best = keras.saving.load_model(tmp_path / "best.keras")
+    assert int(best.steps_trained) == (6 if higher else 9)
+    assert "steps done         5.0000" in capsys.readouterr().out
 
 
 @pytest.mark.no_backend
@@ -107,7 +148,7 @@ def test_evaluation_keeps_the_best_model(
     ("arguments", "message"),
     [
         ({"every": 0}, "`every` must be"),
-        ({"figures": ["FID"]}, "`metrics` must be of"),
+        ({"metrics": ["FID"]}, "`metrics` must be of"),
         ({"monitor": "is"}, "`monitor` must be one of fid"),
         ({"path": "best.h5"}, "must end in .keras"),
     ],

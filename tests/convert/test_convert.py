@@ -146,6 +146,24 @@ def test_another_source_is_an_error(source, message, tmp_path):
         convert.load_model(tmp_path / "x.npz", source)
 
 
+def test_layers_of_somebody_else_are_refused_by_name(tmp_path):
+    model, _, _ = load("studiogan_32", tmp_path)
+    latents, labels = keras.Input((8,)), keras.Input((), dtype="int32")
+    x = keras.layers.Embedding(5, 8, name="theirs")(labels)
+    x = keras.layers.Dense(32 * 32 * 3, activation="tanh")(latents * x)
+    generator = keras.Model(
+        [latents, labels], keras.layers.Reshape((32, 32, 3))(x)
+    )
+    foreign = keras_sagan.SAGAN(
+        generator, model.discriminator, num_classes=model.num_classes
+    )
+    with pytest.raises(ValueError, match="Received: 'theirs' in the generator"):
+        convert.load_weights(foreign, tmp_path / "weights.npz", "studiogan")
+    with pytest.raises(ValueError, match="Received: 'theirs' in the generator"):
+        convert.save_weights(foreign, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_save_weights_needs_studiogans_network(tmp_path):
     pytest.importorskip("torch")
     model = keras_sagan.SAGAN(

@@ -140,16 +140,16 @@ def test_two_processes_train_and_evaluate_as_one(processes, tmp_path):
         names = "y", "mean", "variance"
         moments = [several.pop(f"replica/{name}") for name in names]
         check_moments_of_replicas(*moments)
-    check_figures(several)
+    check_metrics(several)
     assert_same(training.train(), several)
 
 
-def check_figures(several):
+def check_metrics(several):
     """Those that each of two processes has, against those of this one."""
-    one = training.figures()
+    one = training.metric_values()
     assert {"is", "kid", "recall", "coverage", "intra_fid_2"} <= one.keys()
     for name, value in one.items():
-        found = several.pop(f"figure/{name}")
+        found = several.pop(f"metric/{name}")
         exact = "fid" not in name
         expected = value if exact else pytest.approx(value, rel=1e-10)
         assert found.tolist() == [expected] * 2, name

@@ -18,7 +18,6 @@ from keras_sagan import distribution
 from keras_sagan import metrics
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import SpectralNormalization
-from keras_sagan.metrics.figures import METRICS
 from tests.helpers import array
 from tests.helpers import tiny_networks
 from tests.metrics.extractor import quadrants
@@ -92,8 +91,8 @@ def state(model):
     }
 
 
-def figures():
-    """All figures of a model that has seen nothing, of 2,100 images."""
+def metric_values():
+    """All metrics of an untrained model, of 2,100 images."""
     protocol = {
         **metrics.get_protocol("torch-fidelity"),
         "kid_subsets": 5,
@@ -103,7 +102,7 @@ def figures():
     results = metrics.evaluate(
         make_model(),
         images_and_labels(),
-        list(METRICS),
+        metrics.list_metrics(),
         2100,
         protocol,
         quadrants,
@@ -167,7 +166,7 @@ if __name__ == "__main__":
         names = "y", "mean", "variance"
         for name, value in zip(names, moments_of_replicas(), strict=True):
             result[f"replica/{name}"] = value
-    for name, value in figures().items():
-        result[f"figure/{name}"] = backends.gather(value)
+    for name, value in metric_values().items():
+        result[f"metric/{name}"] = backends.gather(value)
     if devices.is_first:
         np.savez(sys.argv[1], **result)

@@ -200,7 +200,7 @@ def test_refuses_layers_it_does_not_know(any_singular_vector, tmp_path):
         generator,
         keras_sagan.models.build_discriminator(16, None, base_channels=2),
     )
-    with pytest.raises(ValueError, match="the layer mine, a Dense"):
+    with pytest.raises(ValueError, match="'mine', <Dense name=mine"):
         export.to_onnx(model, tmp_path / "x.onnx")
 
 

@@ -91,8 +91,8 @@ def extractor(weights):
     )
 
 
-def figures():
-    """torch-fidelity's figures of `features()`."""
+def expected_values():
+    """torch-fidelity's values for `features()`."""
     import torch
 
     load_torch_fidelity()
@@ -146,7 +146,7 @@ def main():
         arrays[f"resized_{size}"] = digest(x.permute(0, 2, 3, 1).numpy())
     arrays["names"] = np.array(list(of))
     arrays["shapes"] = np.array([(*s, 0, 0, 0, 0)[:4] for s in of.values()])
-    np.savez_compressed(PATH, **arrays, **figures())
+    np.savez_compressed(PATH, **arrays, **expected_values())
     print(f"Wrote {PATH}: features up to {outputs[0].abs().max():.2f}")
 
 

@@ -56,7 +56,7 @@ def sets(rng):
 
 # Of three batches of real images: one each, and none for the fourth.
 @pytest.mark.parametrize("processes", [3, 4])
-def test_all_have_the_figures_of_one(processes, sets, monkeypatch, tmp_path):
+def test_all_have_the_values_of_one(processes, sets, monkeypatch, tmp_path):
     real, fake = sets
     protocol = {
         **metrics.get_protocol("torch-fidelity"),

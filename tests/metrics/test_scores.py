@@ -1,4 +1,4 @@
-"""Figures: closed forms, and torch-fidelity's."""
+"""Metrics have their closed forms, and torch-fidelity's values."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def statistics_of(*parts):
     return statistics
 
 
-def test_figures_are_torch_fidelitys():
+def test_values_are_those_of_torch_fidelity():
     real, fake, logits = references.features()
     golden = np.load(references.PATH)
     found = {

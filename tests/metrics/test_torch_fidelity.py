@@ -1,4 +1,4 @@
-"""Every figure of two sets of images, beside torch-fidelity's, end to end.
+"""Every metric of two sets of images, beside torch-fidelity's, end to end.
 
 Where torch-fidelity is installed: see `references.py`. Elsewhere the numbers
 in `torch_fidelity.npz` stand for it, see `test_inception.py` and
@@ -30,7 +30,7 @@ def images(rng, brightness):
     return (blocks + rng.integers(0, 30, blocks.shape)).astype("uint8")
 
 
-def test_figures_are_torch_fidelitys(rng, tmp_path):
+def test_values_are_those_of_torch_fidelity(rng, tmp_path):
     import torch
 
     tensors = references.make_tensors()

@@ -1,5 +1,7 @@
 """The maps are those that the networks use, and the figures show them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -122,6 +124,94 @@ def test_a_query_looks_where_it_should(pool_size):
     assert (panel == panel[0, 0]).all() and panel.max() < 200
 
 
+class Subclassed(keras.Model):
+    """A model that Keras does not know the graph of."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def call(self, inputs, training=False):
+        return self.network(inputs * 1.0, training=training)
+
+
+class OwnAttention(keras.layers.Layer):
+    """Each location looks at the first one alone."""
+
+    def build(self, shape):
+        self.gamma = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x, return_attention_scores=False):
+        n = x.shape[1] * x.shape[2]
+        scores = keras.ops.zeros_like(keras.ops.reshape(x, (-1, n, 3)))
+        scores = keras.ops.repeat(scores[..., :1], n, axis=-1)
+        scores = scores + keras.ops.one_hot(0, n)
+        return (x, scores) if return_attention_scores else x
+
+
+@pytest.mark.parametrize("kind", ["nested", "subclassed"])
+def test_attention_is_shown_wherever_it_is(kind, rng):
+    images = rng.integers(0, 256, (3, 8, 8, 3), "uint8")
+    network = red_looks_at_green()
+    inputs = keras.Input((8, 8, 3))
+    outer = Subclassed(network)
+    if kind == "nested":
+        outer = keras.Model(inputs, network(inputs * 1.0))
+    (layer,) = visualization.attention_layers(outer)
+    assert isinstance(layer, SelfAttention2D)
+    expected = visualization.attention_maps(network, images).scores
+    maps = visualization.attention_maps(outer, images, layer=layer)
+    np.testing.assert_allclose(maps.scores, expected, rtol=1e-4)
+    # Afterwards the layer is as before.
+    x = images / 127.5 - 1
+    assert not isinstance(outer(x.astype("float32")), tuple)
+
+
+def test_attention_of_a_users_layer_is_shown(rng):
+    inputs = keras.Input((8, 8, 3))
+    network = keras.Model(inputs, OwnAttention(name="own")(inputs))
+    images = rng.integers(0, 256, (2, 8, 8, 3), "uint8")
+    maps = visualization.attention_maps(network, images)
+    assert maps.layer == "own" and maps.gamma == 1
+    assert (maps.scores[:, :, :, 0, 0] == 1).all()
+    assert maps.scores.shape == (2, 8, 8, 8, 8) and maps.scores.sum() == 128
+
+
+def test_labels_have_the_form_that_the_network_asks_for(rng):
+    """One-hot labels, that the attention looks at."""
+    inputs, kinds = keras.Input((8, 8, 3)), keras.Input((3,))
+    x = keras.ops.pad(kinds[:, None, None], ((0, 0), (0, 7), (0, 7), (0, 0)))
+    attention = red_looks_at_green().layers[-1]
+    network = keras.Model([inputs, kinds], attention(inputs + x))
+    images = np.zeros((2, 8, 8, 3), "uint8")
+    images[:, 6, 1, 0] = 255  # Red looks at the corner where the class is 1.
+    maps = visualization.attention_maps(network, images, labels=[0, 1])
+    looks = maps.scores[:, 6, 1, 0, 0]
+    assert looks[1] > 0.99 and looks[0] < 0.1
+
+
+@pytest.mark.no_backend
+def test_other_threads_may_run_the_network_meanwhile(rng):
+    """As those of the app: each gets what it asked for."""
+    network = red_looks_at_green()
+    images = rng.integers(0, 256, (40, 8, 8, 3), "uint8")
+    expected = visualization.attention_maps(network, images).scores
+    x = images.astype("float32") / 127.5 - 1
+    outputs = array(network(x))
+
+    def maps(i):
+        return visualization.attention_maps(network, images).scores
+
+    def run(i):
+        return array(network(x))
+
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit((maps, run)[i % 2], i) for i in range(60)]
+        for i, task in enumerate(tasks):
+            again = (expected, outputs)[i % 2]
+            np.testing.assert_allclose(task.result(), again, atol=1e-5)
+
+
 @pytest.mark.no_backend
 def test_chosen_points_stand_for_what_there_is_to_see():
     scores = np.full((1, 4, 6, 2, 2), 0.01, "float32")
@@ -184,7 +274,7 @@ def test_refuses(kwargs, message, model):
 def test_refuses_models_without_what_it_shows(any_singular_vector):
     generator, discriminator = tiny_networks(attention_resolutions=())
     images = np.zeros((1, 16, 16, 3), "uint8")
-    with pytest.raises(ValueError, match="must have a `SelfAttention2D` layer"):
+    with pytest.raises(ValueError, match="must have an attention layer"):
         visualization.attention_maps(discriminator, images=images)
     with pytest.raises(ValueError, match="`images` must be given for a model"):
         visualization.attention_maps(generator)
