@@ -9,6 +9,7 @@ arguments appear at once.
 import importlib
 import sys
 
+from keras_sagan.cli.models import import_modules
 from keras_sagan.cli.parsing import Parser
 from keras_sagan.cli.parsing import UsageError
 from keras_sagan.version import __version__
@@ -58,6 +59,7 @@ def main(arguments=None):
         parser = values.parser
         if unknown:
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        import_modules(getattr(values, "modules", ()))
         values.run(values)
     except SystemExit as stop:  # argparse has printed help, or an error.
         return stop.code

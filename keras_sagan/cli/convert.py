@@ -5,6 +5,8 @@ Examples:
   keras-sagan convert model.keras --target=studiogan --out=FOLDER
 """
 
+import argparse
+
 from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import UsageError
@@ -15,8 +17,6 @@ TARGETS = ("studiogan",)
 
 
 def add_arguments(parser):
-    import argparse
-
     parser.add_argument(
         "path",
         metavar="PATH",
@@ -35,6 +35,7 @@ def add_arguments(parser):
         choices=TARGETS,
         help="Implementation to write the weights for.",
     )
+    options.add_import(parser)
     options.add_out(
         parser,
         "File to write with --source; folder to write with --target.",

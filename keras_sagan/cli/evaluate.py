@@ -19,11 +19,7 @@ from keras_sagan.files import write_json
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "model",
-        metavar="MODEL",
-        help=f"{options.MODEL_HELP} Or images.",
-    )
+    options.add_model(parser, f"{options.MODEL_HELP} Or images.")
     parser.add_argument(
         "real", metavar="REAL", help="Real images, or their statistics."
     )

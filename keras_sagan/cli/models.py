@@ -1,10 +1,30 @@
 """The model that a verb is given, and its classes by name."""
 
+import importlib
 import json
 import pathlib
+import sys
 import zipfile
 
 from keras_sagan.cli.parsing import UsageError
+
+
+def import_modules(names):
+    """Imports modules of the user by their names or the paths of their files.
+
+    Keras can load a model of the user's own classes once these modules have
+    registered them. Modules are found in the current folder, too.
+    """
+    for name in names:
+        path = pathlib.Path(name)
+        if path.suffix == ".py" and not path.is_file():
+            raise FileNotFoundError(f"there is no file {name}")
+        folder = path.parent if path.suffix == ".py" else pathlib.Path()
+        sys.path.insert(0, str(folder.absolute()))
+        try:
+            importlib.import_module(path.stem if path.suffix == ".py" else name)
+        finally:
+            sys.path.pop(0)
 
 
 def find_model(name):
@@ -56,7 +76,11 @@ def load_model(name):
         ValueError,
         zipfile.BadZipFile,
     ) as error:
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
+        message, *_ = str(error).split("Full object config")
+        raise ValueError(
+            f"{path} cannot be loaded; give --import if it has classes of your "
+            f"own. {message}"
+        ) from error
     if not isinstance(model, kind):
         raise ValueError(
             "MODEL must be a .keras file that `SAGAN.save` wrote. "

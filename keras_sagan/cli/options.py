@@ -20,9 +20,24 @@ IMAGES_HELP = (
 )
 
 
-def add_model(parser):
-    """Adds MODEL, which `models.load_model` takes."""
-    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+def add_model(parser, help=MODEL_HELP):
+    """Adds MODEL, which `models.load_model` takes, and --import."""
+    parser.add_argument("model", metavar="MODEL", help=help)
+    add_import(parser)
+
+
+def add_import(parser):
+    """Adds --import, which `models.import_modules` takes."""
+    parser.add_argument(
+        "--import",
+        metavar="MODULE,...",
+        type=comma_separated(),
+        default=[],
+        dest="modules",
+        help="Modules, or .py files, that define and register the classes of "
+        "the model: a subclass of SAGAN, or layers and losses of your own. "
+        "Default: none.",
+    )
 
 
 def add_images(parser):

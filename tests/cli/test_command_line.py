@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 
+import keras
 import pytest
 
 from keras_sagan import cli
+from keras_sagan.cli import models
 from keras_sagan.metrics.figures import METRICS
 from keras_sagan.version import __version__
+from tests.helpers import tiny_networks
 
 pytestmark = pytest.mark.no_backend
 ROOT = pathlib.Path(__file__).parents[2]
@@ -25,6 +28,7 @@ def start(*arguments, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=options.pop("cwd", None),
         env={**os.environ, "PYTHONPATH": str(ROOT), **options},
     )
 
@@ -67,6 +71,30 @@ def test_the_program_works_and_fails(tmp_path):
     assert status == 1 and not out
     assert "bad.keras cannot be loaded" in err
     assert "Traceback" not in err
+
+
+def test_a_model_with_classes_of_the_user(tmp_path, any_singular_vector):
+    code = """
+import keras
+import keras_sagan
+
+@keras.saving.register_keras_serializable(package="test_command_line")
+class Mine(keras_sagan.SAGAN):
+    pass
+"""
+    (tmp_path / "of_the_user.py").write_text(code)
+    models.import_modules([str(tmp_path / "of_the_user.py")])
+    kind = keras.saving.get_registered_object("test_command_line>Mine")
+    kind(*tiny_networks(), seed=0).save(tmp_path / "mine.keras")
+    arguments = ["sample", "mine.keras", "--classes=1", "--count=2"]
+    status, _, err = run(*arguments, cwd=tmp_path)
+    assert status == 1
+    assert "cannot be loaded; give --import" in err and len(err) < 600
+    status, _, err = run(*arguments, "--import=of_the_user", cwd=tmp_path)
+    assert status == 0, err
+    assert (tmp_path / "samples.png").exists()
+    assert cli.main([*arguments, "--import=none.py"]) == 1
+    assert cli.main([*arguments, "--import=no_such_module"]) == 1
 
 
 def test_a_missing_backend_is_explained():
