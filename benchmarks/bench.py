@@ -14,7 +14,7 @@ slows down tenfold when something does. Contenders:
 
 A peer takes options, such as studiogan/channels_last/threads=2/keep_memory:
 the memory format, PyTorch's threads, and malloc keeping freed memory, which
-our library sets for itself.
+`SAGAN.fit` sets for itself.
 """
 
 import datetime

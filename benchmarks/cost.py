@@ -155,6 +155,7 @@ def measure():
     batch = rng.integers(256, size=(n, 64, 64, 3), dtype="uint8")
     labels = rng.integers(10, size=n)
     model.broadcast_variables()
+    keras_sagan.backends.prepare_training()  # As `fit` does.
     step = median(lambda: model.train_on_batch(batch, labels), 12)
     parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     result = {"step": step, "gigabytes": 4e-9 * parameters}

@@ -22,6 +22,9 @@ class Limit:
 
     def __init__(self, size):
         model = Ours(size).model
+        from keras_sagan import backends
+
+        backends.prepare_training()  # The limit has the memory of `fit`.
         self.parameters = lambda: (0, 0)
         n = size.batch_size
         dtype = size.precision.removeprefix("mixed_")

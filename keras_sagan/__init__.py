@@ -1,27 +1,41 @@
-"""Self-attention GANs for Keras 3, on TensorFlow, JAX and PyTorch."""
+"""Self-attention GANs for Keras 3, on TensorFlow, JAX and PyTorch.
 
-from keras_sagan import backends  # noqa: F401 First: it looks for Keras' own.
-from keras_sagan import callbacks
-from keras_sagan import convert
-from keras_sagan import data
-from keras_sagan import distribution
-from keras_sagan import export
-from keras_sagan import layers
-from keras_sagan import losses
-from keras_sagan import metrics
-from keras_sagan import models
-from keras_sagan import visualization
-from keras_sagan.hub.folders import upload_preset
-from keras_sagan.models.presets import get_preset
-from keras_sagan.models.presets import list_presets
-from keras_sagan.models.sagan import SAGAN
-from keras_sagan.training.recipes import choose_recipe
-from keras_sagan.training.run import train
+The public names are imported when they are first used (PEP 562), except for
+those that Keras must know to load a saved model.
+"""
+
+import importlib
+import pathlib
+import sys
+import typing
+
 from keras_sagan.version import __version__
+
+if typing.TYPE_CHECKING:  # For editors; `__getattr__` does it at run time.
+    from keras_sagan import app
+    from keras_sagan import callbacks
+    from keras_sagan import convert
+    from keras_sagan import data
+    from keras_sagan import distribution
+    from keras_sagan import export
+    from keras_sagan import hub
+    from keras_sagan import layers
+    from keras_sagan import losses
+    from keras_sagan import metrics
+    from keras_sagan import models
+    from keras_sagan import training
+    from keras_sagan import visualization
+    from keras_sagan.hub.folders import upload_preset
+    from keras_sagan.models.presets import get_preset
+    from keras_sagan.models.presets import list_presets
+    from keras_sagan.models.sagan import SAGAN
+    from keras_sagan.training.recipes import choose_recipe
+    from keras_sagan.training.run import train
 
 __all__ = [
     "SAGAN",
     "__version__",
+    "app",
     "callbacks",
     "choose_recipe",
     "convert",
@@ -29,12 +43,60 @@ __all__ = [
     "distribution",
     "export",
     "get_preset",
+    "hub",
     "layers",
     "list_presets",
     "losses",
     "metrics",
     "models",
     "train",
+    "training",
     "upload_preset",
     "visualization",
 ]
+
+# Where the public names are defined that are not modules of this package.
+_HOMES = {
+    "SAGAN": "models.sagan",
+    "choose_recipe": "training.recipes",
+    "get_preset": "models.presets",
+    "list_presets": "models.presets",
+    "train": "training.run",
+    "upload_preset": "hub.folders",
+}
+# The modules that define classes which `keras.saving.load_model` looks up.
+_SERIALIZABLE = ("layers", "losses", "models.sagan", "metrics.inception")
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(_import(_HOMES[name]), name)
+    elif name in __all__ or name == "backends":
+        value = _import(name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def _import(name):
+    # Backends come first: they explain what to do where Keras' is missing.
+    importlib.import_module("keras_sagan.backends")
+    return importlib.import_module(f"keras_sagan.{name}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
+def _runs_the_command_line():
+    """Whether this process is `keras-sagan`, which shows help in no time."""
+    program = pathlib.Path(getattr(sys, "argv", [""])[0] or "")
+    return program.stem == "keras-sagan"
+
+
+if not _runs_the_command_line():
+    # Keras finds the classes of a saved model only where they are registered,
+    # which is when their modules are imported. It does not import them.
+    for _module in _SERIALIZABLE:
+        _import(_module)

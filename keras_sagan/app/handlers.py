@@ -1,7 +1,7 @@
-"""What the page is asked, checked and answered: no page in here.
+"""The functions behind the page, without anything of Gradio.
 
-All that comes from a browser is checked here once more, whatever its controls
-allow: a request need not come from them.
+They check every value themselves, although the controls of the page have the
+same bounds: a request need not come from these controls.
 """
 
 import base64
@@ -23,11 +23,11 @@ MIN_TRUNCATION, MAX_TRUNCATION = 0.1, 4.0
 
 
 class Handlers:
-    """Handlers with images of one model.
+    """Answers the requests of a page for one model.
 
     Args:
         model: A `SAGAN`.
-        class_names: A string for each class; None: their numbers.
+        class_names: A string for each class. None shows their numbers.
     """
 
     def __init__(self, model, class_names=None):
@@ -39,7 +39,7 @@ class Handlers:
         self._maps = functools.lru_cache(maxsize=8)(self._compute_maps)
 
     def warm_up(self):
-        """Compiles what the first click would otherwise wait for."""
+        """Compiles the model, so that the first click need not wait for it."""
         latents, labels = self.draw([], 1, 0, 0)
         self.images(latents, labels)
         for layer in self.layers:
@@ -48,13 +48,17 @@ class Handlers:
             )
 
     def draw(self, classes, count, seed, truncation):
-        """Returns latents and labels, lists, as `SAGAN.generate` draws them.
+        """Draws latents and labels as `SAGAN.generate` does.
 
         Args:
-            classes: Names; the images take them in turn. None: drawn.
-            count: Images, 1 to 16.
-            seed: Integer from 0.
-            truncation: From 0.1 to 4; 0: none.
+            classes: List of class names, which the images take in turn. An
+                empty one lets the seed draw the classes.
+            count: Number of images, from 1 to 16.
+            seed: Non-negative integer.
+            truncation: Number from 0.1 to 4, or 0 for no truncation.
+
+        Returns:
+            The latents and the labels as lists; None for no labels.
         """
         count = whole("count", count, 1, MAX_IMAGES)
         seed = whole("seed", seed, 0, MAX_SEED)
@@ -65,7 +69,7 @@ class Handlers:
         return latents.tolist(), None if labels is None else labels.tolist()
 
     def call(self, classes, count, seed, truncation):
-        """Returns the Python that makes the same images."""
+        """Returns the line of Python that generates the same images."""
         labels = self._labels(classes, count)
         return (
             f"model.generate(labels={labels}, num_images={count}, "
@@ -73,8 +77,8 @@ class Handlers:
         )
 
     def images(self, latents, labels):
-        """Returns uint8 images of what `draw` returned."""
-        # One at a time: one shape to compile, whatever the count.
+        """Returns uint8 images for latents and labels of `draw`."""
+        # One image at a time, so that only one shape is compiled.
         return self.model.generate(
             labels, latents=np.array(latents), batch_size=1
         )
@@ -83,9 +87,10 @@ class Handlers:
         """Returns a video from one seed to another and back, as a data URL.
 
         Args:
-            name: Class, or None without classes.
-            seeds: Two integers from 0.
-            frames: From one to the other, 4 to 32.
+            name: Name of the class; None for a model without classes.
+            seeds: Two non-negative integers.
+            frames: Number of frames from the first seed to the second, from 4
+                to 32.
             truncation: As in `draw`.
         """
         frames = whole("frames", frames, 4, MAX_FRAMES)
@@ -107,7 +112,7 @@ class Handlers:
         return f"data:image/gif;base64,{content}"
 
     def attention(self, latents, label, x, y, layer):
-        """Returns a figure of where a point (x, y) of an image looks."""
+        """Returns a figure of what the point (x, y) of an image attends to."""
         if layer not in self.layers:
             raise ValueError(f"Layer: must be one of {self.layers}")
         size = self.model.resolution - 1
@@ -118,11 +123,12 @@ class Handlers:
         )
 
     def enlarged(self, image, size=384):
-        """Returns an image with its pixels repeated, to about that size."""
+        """Returns an image enlarged to about `size` by repeating its pixels."""
         scale = self.scale(size)
         return image.repeat(scale, axis=0).repeat(scale, axis=1)
 
     def scale(self, size):
+        """Returns the factor that enlarges images to about `size` pixels."""
         return max(1, size // self.model.resolution)
 
     def _compute_maps(self, latents, label, layer) -> AttentionMaps:
@@ -138,16 +144,20 @@ class Handlers:
         if self.model.num_classes is None or not names:
             return None
         if not isinstance(names, list) or len(names) > MAX_IMAGES:
-            raise ValueError(f"Classes: must be at most {MAX_IMAGES} names")
+            raise ValueError(
+                f"Classes: must be a list of at most {MAX_IMAGES} names"
+            )
         for name in names:
             if name not in self.class_names:
-                raise ValueError(f"Classes: no class {str(name)[:40]!r}")
+                raise ValueError(
+                    f"Classes: there is no class {str(name)[:40]!r}"
+                )
         labels = [self.class_names.index(name) for name in names]
         return [labels[i % len(labels)] for i in range(count)]
 
 
 def whole(name, value, low, high):
-    """Returns a number of a request as an integer in [low, high]."""
+    """Returns a number from a request as an integer in [low, high]."""
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
@@ -167,7 +177,7 @@ def _truncation(value):
         return None
     if not MIN_TRUNCATION <= value <= MAX_TRUNCATION:
         raise ValueError(
-            f"Truncation: must be 0, for none, or from {MIN_TRUNCATION} to "
-            f"{MAX_TRUNCATION:g}"
+            "Truncation: must be 0 for no truncation, or from "
+            f"{MIN_TRUNCATION} to {MAX_TRUNCATION:g}"
         )
     return float(value)

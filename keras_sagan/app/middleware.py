@@ -1,12 +1,12 @@
-"""What reaches the page's server at all."""
+"""Which requests reach the server of the page."""
 
 MAX_BODY = 64 * 1024  # Bytes. A request holds a few numbers and names.
-# What the page itself posts to. It uploads nothing.
+# The paths that the page itself posts to. It does not upload files.
 POSTS = ("/queue/join", "/cancel", "/reset")
 
 
 class RequestLimits:
-    """ASGI middleware: small bodies, to the few places that take any."""
+    """ASGI middleware that refuses large bodies and unknown paths."""
 
     def __init__(self, app):
         self.app = app
@@ -28,7 +28,7 @@ class RequestLimits:
 
 
 def _refusal(scope):
-    """Returns an HTTP status, or None for a request that may pass."""
+    """Returns the HTTP status of a refusal, or None if a request may pass."""
     if scope["method"] in ("GET", "HEAD"):
         return None
     if scope["method"] != "POST":

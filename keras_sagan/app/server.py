@@ -1,4 +1,4 @@
-"""The page itself, by Gradio, and its server."""
+"""The page, built with Gradio, and its server."""
 
 import functools
 
@@ -18,22 +18,24 @@ def serve(
 ):
     """Serves a page to play with a model in a browser.
 
-    Pick classes, count, seed and truncation; click an image, and a point in
-    it, to see where that point attends; walk between two seeds. It fetches
-    nothing from other hosts, takes no uploads, and answers one request after
-    the other, 32 of them waiting at most.
+    On the page one can choose the classes, the number of images, the seed and
+    the truncation; click an image and then a point in it, to see what that
+    point attends to; and walk between two seeds. The page fetches nothing from
+    other hosts and accepts no uploads. Requests are answered one after the
+    other; at most 32 of them wait.
 
     Args:
         model: A `SAGAN`.
-        class_names: A string for each class; None: their numbers.
-        host: Address to listen on. The default is seen on this machine alone;
-            there is no password.
-        port: Port to listen on; None: a free one from 7860.
+        class_names: A string for each class. None shows their numbers.
+        host: Address to listen on. With the default only this machine can open
+            the page; there is no password.
+        port: Port to listen on. None takes a free one from 7860 on.
         block: Whether to return only when the process is interrupted.
-        **kwargs: For `gradio.Blocks.launch`.
+        **kwargs: Arguments of `gradio.Blocks.launch`.
 
     Returns:
-        The `gradio.Blocks`, which `close()` stops, if `block` is False.
+        The `gradio.Blocks`. If `block` is False, its `close()` stops the
+        server.
 
     Raises:
         ImportError: If Gradio is not installed.
@@ -54,7 +56,7 @@ def serve(
         state_session_capacity=64,
         max_file_size=1,
         app_kwargs={"middleware": [Middleware(RequestLimits)]},
-        # Fonts of the system: the theme's own come from another host.
+        # The fonts of the system, as those of the theme come from another host.
         theme=gradio.themes.Default(
             font=["system-ui", "sans-serif"], font_mono=["monospace"]
         ),
@@ -65,11 +67,14 @@ def serve(
 
 
 def build_app(model, class_names=None):
-    """Returns the page, a `gradio.Blocks` with its queue; `serve` serves it.
+    """Builds the page that `serve` serves.
 
     Args:
         model: A `SAGAN`.
-        class_names: A string for each class; None: their numbers.
+        class_names: A string for each class. None shows their numbers.
+
+    Returns:
+        A `gradio.Blocks` with a queue.
 
     Raises:
         ImportError: If Gradio is not installed.
@@ -100,7 +105,7 @@ def _images_tab(gradio, handlers):
                 multiselect=True,
                 max_choices=MAX_IMAGES,
                 label="Classes",
-                info="In turn; none: drawn by the seed.",
+                info="Taken in turn. If there are none, the seed draws them.",
                 visible=bool(handlers.class_names),
                 elem_id="classes",
             )
@@ -131,10 +136,10 @@ def _images_tab(gradio, handlers):
                 visible=len(handlers.layers) > 1,
                 elem_id="layer",
             )
-            gradio.Markdown("Click one of the images, then a point in it:")
+            gradio.Markdown("Click one of the images, then a point in it.")
             image = _picture(gradio, "image")
         with gradio.Column(scale=2):
-            gradio.Markdown("Where that point looks:")
+            gradio.Markdown("What that point attends to:")
             looks = _picture(gradio, "looks")
 
     def generate(classes, count, seed, truncation):
@@ -194,14 +199,14 @@ def _walk_tab(gradio, handlers):
 
     def walk(name, start, end, frames, truncation):
         video = handlers.walk(name, (start, end), frames, truncation)
-        return f'<img alt="A walk from seed to seed" src="{video}">'
+        return f'<img alt="A walk between two seeds" src="{video}">'
 
     inputs = [name, start, end, frames, truncation]
     _event(gradio, button.click, walk, inputs, [video])
 
 
 def _event(gradio, listener, function, inputs, outputs):
-    """Runs a function at an event, one for the whole page at a time."""
+    """Runs a function at an event; one function of the page at a time."""
 
     @functools.wraps(function)
     def checked(*args):
@@ -222,9 +227,9 @@ def _event(gradio, listener, function, inputs, outputs):
 
 
 def _of(drawn, index):
-    """The latents and the label of one of the images."""
+    """Returns the latents and the label of one of the images."""
     if drawn is None:
-        raise ValueError("Generate images first")
+        raise ValueError("Image: generate images first")
     latents, labels = drawn
     if not isinstance(index, int) or not 0 <= index < len(latents):
         raise ValueError(f"Image: must be from 0 to {len(latents) - 1}")
@@ -232,7 +237,8 @@ def _of(drawn, index):
 
 
 def _seed(gradio, label, value, name):
-    # Without bounds: at these Gradio logs a traceback; `Handlers` has its own.
+    # Without bounds, as Gradio logs a traceback for a number outside of them.
+    # `Handlers` checks the seed.
     return gradio.Number(value, label=label, precision=0, elem_id=name)
 
 
@@ -243,7 +249,7 @@ def _truncation(gradio, name):
         0,
         step=0.1,
         label="Truncation",
-        info="Latents beyond it are drawn again; 0: none are.",
+        info="Entries of the latents beyond it are drawn again. 0: none are.",
         elem_id=name,
     )
 

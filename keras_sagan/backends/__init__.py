@@ -12,6 +12,8 @@ The module of the chosen backend supplies
 - `cond(predicate, true_fn, false_fn)` and `input_gradient(function, x)`, for
   gradient penalties;
 - `has_accelerator`, whether it computes on something else than a CPU;
+- `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
+  malloc, once and for the whole process, so importing must not do it;
 - of its `_replicas` module, what a step needs on several devices:
   `local_slice(x)`, the rows of a whole batch that this device works on,
   `global_batch_size(n)`, how many rows that batch has,
@@ -67,6 +69,7 @@ input_gradient = _backend.input_gradient
 max_pool = _backend.max_pool
 move_average = _backend.move_average
 normalize = _backend.normalize
+prepare_training = _backend.prepare_training
 scale_and_shift = _backend.scale_and_shift
 standardize = _backend.standardize
 tanh = _backend.tanh

@@ -11,7 +11,10 @@ from keras_sagan.backends.jax_replicas import in_groups_of_replicas
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
-keep_freed_memory(one_arena=True)
+
+def prepare_training():
+    """Tunes malloc for training; see `memory.keep_freed_memory`."""
+    keep_freed_memory(one_arena=True)
 
 
 class Trainer:

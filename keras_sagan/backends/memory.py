@@ -1,6 +1,7 @@
-"""What the C library does with memory that is freed."""
+"""How the C library treats memory that is freed."""
 
 import ctypes
+import functools
 import os
 import sys
 
@@ -8,16 +9,23 @@ import sys
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
+@functools.cache
 def keep_freed_memory(one_arena=False):
-    """Keeps freed memory for the next step instead of returning it.
+    """Makes malloc keep freed memory for the next step of training.
 
     By default glibc maps each large array anew, and the system clears it page
-    by page as it is written. Where the user has set malloc's own variables,
-    or the C library is another, nothing is changed.
+    by page when it is first written. Keeping the memory instead shortened a
+    step at 64 pixels, width 32, batch 16 on two CPU cores from 645 to 495 ms
+    on JAX, from 590 to 495 ms on PyTorch and from 370 to 325 ms on TensorFlow.
+
+    The setting holds for the whole process, so only training makes it. It is
+    made once; later calls do nothing. Nothing changes where the environment
+    already tunes malloc (`MALLOC_*` or `GLIBC_TUNABLES`), nor on systems
+    without glibc.
 
     Args:
-        one_arena: Whether all threads share one arena. Others than the first
-            hold no more than 64 MB in one piece.
+        one_arena: Whether all threads allocate from one arena. Every arena
+            but the first is limited to blocks of 64 MB.
     """
     if not sys.platform.startswith("linux") or any(
         name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"

@@ -11,7 +11,10 @@ from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
-keep_freed_memory()
+
+def prepare_training():
+    """Tunes malloc for training; see `memory.keep_freed_memory`."""
+    keep_freed_memory()
 
 
 class Trainer:

@@ -16,7 +16,10 @@ from keras_sagan.backends.torch_graph import gradients_of
 from keras_sagan.backends.torch_graph import traced_value_and_gradients
 from keras_sagan.backends.torch_moments import standardize_together
 
-keep_freed_memory()
+
+def prepare_training():
+    """Tunes malloc for training; see `memory.keep_freed_memory`."""
+    keep_freed_memory()
 
 
 class Trainer:

@@ -1,59 +1,101 @@
-"""keras-sagan VERB: the library from a shell."""
+"""keras-sagan VERB: the library on the command line.
+
+Each verb is a module of this package: its docstring is the help text,
+`add_arguments(parser)` declares its arguments, and `run(arguments)` does the
+work. These modules import Keras inside `run`, so that help and errors in the
+arguments appear at once.
+"""
 
 import importlib
 import sys
 
-from absl import flags
+from keras_sagan.cli.models import import_modules
+from keras_sagan.cli.parsing import Parser
+from keras_sagan.cli.parsing import UsageError
+from keras_sagan.version import __version__
 
-from keras_sagan.callbacks import TrainingFailed
-from keras_sagan.cli.parsing import HelpShown
-
-# One module each; it is imported when its verb is given.
-VERBS = {
-    "attention": "where a model looks, as figures",
-    "convert": "weights of another implementation to a .keras file, or back",
-    "curves": "curves of a training run, from its log",
-    "evaluate": "FID and other figures of a model or images against others",
-    "export": "the generator as ONNX, SavedModel, .keras or safetensors",
-    "info": "what is in a saved model",
-    "prepare": "images decoded and resized once, for training",
-    "presets": "the recipes and what they are",
-    "sample": "images of a model, a grid or a file each",
-    "serve": "a page to play with a model",
-    "train": "a SAGAN on your images",
-    "video": "a video of a training run, from its grids",
-    "walk": "from image to image, as a video or a strip",
-}
-USAGE = "\n".join(
-    [
-        "keras-sagan VERB [ARGUMENTS]\n",
-        *(f"  {verb:11}{what}" for verb, what in VERBS.items()),
-        "\nkeras-sagan VERB --help says more. KERAS_BACKEND chooses the "
-        "backend.",
-    ]
+VERBS = (
+    "attention",
+    "convert",
+    "curves",
+    "evaluate",
+    "export",
+    "info",
+    "prepare",
+    "presets",
+    "sample",
+    "serve",
+    "train",
+    "video",
+    "walk",
 )
+_EPILOG = """\
+Run `keras-sagan VERB --help` for the arguments of a verb. The environment
+variable KERAS_BACKEND chooses the backend: tensorflow, jax or torch.
+"""
+# `TrainingFailed` is a RuntimeError. Any other kind of exception is a bug,
+# and keeps its traceback.
+_FAILURES = (OSError, ValueError, ImportError, RuntimeError)
 
 
 def main(arguments=None):
-    """Runs a verb; returns the exit status: 0, 1 if it failed, 2 for usage."""
+    """Runs `keras-sagan` and returns its exit status.
+
+    Args:
+        arguments: Strings, the verb and what follows it. None: those that the
+            process was started with.
+
+    Returns:
+        0 for success, 1 if the verb failed, 2 if the arguments are wrong, 130
+        after Ctrl-C.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE)
-        return 0 if arguments else 2
-    verb, *arguments = arguments
-    if verb not in VERBS:
-        print(f"keras-sagan: no verb {verb!r}\n\n{USAGE}", file=sys.stderr)
+    parser = build_parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
         return 2
     try:
-        importlib.import_module(f"keras_sagan.cli.{verb}").main(arguments)
-    except HelpShown:
-        return 0
-    except flags.Error as error:
-        print(f"keras-sagan {verb}: {error}", file=sys.stderr)
-        return 2
+        values, unknown = parser.parse_known_args(arguments)
+        parser = values.parser
+        if unknown:
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        import_modules(getattr(values, "modules", ()))
+        values.run(values)
+    except SystemExit as stop:  # argparse has printed help, or an error.
+        return stop.code
+    except UsageError as error:
+        return _fail(parser, error, 2)
+    except _FAILURES as error:
+        return _fail(parser, error, 1)
     except KeyboardInterrupt:
-        return 130  # As a shell says of what Ctrl-C ended.
-    except (OSError, ValueError, ImportError, TrainingFailed) as error:
-        print(f"keras-sagan {verb}: {error}", file=sys.stderr)
-        return 1
+        return 130  # The status that shells give to a process ended by Ctrl-C.
     return 0
+
+
+def build_parser():
+    """Returns the parser of the whole command line."""
+    parser = Parser(
+        "keras-sagan",
+        description="Self-attention GANs (SAGAN) for Keras 3.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for name in VERBS:
+        module = importlib.import_module(f"keras_sagan.cli.{name}")
+        summary, *_ = module.__doc__.splitlines()
+        verb = verbs.add_parser(
+            name,
+            help=summary[0].lower() + summary.rstrip(".")[1:],
+            description=module.__doc__,
+        )
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run, parser=verb)
+    return parser
+
+
+def _fail(parser, error, status):
+    # One line, whatever the message of a framework looks like.
+    message = " ".join(str(error).split()) or type(error).__name__
+    print(f"{parser.prog}: {message}", file=sys.stderr)
+    return status

@@ -1,64 +1,65 @@
-"""Where a model looks: the maps of its attention, as figures.
+"""Draw where a model looks: its attention maps, as figures.
 
-keras-sagan attention MODEL --classes=3,7 --out=FOLDER
-keras-sagan attention MODEL --images=a.png,b.jpg --points=8:8,2:12
+Examples:
+  keras-sagan attention MODEL --classes=3,7 --out=FOLDER
+  keras-sagan attention MODEL --images=a.png,b.jpg --points=8:8,2:12
 
-Writes, for each attention of the generator and the discriminator, a figure of
-every image and a sheet of all. Given images are the discriminator's alone.
+For each attention layer of the generator and the discriminator this writes a
+figure of every image, and a sheet of all of them. Only the discriminator looks
+at images that you give.
 """
 
+import argparse
 import pathlib
 
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
-from keras_sagan.cli.models import parse_numbers
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli.parsing import comma_separated
+from keras_sagan.cli.parsing import number
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string(
-        "out", "attention", "Folder to write.", flag_values=values
+def add_arguments(parser):
+    options.add_model(parser)
+    options.add_out(parser, "Folder to write.", "attention")
+    shown = parser.add_mutually_exclusive_group()
+    options.add_classes(
+        shown, "Classes to generate an image of. Default: the first ten."
     )
-    flags.DEFINE_list(
-        "classes",
-        None,
-        "Classes, an image of each, by number or name. Default: the first ten.",
-        flag_values=values,
+    shown.add_argument(
+        "--images",
+        metavar="FILE,...",
+        type=comma_separated(pathlib.Path),
+        help="Files to show the discriminator's attention of. They are "
+        "cropped to a square. Default: generated images.",
     )
-    flags.DEFINE_integer(
-        "seed", 0, "One seed, one picture.", lower_bound=0, flag_values=values
+    options.add_seed(parser)
+    parser.add_argument(
+        "--points",
+        metavar="X:Y,...",
+        type=_points,
+        default="5",
+        help="Points to draw the attention of, in pixels: x to the right, y "
+        "down. A single number lets the library choose as many points. "
+        "Default: %(default)s.",
     )
-    flags.DEFINE_list(
-        "images",
-        None,
-        "Files to show the discriminator's attention of, cut square. "
-        "Default: generated images.",
-        flag_values=values,
-    )
-    flags.DEFINE_list(
-        "points",
-        ["5"],
-        "Points x:y in pixels, x to the right and y down; or how many to "
-        "choose.",
-        flag_values=values,
-    )
-    (name,) = parse(values, __doc__, arguments, ["MODEL"])
-    queries = _parse_points(values.points)
-    if values.images and values.classes:
-        raise flags.Error("give one of --images and --classes")
-    model, names = load_model(name)
-    given = {"seed": values.seed, "queries": queries}
-    if values.images:
-        given["images"] = _read(values.images, model.resolution)
+
+
+def run(arguments):
+    for path in arguments.images or ():
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+    model, names = load_model(arguments.model)
+    given = {"seed": arguments.seed, "queries": arguments.points}
+    if arguments.images:
+        given["images"] = _read(arguments.images, model.resolution)
     elif model.num_classes is None:
+        parse_classes(arguments.classes, names, None)
         given["num_images"] = 10
     else:
-        classes = parse_classes(values.classes, names, model.num_classes)
+        classes = parse_classes(arguments.classes, names, model.num_classes)
         given["labels"] = classes or list(range(min(10, model.num_classes)))
-    _save_all(model, names, given, values.out)
+    _save_all(model, names, given, arguments.out)
 
 
 def _save_all(model, names, given, out):
@@ -73,7 +74,7 @@ def _save_all(model, names, given, out):
         for layer in visualization.attention_layers(network)
     ]
     if not places:
-        raise ValueError("MODEL has no attention to show")
+        raise ValueError("MODEL has no attention layer to show")
     for network, layer in places:
         which = "generator" if network == model.generator.name else None
         maps = visualization.attention_maps(
@@ -83,25 +84,23 @@ def _save_all(model, names, given, out):
         print(f"Wrote {sheet} and a figure of each image beside it")
 
 
-def _parse_points(texts):
-    """A number of points, or integers (x, y) of each."""
-    if len(texts) == 1 and ":" not in texts[0]:
-        return parse_numbers("points", texts, int)[0]
-    pairs = [text.split(":") for text in texts]
-    if any(len(pair) != 2 for pair in pairs):
-        raise flags.Error(
-            f"--points: must be x:y,x:y or a number, not {','.join(texts)}"
-        )
+def _points(text):
+    """Parses a number of points, or the integers (x, y) of each."""
+    if ":" not in text:
+        return number(int, 1)(text)
     try:
-        return [[int(x) for x in pair] for pair in pairs]
-    except ValueError as error:
-        raise flags.Error(
-            f"--points: must be integers x:y, not {','.join(texts)}"
-        ) from error
+        points = [tuple(map(int, x.split(":"))) for x in text.split(",")]
+    except ValueError:
+        points = [()]
+    if any(len(point) != 2 for point in points):
+        raise argparse.ArgumentTypeError(
+            f"must be a number, or integers x:y,x:y; not {text}"
+        )
+    return points
 
 
 def _read(paths, resolution):
-    """Images cut square in the middle and resized, uint8 `(N, R, R, 3)`."""
+    """Reads images, cropped and resized: uint8 `(N, R, R, 3)`."""
     import numpy as np
 
     from keras_sagan.data.images import fit_square
@@ -109,8 +108,6 @@ def _read(paths, resolution):
 
     images = []
     for path in paths:
-        if not pathlib.Path(path).is_file():
-            raise FileNotFoundError(f"there is no file {path}")
         try:
             images.append(fit_square(read_image(path), resolution))
         except ValueError as error:

@@ -1,70 +1,75 @@
-"""Weights of another implementation to a .keras file, or back.
+"""Convert weights of another implementation to a .keras file, or back.
 
-keras-sagan convert PATH --source=studiogan --out=model.keras
-keras-sagan convert model.keras --target=studiogan --out=FOLDER
+Examples:
+  keras-sagan convert PATH --source=studiogan --out=model.keras
+  keras-sagan convert model.keras --target=studiogan --out=FOLDER
 """
 
-import pathlib
+import argparse
 
-from absl import flags
-
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli import options
+from keras_sagan.cli.models import load_model
+from keras_sagan.cli.parsing import UsageError
 from keras_sagan.files import replacing
 
+SOURCES = ("studiogan", "mmgeneration", "biggan_pytorch", "released")
+TARGETS = ("studiogan",)
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_enum(
-        "source",
-        None,
-        ["studiogan", "mmgeneration", "biggan_pytorch", "released"],
-        "Whose weights PATH holds.",
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "target",
-        None,
-        ["studiogan"],
-        "For whom to write PATH, a .keras file of ours.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "shortcut_after_relu",
-        None,
-        "Whether the discriminator's shortcuts see its ReLU, as with in-place "
-        "ReLU. Default: as the source's own configuration.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "out",
-        None,
-        "File (--source) or folder (--target) to write.",
-        flag_values=values,
-    )
-    (path,) = parse(values, __doc__, arguments, ["PATH"])
-    if (values.source is None) == (values.target is None):
-        raise flags.Error("give one of --source and --target")
-    if values.out is None:
-        raise flags.Error("give --out")
-    import keras
 
-    import keras_sagan
+def add_arguments(parser):
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        help="Weights to read: a file or folder of the source, or a .keras "
+        "file of ours with --target.",
+    )
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument(
+        "--source",
+        choices=SOURCES,
+        help="Implementation that wrote PATH. `released` is the code of the "
+        "paper's authors.",
+    )
+    way.add_argument(
+        "--target",
+        choices=TARGETS,
+        help="Implementation to write the weights for.",
+    )
+    options.add_import(parser)
+    options.add_out(
+        parser,
+        "File to write with --source; folder to write with --target.",
+        required=True,
+    )
+    parser.add_argument(
+        "--shortcut_after_relu",
+        action=argparse.BooleanOptionalAction,
+        help="Whether the discriminator's shortcuts see the output of its "
+        "ReLU, as they do in code with an in-place ReLU. Default: as in the "
+        "source's own configuration.",
+    )
 
-    if values.target:
-        model = keras.saving.load_model(path)
-        keras_sagan.convert.save_weights(model, values.out, values.target)
-        print(f"Wrote {values.out}, in the layout of {values.target}")
+
+def run(arguments):
+    out = arguments.out
+    if arguments.source and out.suffix != ".keras":
+        raise UsageError(f"argument --out: must end in .keras, not {out}")
+    from keras_sagan import convert
+
+    if arguments.target:
+        model, _ = load_model(arguments.path)
+        convert.save_weights(model, out, arguments.target)
+        print(f"Wrote {out}, in the layout of {arguments.target}")
         return
-    if not values.out.endswith(".keras"):
-        raise flags.Error(f"--out must end in .keras, not --out={values.out}")
     overrides = {}
-    if values.shortcut_after_relu is not None:
-        overrides["shortcut_after_relu"] = values.shortcut_after_relu
-    model = keras_sagan.convert.load_model(path, values.source, **overrides)
-    with replacing(pathlib.Path(values.out)) as temporary:
+    if arguments.shortcut_after_relu is not None:
+        overrides["shortcut_after_relu"] = arguments.shortcut_after_relu
+    model = convert.load_model(arguments.path, arguments.source, **overrides)
+    with replacing(out) as temporary:
         model.save(temporary)
+    classes = "no" if model.num_classes is None else model.num_classes
     print(
-        f"Wrote {values.out}: {model.resolution} pixels, {model.num_classes} "
-        f"classes, {model.generator.count_params():,} and "
-        f"{model.discriminator.count_params():,} parameters"
+        f"Wrote {out}: {model.resolution} pixels, {classes} classes, "
+        f"{model.generator.count_params():,} parameters in the generator and "
+        f"{model.discriminator.count_params():,} in the discriminator"
     )

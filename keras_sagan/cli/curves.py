@@ -1,39 +1,39 @@
-"""Curves of a training run, from its log.
+"""Draw the curves of a training run from its log.
 
-keras-sagan curves LOG --out=curves.png
-
-LOG is the folder of a run, or its log.jsonl: a JSON object a line.
+Example:
+  keras-sagan curves runs/mine --out=curves.png
 """
 
 import pathlib
 
-from absl import flags
-
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli import options
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string(
-        "out",
-        "curves.png",
-        "Picture to write: .png, .svg or .pdf.",
-        flag_values=values,
+def add_arguments(parser):
+    parser.add_argument(
+        "log",
+        metavar="LOG",
+        type=pathlib.Path,
+        help="The folder of a run, or its log.jsonl: one JSON object per line.",
     )
-    (name,) = parse(values, __doc__, arguments, ["LOG"])
-    if pathlib.Path(values.out).suffix not in (".png", ".svg", ".pdf"):
-        raise flags.Error(
-            f"--out must end in .png, .svg or .pdf, not --out={values.out}"
-        )
-    path = pathlib.Path(name)
+    options.add_out(
+        parser,
+        "Picture to write: .png, .svg or .pdf.",
+        "curves.png",
+        suffixes=(".png", ".svg", ".pdf"),
+    )
+
+
+def run(arguments):
+    path = arguments.log
     if path.is_dir():
         path = path / "log.jsonl"
     if not path.exists() or path.suffix == ".keras":
         raise ValueError(
             "LOG must be the folder of a run, or its log.jsonl. "
-            f"Received: {name}"
+            f"Received: {arguments.log}"
         )
     from keras_sagan import visualization
 
-    visualization.training_curves(path, values.out)
-    print(f"Wrote {values.out}")
+    visualization.training_curves(path, arguments.out)
+    print(f"Wrote {arguments.out}")

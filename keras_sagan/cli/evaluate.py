@@ -1,91 +1,96 @@
-"""FID and other figures of a model or images against others.
+"""Compare a model, or images, with real images: FID and other metrics.
 
-keras-sagan evaluate model.keras IMAGES --metrics=fid,is
-keras-sagan evaluate SAMPLES statistics.npz
+Examples:
+  keras-sagan evaluate model.keras IMAGES --metrics=fid,is
+  keras-sagan evaluate SAMPLES statistics.npz
 
-Each is a folder of pictures, or an .npz of `images`, or of `mu` and `sigma`;
-the first may be a .keras file. With --cache=FOLDER the second one's statistics
-are kept there, in a file that other tools read.
+MODEL may also be images, as REAL: a folder of pictures, or an .npz file with
+`images`, or with the statistics `mu` and `sigma`. With --cache=FOLDER the
+statistics of REAL are kept there, in a file that other tools read.
 """
 
 import pathlib
 
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli.parsing import comma_separated
+from keras_sagan.cli.parsing import number
 from keras_sagan.files import write_json
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_list(
-        "metrics",
-        ["fid"],
-        "Of fid, is, kid, precision_recall, density_coverage, intra_fid.",
-        flag_values=values,
+def add_arguments(parser):
+    options.add_model(parser, f"{options.MODEL_HELP} Or images.")
+    parser.add_argument(
+        "real", metavar="REAL", help="Real images, or their statistics."
     )
-    flags.DEFINE_integer(
-        "num_images",
-        50_000,
-        "Images that the model generates.",
-        lower_bound=2,
-        flag_values=values,
+    parser.add_argument(
+        "--metrics",
+        metavar="NAME,...",
+        type=comma_separated(),
+        default="fid",
+        help="Metrics to compute: fid, is, kid, precision_recall, "
+        "density_coverage, intra_fid. Default: %(default)s.",
     )
-    flags.DEFINE_string(
-        "protocol",
-        "torch-fidelity",
-        "torch-fidelity, or paper: how figures are made.",
-        flag_values=values,
+    parser.add_argument(
+        "--num_images",
+        metavar="N",
+        type=number(int, 2),
+        default=50_000,
+        help="Number of images to generate. Default: %(default)s.",
     )
-    flags.DEFINE_string(
-        "cache",
-        None,
-        "Folder to keep the second one's statistics in.",
-        flag_values=values,
+    parser.add_argument(
+        "--protocol",
+        metavar="NAME",
+        default="torch-fidelity",
+        help="How the metrics are computed: torch-fidelity, or paper. "
+        "Default: %(default)s.",
     )
-    flags.DEFINE_string(
-        "out",
-        None,
-        "File to write the figures to, as JSON.",
-        flag_values=values,
+    parser.add_argument(
+        "--cache",
+        metavar="FOLDER",
+        help="Folder to keep the statistics of REAL in. Default: they are not "
+        "kept.",
     )
-    flags.DEFINE_integer(
-        "batch_size",
-        64,
-        "Images at a time.",
-        lower_bound=1,
-        flag_values=values,
+    parser.add_argument(
+        "--batch_size",
+        metavar="N",
+        type=number(int, 1),
+        default=64,
+        help="Number of images to process at a time. Default: %(default)s.",
     )
-    flags.DEFINE_integer(
-        "seed", 0, "Of the images generated.", lower_bound=0, flag_values=values
+    options.add_seed(parser)
+    options.add_out(
+        parser, "JSON file to write. Default: the metrics are only printed."
     )
-    model, real = parse(values, __doc__, arguments, ["MODEL", "REAL"])
-    import keras_sagan
 
-    metrics = keras_sagan.metrics.get_metrics(values.metrics)
-    needs_real = any(metric.real_needs is not None for metric in metrics)
+
+def run(arguments):
+    from keras_sagan import metrics
+
+    model, real = arguments.model, arguments.real
+    wanted = metrics.get_metrics(arguments.metrics)
+    needs_real = any(metric.real_needs is not None for metric in wanted)
     if needs_real and not pathlib.Path(real).exists():
         raise FileNotFoundError(f"there is no file or folder {real}")
     if _is_model(model):
         model, _ = load_model(model)
-    results = keras_sagan.metrics.evaluate(
+    results = metrics.evaluate(
         model,
         real,
-        metrics,
-        values.num_images,
-        values.protocol,
-        batch_size=values.batch_size,
-        seed=values.seed,
-        cache=values.cache,
+        wanted,
+        arguments.num_images,
+        arguments.protocol,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        cache=arguments.cache,
     )
-    print(keras_sagan.metrics.report(results))
-    if values.out:
-        write_json(values.out, results)
+    print(metrics.report(results))
+    if arguments.out:
+        write_json(arguments.out, results)
 
 
 def _is_model(name):
-    """Whether this is a model, a run or a shared one: else it is images."""
+    """Whether this is a model, a run or a shared model, and not images."""
     path = pathlib.Path(name)
     return (
         name.startswith("hf://")

@@ -1,25 +1,23 @@
-"""The generator of a model, for other programs to run.
+"""Export the generator of a model for other programs to run.
 
-keras-sagan export MODEL --out=generator.onnx
+Example:
+  keras-sagan export MODEL --out=generator.onnx
 
-MODEL is a .keras file, or a folder or hf://owner/name of a shared model. The
-suffix of --out chooses what is written:
+The suffix of --out chooses the format:
 
-  .onnx          for onnxruntime and others; the same from every backend
-  .keras         a keras.Model without its spectral norms
-  .safetensors   the tensors, by name
-  none           a folder: TensorFlow's SavedModel (not under PyTorch)
+  .onnx          ONNX, for onnxruntime and others; the same from every backend
+  .keras         a keras.Model without spectral normalization
+  .safetensors   the tensors by name
+  no suffix      a folder: a SavedModel of TensorFlow (not under PyTorch)
 
-Each is run before it gets its name, and refused if its images differ from the
-model's by more than 1 of 255.
+Each export is run before it is given its name. It is refused if an image
+differs from the model's by more than 1 of 255.
 """
 
-import pathlib
+import argparse
 
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
-from keras_sagan.cli.parsing import parse
 
 WRITERS = {
     ".onnx": "to_onnx",
@@ -29,32 +27,28 @@ WRITERS = {
 }
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string(
-        "out", None, "File or folder to write.", flag_values=values
+def add_arguments(parser):
+    options.add_model(parser)
+    options.add_out(
+        parser, "File or folder to write.", required=True, suffixes=WRITERS
     )
-    flags.DEFINE_bool(
-        "ema",
-        True,
-        "Whether to write the EMA generator.",
-        flag_values=values,
+    parser.add_argument(
+        "--ema",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Whether to export the EMA generator. Default: --ema.",
     )
-    (name,) = parse(values, __doc__, arguments, ["MODEL"])
-    if values.out is None:
-        raise flags.Error("give --out")
-    suffix = pathlib.Path(values.out).suffix
-    if suffix not in WRITERS:
-        raise flags.Error(
-            "--out must end in .onnx, .keras or .safetensors, or have no "
-            f"suffix: a folder; not --out={values.out}"
-        )
+
+
+def run(arguments):
+    model, _ = load_model(arguments.model)
     from keras_sagan import export
 
-    model, _ = load_model(name)
-    getattr(export, WRITERS[suffix])(model, values.out, ema=values.ema)
+    out = arguments.out
+    write = getattr(export, WRITERS[out.suffix.lower()])
+    write(model, out, ema=arguments.ema)
     classes = "no" if model.num_classes is None else model.num_classes
     print(
-        f"Wrote {values.out}: {model.resolution} pixels, {classes} classes; "
-        "its images are the model's"
+        f"Wrote {out}: {model.resolution} pixels, {classes} classes. Its "
+        "images are those of the model"
     )

@@ -1,31 +1,31 @@
-"""What is in a saved model.
+"""Show what a saved model holds.
 
-keras-sagan info MODEL
+Example:
+  keras-sagan info MODEL
 
-MODEL is a .keras file, or the folder of a run. Says as well what lies
-beside it: the names of its classes in classes.json, metrics in metrics.json,
-the end of its training in log.jsonl.
+This also shows what lies beside the model: the class names of classes.json,
+the metrics of metrics.json, and the end of the training log log.jsonl.
 """
 
 import json
 
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import class_names
 from keras_sagan.cli.models import find_model
 from keras_sagan.cli.models import folder_of
-from keras_sagan.cli.parsing import parse
 
 
-def main(arguments):
-    (name,) = parse(flags.FlagValues(), __doc__, arguments, ["MODEL"])
-    import keras_sagan
+def add_arguments(parser):
+    options.add_model(parser)
 
-    path = find_model(name)
-    about = keras_sagan.models.describe_file(path)
-    height, width, _ = about["image_shape"]
+
+def run(arguments):
+    path = find_model(arguments.model)
+    from keras_sagan import models
+
+    about = models.describe_file(path)
     lines = {
-        "images": f"{height}x{width} pixels",
+        "images": _size(about),
         "classes": _classes(about, class_names(path, about["num_classes"])),
         "latents": f"{about['latent_dim']} entries",
     }
@@ -38,13 +38,18 @@ def main(arguments):
         f"{x['network']} at {x['size']}x{x['size']}, gamma {x['gamma']:+.4f}"
         for x in about["attention"]
     ] or ["none"]
-    lines["metrics"] = _read_metrics(path) or ["not beside it"]
+    lines["metrics"] = _read_metrics(path) or ["no metrics.json beside it"]
     if log := _read_log(path):
         lines["last logged"] = _numbers(log)
     lines["saved"] = f"{about['saved']}, Keras {about['keras_version']}"
     for what, value in lines.items():
         for i, text in enumerate([value] if isinstance(value, str) else value):
             print(f"{'' if i else what:14}{text}")
+
+
+def _size(about):
+    height, width, channels = about["image_shape"]
+    return f"{height}x{width} pixels, {channels} channels"
 
 
 def _classes(about, names):
@@ -56,9 +61,9 @@ def _classes(about, names):
 
 
 def _read_metrics(path):
-    """From metrics.json, or the metrics in the config.json of a preset.
+    """Reads metrics.json, or the metrics in the config.json of a preset.
 
-    What `evaluate --out` wrote is said as `evaluate` says it.
+    What `keras-sagan evaluate --out` wrote is shown as it shows it.
     """
     from keras_sagan.metrics import report
 
@@ -70,7 +75,7 @@ def _read_metrics(path):
             if metrics:
                 try:
                     return report(metrics).splitlines()
-                except (KeyError, TypeError):  # Of another make.
+                except (KeyError, TypeError):  # Another program wrote them.
                     return _numbers(metrics)
     return []
 
@@ -85,7 +90,7 @@ def _read_log(path):
 
 
 def _numbers(values):
-    """A line for each value of a dict; numbers to four digits."""
+    """Returns a line for each value of a dict, floats to four digits."""
     return [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in values.items()

@@ -1,20 +1,43 @@
 """The model that a verb is given, and its classes by name."""
 
+import importlib
 import json
+import pathlib
+import sys
 import zipfile
 
-from absl import flags
+from keras_sagan.cli.parsing import UsageError
+
+
+def import_modules(names):
+    """Imports modules of the user by their names or the paths of their files.
+
+    Keras can load a model of the user's own classes once these modules have
+    registered them. Modules are found in the current folder, too.
+    """
+    for name in names:
+        path = pathlib.Path(name)
+        if path.suffix == ".py" and not path.is_file():
+            raise FileNotFoundError(f"there is no file {name}")
+        folder = path.parent if path.suffix == ".py" else pathlib.Path()
+        sys.path.insert(0, str(folder.absolute()))
+        try:
+            importlib.import_module(path.stem if path.suffix == ".py" else name)
+        finally:
+            sys.path.pop(0)
 
 
 def find_model(name):
-    """Returns the `.keras` file of a path: itself, or a folder's model.
+    """Returns the `.keras` file that a MODEL argument means.
 
-    A run that has not ended has checkpoints instead: the last one. What
-    `hf://owner/name` names is fetched first.
+    That is the file itself, the `model.keras` of a folder, or the newest
+    checkpoint of a run that has not ended. `hf://owner/name` is fetched first.
     """
-    from keras_sagan.hub.folders import local_path
+    path = pathlib.Path(name)
+    if name.startswith("hf://"):
+        from keras_sagan.hub.folders import local_path
 
-    path = local_path(name)
+        path = local_path(name)
     if path.is_dir():
         checkpoints = path.glob("checkpoints/step_*.keras")
         last = max(checkpoints, key=lambda x: (len(x.stem), x), default=None)
@@ -31,18 +54,19 @@ def find_model(name):
 
 
 def folder_of(path):
-    """Returns where what belongs to a model lies: its run's folder."""
+    """Returns the folder in which a model's classes and metrics lie."""
     folder = path.parent
     return folder.parent if folder.name == "checkpoints" else folder
 
 
 def load_model(name):
-    """Returns a SAGAN, and the names of its classes or None."""
-    import keras
-
+    """Returns the `SAGAN`, or subclass of it, and its class names or None."""
+    path = find_model(name)
     import keras_sagan
 
-    path = find_model(name)
+    kind = keras_sagan.SAGAN  # This registers the classes that Keras looks up.
+    import keras
+
     try:
         model = keras.saving.load_model(path)
     except (
@@ -52,9 +76,13 @@ def load_model(name):
         ValueError,
         zipfile.BadZipFile,
     ) as error:
-        message = " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be loaded: {message}") from error
-    if not isinstance(model, keras_sagan.SAGAN):
+        message, *_ = str(error).split("Full object config")
+        message = " ".join(message.split())
+        raise ValueError(
+            f"{path} cannot be loaded; give --import if it has classes of your "
+            f"own. {message}"
+        ) from error
+    if not isinstance(model, kind):
         raise ValueError(
             "MODEL must be a .keras file that `SAGAN.save` wrote. "
             f"Received: {path} with a {type(model).__name__}"
@@ -77,20 +105,20 @@ def class_names(path, num_classes):
 
 
 def parse_classes(texts, names, num_classes):
-    """Returns the classes that a user named, or numbered, as integers.
+    """Returns the classes that a user gave by number or name, as integers.
 
     Args:
-        texts: Strings, or None.
-        names: Strings, the names of all classes, or None.
+        texts: Strings, the value of --classes; or None.
+        names: Strings, the names of all classes; or None.
         num_classes: Positive integer, or None for a model without classes.
 
     Returns:
-        A list of integers, or None if there are no classes or no texts.
+        A list of integers, or None if `texts` is None.
     """
     if not texts:
         return None
     if num_classes is None:
-        raise flags.Error("--classes: this model has no classes")
+        raise UsageError("argument --classes: this model has no classes")
     classes = []
     for text in texts:
         if names and text in names:
@@ -98,21 +126,8 @@ def parse_classes(texts, names, num_classes):
         elif text.isdecimal() and int(text) < num_classes:
             classes.append(int(text))
         else:
-            known = f"from 0 to {num_classes - 1}"
+            known = f"a number from 0 to {num_classes - 1}"
             if names:
                 known += f", or a name such as {names[0]!r}"
-            raise flags.Error(
-                f"--classes: {text!r} is no class; one is {known}"
-            )
+            raise UsageError(f"argument --classes: must be {known}; not {text}")
     return classes
-
-
-def parse_numbers(flag, texts, kind):
-    """Returns the numbers of a list flag, each of a kind: int or float."""
-    try:
-        return [kind(text) for text in texts]
-    except ValueError as error:
-        what = "integers" if kind is int else "numbers"
-        raise flags.Error(
-            f"--{flag}: must be {what}, not {','.join(texts)}"
-        ) from error

@@ -1,35 +1,85 @@
-"""What the verbs share: flags of their own, and help."""
+"""How arguments are parsed: by argparse, with types that check their values.
 
-from absl import flags
+Plain argparse, because the options of a verb belong to this verb alone.
+absl's `argparse_flags` would add absl's own options (--verbosity,
+--logtostderr, ...) to the help of every verb.
+"""
+
+import argparse
+import pathlib
 
 
-class HelpShown(Exception):
-    """Help was asked for and printed: there is nothing left to do."""
+class UsageError(Exception):
+    """The arguments do not fit; found after they were parsed."""
 
 
-def parse(values, help_text, arguments, names):
-    """Parses a verb's flags, and returns as many arguments as it has names.
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` whose errors are one line, with exit status 2."""
 
-    Args:
-        values: `flags.FlagValues` in which the verb defined its flags.
-        help_text: The docstring of the verb's module.
-        arguments: Strings, what follows the verb.
-        names: Names of the positional arguments, as help shows them.
-
-    Raises:
-        HelpShown: If `--help` is among the arguments.
-        flags.Error: If the arguments do not fit.
-    """
-    if {"-h", "--help"} & set(arguments):
-        print(help_text.strip())
-        for module in values.flags_by_module_dict():
-            if module != flags.__name__:  # Those that absl adds of itself.
-                print(values.module_help(module))
-        raise HelpShown
-    _, *positional = values(["keras-sagan", *arguments])
-    if len(positional) != len(names):
-        raise flags.Error(
-            f"takes {' '.join(names) or 'no arguments'}; received "
-            f"{' '.join(positional) or 'none'}"
+    def __init__(self, *args, **kwargs):
+        super().__init__(
+            *args,
+            # The descriptions are docstrings, which are wrapped already.
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            # With abbreviations a new option could change an old command.
+            allow_abbrev=False,
+            **kwargs,
         )
-    return positional
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def number(kind, low=None, high=None):
+    """Returns a type of argument: `int` or `float` in a closed range."""
+    what = "an integer" if kind is int else "a number"
+    if low is not None:
+        what += f" of at least {low:,}" if high is None else f" from {low:,}"
+    if high is not None:
+        what += f" to {high:,}"
+
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        # A NaN fails these comparisons, too.
+        if (
+            value is None
+            or not (low is None or value >= low)
+            or not (high is None or value <= high)
+        ):
+            raise argparse.ArgumentTypeError(f"must be {what}, not {text}")
+        return value
+
+    return parse
+
+
+def comma_separated(kind=str):
+    """Returns a type of argument: a list of values between commas."""
+
+    def parse(text):
+        return [kind(part.strip()) for part in text.split(",")]
+
+    return parse
+
+
+def path_ending_in(*suffixes):
+    """Returns a type of argument: a `Path` with one of these suffixes.
+
+    The suffix `""` stands for a folder.
+    """
+    named = [suffix for suffix in suffixes if suffix]
+    what = f"must end in {' or '.join([', '.join(named[:-1]), named[-1]])}"
+    if len(named) == 1:
+        what = f"must end in {named[0]}"
+    if "" in suffixes:
+        what += ", or have no suffix: a folder"
+
+    def parse(text):
+        path = pathlib.Path(text)
+        if path.suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(f"{what}; not {text}")
+        return path
+
+    return parse

@@ -1,51 +1,56 @@
-"""Decodes and resizes images once, so that training only has to read them.
+"""Decode and resize images once, so that training only has to read them.
 
-keras-sagan prepare IMAGES --out=FOLDER --resolution=128
+Examples:
+  keras-sagan prepare IMAGES --out=FOLDER
+  keras-sagan train FOLDER
 
-IMAGES: a folder with a folder of images for each class, or with images alone;
-tfds:NAME for a set of tensorflow-datasets; an .npz file. Interrupted, run it
-again: it goes on. What it cannot use it lists, with the reason, in
-FOLDER/prepared.json.
+If this is interrupted, run it again: it goes on. Images that cannot be used
+are listed with the reason in FOLDER/prepared.json.
 """
 
-from absl import flags
+from keras_sagan.cli import options
+from keras_sagan.cli.parsing import number
 
-from keras_sagan.cli.parsing import parse
 
-
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string("out", None, "Folder to write.", flag_values=values)
-    flags.DEFINE_integer(
-        "resolution",
-        128,
-        "Side in pixels to which the centre square is resized.",
-        8,
-        1024,
-        flag_values=values,
+def add_arguments(parser):
+    options.add_images(parser)
+    options.add_out(parser, "Folder to write.", required=True)
+    parser.add_argument(
+        "--resolution",
+        metavar="N",
+        type=number(int, 8, 1024),
+        default=128,
+        help="Side in pixels to which the central square is resized. "
+        "Default: %(default)s.",
     )
-    flags.DEFINE_string("split", "train", "Split of a set.", flag_values=values)
-    (images,) = parse(values, __doc__, arguments, ["IMAGES"])
-    if values.out is None:
-        raise flags.Error("give --out")
+    parser.add_argument(
+        "--split",
+        default="train",
+        help="Split of the set, for tfds:NAME. Default: %(default)s.",
+    )
+
+
+def run(arguments):
     from keras_sagan import data
 
-    source = data.open_images(images, values.resolution, values.split)
-    prepared = data.prepare(source, values.out)
+    source = data.open_images(
+        arguments.images, arguments.resolution, arguments.split
+    )
+    prepared = data.prepare(source, arguments.out)
     print_summary(prepared)
-    print(f"Wrote {values.out}: train with --data={values.out}")
+    print(f"Wrote {arguments.out}. Next: keras-sagan train {arguments.out}")
 
 
 def print_summary(prepared):
-    """Says what there is, and what was left out and why."""
+    """Prints how many images there are, and what was left out and why."""
     names = prepared.class_names
     print(
         f"{len(prepared):,} images of {len(names) if names else 'no'} classes "
         f"at {prepared.resolution} pixels"
     )
     if prepared.skipped:
-        print(f"Left out, {len(prepared.skipped):,} files:")
+        print(f"{len(prepared.skipped):,} files were left out:")
     for name, reason in prepared.skipped[:20]:
         print(f"  {name}: {reason}")
     if len(prepared.skipped) > 20:
-        print(f"  and more, in {prepared.path / 'prepared.json'}")
+        print(f"  and more; see {prepared.path / 'prepared.json'}")

@@ -1,15 +1,15 @@
-"""The recipes, and what they are.
+"""List the presets: recipes with a name.
 
-keras-sagan presets
+Example:
+  keras-sagan presets
 """
 
-from absl import flags
 
-from keras_sagan.cli.parsing import parse
+def add_arguments(parser):
+    pass
 
 
-def main(arguments):
-    parse(flags.FlagValues(), __doc__, arguments, [])
+def run(arguments):
     import keras_sagan
 
     for name in keras_sagan.list_presets():

@@ -1,145 +1,117 @@
-"""Images of a trained model: a labelled grid, or a file each.
+"""Generate images with a model: a labelled grid, or a file for each image.
 
-keras-sagan sample MODEL --classes=3,cat --out=samples.png
-keras-sagan sample MODEL --count=100 --out=FOLDER
-keras-sagan sample MODEL --truncation=0.5,1,none --out=sweep.png
-
-MODEL is a .keras file, or the folder of a run. Classes go by number, or by
-name where a classes.json, a list of names, lies beside the model.
+Examples:
+  keras-sagan sample MODEL --classes=3,cat --out=samples.png
+  keras-sagan sample MODEL --count=100 --out=FOLDER
+  keras-sagan sample MODEL --truncation=0.5,1,none --out=sweep.png
 """
 
-import pathlib
 import sys
 
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
-from keras_sagan.cli.models import parse_numbers
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli.parsing import UsageError
+from keras_sagan.cli.parsing import comma_separated
+from keras_sagan.cli.parsing import number
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string(
-        "out",
+def add_arguments(parser):
+    options.add_model(parser)
+    options.add_out(
+        parser,
+        "Picture to write; or a folder, without a suffix, for single images.",
         "samples.png",
-        "Picture to write; without a suffix, a folder of single images.",
-        flag_values=values,
+        suffixes=(*_PICTURES, ""),
     )
-    flags.DEFINE_list(
-        "classes",
-        None,
-        "Classes, a row of the grid each. Default: the first ten.",
-        flag_values=values,
+    options.add_classes(
+        parser, "Classes, one row of the grid for each. Default: the first ten."
     )
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "One seed, one picture.",
-        lower_bound=0,
-        flag_values=values,
+    options.add_seed(parser)
+    options.add_count(
+        parser, "Images per class, or in all without classes.", 10, 100_000
     )
-    flags.DEFINE_integer(
-        "count",
-        10,
-        "Images per class, or in all without classes.",
-        lower_bound=1,
-        upper_bound=100_000,
-        flag_values=values,
+    parser.add_argument(
+        "--truncation",
+        metavar="T,...",
+        type=comma_separated(options.truncation),
+        default="none",
+        help="Entries of the latents beyond +-T are drawn again, T from 0.01 "
+        "to 100; `none` draws nothing again. Several values make a row of the "
+        "grid each. Default: %(default)s.",
     )
-    flags.DEFINE_list(
-        "truncation",
-        None,
-        "Latents beyond +-this are drawn again: a number above 0. Several "
-        "numbers, or none: a row of the grid each.",
-        flag_values=values,
+    parser.add_argument(
+        "--scale",
+        metavar="N",
+        type=number(int, 1, 64),
+        help="Factor by which a grid is enlarged. Default: images of about 64 "
+        "pixels.",
     )
-    flags.DEFINE_integer(
-        "scale",
-        None,
-        "Enlargement of the pixels of a grid. Default: to about 64.",
-        lower_bound=1,
-        upper_bound=64,
-        flag_values=values,
-    )
-    (name,) = parse(values, __doc__, arguments, ["MODEL"])
-    suffix = pathlib.Path(values.out).suffix.lower()
-    if suffix and suffix not in _IMAGES:
-        raise flags.Error(
-            f"--out must be a folder or end in one of {', '.join(_IMAGES)}, "
-            f"not --out={values.out}"
+
+
+def run(arguments):
+    single = not arguments.out.suffix
+    if single and len(arguments.truncation) > 1:
+        raise UsageError(
+            "argument --out: must be a picture for several --truncation"
         )
-    truncations = _truncations(values.truncation)
-    if len(truncations) > 1 and not suffix:
-        raise flags.Error("--out must be a picture for several --truncation")
-    model, names = load_model(name)
-    classes = parse_classes(values.classes, names, model.num_classes)
-    if not suffix:
-        _save_each(model, names, classes, truncations[0], values)
+    model, names = load_model(arguments.model)
+    classes = parse_classes(arguments.classes, names, model.num_classes)
+    if single:
+        _save_each(model, names, classes, arguments)
         return
-    _save_grid(model, names, classes, truncations, values)
-    print(f"Wrote {values.out}")
+    _save_grid(model, names, classes, arguments)
+    print(f"Wrote {arguments.out}")
 
 
-def _truncations(texts):
-    texts = texts or ["none"]
-    numbers = [text for text in texts if text != "none"]
-    numbers = iter(parse_numbers("truncation", numbers, float))
-    truncations = [None if x == "none" else next(numbers) for x in texts]
-    if any(t is not None and not 0.01 <= t <= 100 for t in truncations):
-        raise flags.Error("--truncation: must be from 0.01 to 100, or none")
-    return truncations
-
-
-def _save_grid(model, names, classes, truncations, values):
+def _save_grid(model, names, classes, arguments):
     from keras_sagan import visualization
 
-    settings = {"seed": values.seed, "scale": values.scale, "path": values.out}
+    count, truncations = arguments.count, arguments.truncation
+    picture = {"scale": arguments.scale, "path": arguments.out}
     if len(truncations) > 1:
         labels = None
-        if classes:  # The columns go through them in turn.
-            labels = [classes[i % len(classes)] for i in range(values.count)]
+        if classes:  # The columns take the classes in turn.
+            labels = [classes[i % len(classes)] for i in range(count)]
         visualization.truncation_grid(
-            model, truncations, labels, values.count, **settings
+            model, truncations, labels, count, seed=arguments.seed, **picture
         )
     elif model.num_classes is None:
         images = model.generate(
-            num_images=values.count,
-            seed=values.seed,
-            truncation=truncations[0],
+            num_images=count, seed=arguments.seed, truncation=truncations[0]
         )
-        visualization.image_grid(images, scale=values.scale, path=values.out)
+        visualization.image_grid(images, **picture)
     else:
         visualization.class_grid(
             model,
             classes,
-            values.count,
+            count,
             class_names=names,
             truncation=truncations[0],
-            **settings,
+            seed=arguments.seed,
+            **picture,
         )
 
 
-def _save_each(model, names, classes, truncation, values):
-    """A file each, generated and written in batches."""
+def _save_each(model, names, classes, arguments):
+    """Writes a file for each image, generated in batches."""
     import keras
 
     from keras_sagan.visualization.grids import save_image
 
-    out = pathlib.Path(values.out)
+    out, count = arguments.out, arguments.count
     if model.num_classes is not None:
         classes = classes or range(model.num_classes)
-        labels = [c for c in classes for _ in range(values.count)]
+        labels = [c for c in classes for _ in range(count)]
     else:
-        labels = [None] * values.count
+        labels = [None] * count
     latents, _ = model.draw_inputs(
         None if labels[0] is None else labels,
         len(labels),
-        values.seed,
-        truncation=truncation,
+        arguments.seed,
+        truncation=arguments.truncation[0],
     )
     bar = keras.utils.Progbar(
         len(labels), verbose=1 if sys.stdout.isatty() else 0, unit_name="image"
@@ -157,7 +129,7 @@ def _save_each(model, names, classes, truncation, values):
 
 
 def _folder(label, names):
-    """A folder's name for a class: letters that every system takes."""
+    """Returns a folder name for a class that all systems accept."""
     name = names[label] if names else ""
     name = "".join(c if c.isalnum() or c in " -_" else "_" for c in name)
     return f"{label:04d}_{name.strip()}" if name else f"{label:04d}"

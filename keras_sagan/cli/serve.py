@@ -1,38 +1,41 @@
-"""A page to play with a model, in a browser.
+"""Serve a page to play with a model in a browser.
 
-keras-sagan serve MODEL
+Example:
+  keras-sagan serve MODEL
 
-MODEL is a .keras file, a folder with model.keras, or hf://owner/name. Classes
-go by the names in a classes.json beside it. Only this machine sees the page,
-unless --host says otherwise; there is no password.
+Only this machine can open the page unless --host says otherwise. There is no
+password. Ctrl-C ends the server.
 """
 
 import contextlib
 
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli.parsing import number
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_integer(
-        "port",
-        7860,
-        "Port to listen on.",
-        lower_bound=1,
-        upper_bound=65535,
-        flag_values=values,
+def add_arguments(parser):
+    options.add_model(parser)
+    parser.add_argument(
+        "--port",
+        metavar="N",
+        type=number(int, 1, 65535),
+        default=7860,
+        help="Port to listen on. Default: %(default)s.",
     )
-    flags.DEFINE_string(
-        "host", "127.0.0.1", "Address to listen on.", flag_values=values
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="Address to listen on. Default: %(default)s.",
     )
-    (name,) = parse(values, __doc__, arguments, ["MODEL"])
+
+
+def run(arguments):
+    model, class_names = load_model(arguments.model)
     from keras_sagan import app
 
-    model, class_names = load_model(name)
-    print("Compiling")
-    # While the page runs, Gradio takes Ctrl-C itself; not while it starts.
+    print("Compiling the model")
+    # Gradio handles Ctrl-C while the page runs, but not while it starts.
     with contextlib.suppress(KeyboardInterrupt):
-        app.serve(model, class_names, values.host, values.port)
+        app.serve(model, class_names, arguments.host, arguments.port)

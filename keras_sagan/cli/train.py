@@ -1,60 +1,61 @@
-"""Trains a SAGAN on your images.
+"""Train a SAGAN on your images.
 
-keras-sagan train IMAGES --out=runs/mine
+Example:
+  keras-sagan train IMAGES --out=runs/mine
 
-IMAGES: a folder with a folder of images for each class, or with images alone;
-an .npz file; photographs or digits, the bundled ones; tfds:NAME. What is
-trained is chosen from them and printed. Run again, it goes on where it was
-stopped.
+What to train is chosen from the images and printed. If the run is stopped, run
+the same command again: it goes on. Ctrl-C ends the current step and saves a
+checkpoint first.
 """
 
 import json
 import pathlib
 
-from absl import flags
-
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli import options
+from keras_sagan.cli.parsing import number
 from keras_sagan.cli.prepare import print_summary
 
 _EVERY = 50
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string("out", None, "Folder of the run.", flag_values=values)
-    flags.DEFINE_enum(
-        "resolution",
-        None,
-        ["16", "32", "64", "128", "256"],
-        "Side of the images. Default: chosen.",
-        flag_values=values,
+def add_arguments(parser):
+    options.add_images(parser)
+    options.add_out(
+        parser, "Folder of the run. Default: runs/ and the name of IMAGES."
     )
-    flags.DEFINE_integer(
-        "base_channels",
-        None,
-        "Width of the networks. Default: chosen.",
-        1,
-        flag_values=values,
+    options.add_resolution(
+        parser, "Default: chosen from the size of the images."
     )
-    flags.DEFINE_integer(
-        "steps", None, "Training steps. Default: chosen.", 1, flag_values=values
+    parser.add_argument(
+        "--base_channels",
+        metavar="N",
+        type=number(int, 1),
+        help="Width of the networks. Default: chosen.",
     )
-    flags.DEFINE_integer(
-        "seed",
-        None,
-        "Of weights, latents and order. Default: 0.",
-        0,
-        flag_values=values,
+    parser.add_argument(
+        "--steps",
+        metavar="N",
+        type=number(int, 1),
+        help="Number of training steps. Default: chosen.",
     )
-    (name,) = parse(values, __doc__, arguments, ["IMAGES"])
+    options.add_seed(
+        parser,
+        "Seed of the weights, the latents and the order of the images. "
+        "Default: 0.",
+        default=None,
+    )
+
+
+def run(arguments):
     import keras
 
     import keras_sagan
     from keras_sagan import data
     from keras_sagan.training.run import check_settings
 
-    out = pathlib.Path(values.out or f"runs/{pathlib.Path(name).name}")
-    resolution, base_channels, seed = _as_begun(out, values)
+    name = arguments.images
+    out = arguments.out or pathlib.Path("runs") / pathlib.Path(name).name
+    resolution, base_channels, seed = _as_begun(out, arguments)
     images = data.open_images(name, resolution or 64)
     recipe = keras_sagan.choose_recipe(
         images, resolution=resolution, base_channels=base_channels
@@ -82,7 +83,7 @@ def main(arguments):
             start_step=step,
             steps_per_epoch=_EVERY,
         ),
-        steps=values.steps or recipe["steps"],
+        steps=arguments.steps or recipe["steps"],
         settings=settings,
         class_names=source.class_names,
         log_every=_EVERY,
@@ -91,17 +92,17 @@ def main(arguments):
     )
 
 
-def _as_begun(out, values):
-    """Resolution, width and seed: as the flags say, or the run in the folder.
+def _as_begun(out, arguments):
+    """Returns resolution, width and seed: as given, or as the run was begun.
 
-    A flag that says something else than the run is refused by its settings.
+    An option that differs from the run is refused by the run's settings.
     """
     path = out / "settings.json"
     before = json.loads(path.read_text()) if path.exists() else {}
     network = before.get("generator", {})
-    seed = before.get("seed", 0) if values.seed is None else values.seed
+    seed = arguments.seed
     return (
-        int(values.resolution or network.get("resolution", 0)) or None,
-        values.base_channels or network.get("base_channels"),
-        seed,
+        arguments.resolution or network.get("resolution"),
+        arguments.base_channels or network.get("base_channels"),
+        before.get("seed", 0) if seed is None else seed,
     )

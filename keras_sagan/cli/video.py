@@ -1,42 +1,46 @@
-"""A video of a training run, from the grids that it saved.
+"""Make a video of a training run from the grids that it saved.
 
-keras-sagan video FOLDER --out=training.webp
-
-FOLDER is that of a run, or of what `keras_sagan.callbacks.SampleGrid` wrote:
-step_00001000.png and so on.
+Example:
+  keras-sagan video runs/mine --out=training.webp
 """
 
 import pathlib
 
-from absl import flags
+from keras_sagan.cli import options
+from keras_sagan.cli.parsing import number
 
-from keras_sagan.cli.parsing import parse
 
-
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string(
-        "out",
-        "training.webp",
+def add_arguments(parser):
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=pathlib.Path,
+        help="The folder of a run, or a folder that `callbacks.SampleGrid` "
+        "wrote: step_00001000.png and so on.",
+    )
+    options.add_out(
+        parser,
         "Video to write: .gif, .webp or .apng.",
-        flag_values=values,
+        "training.webp",
+        suffixes=(".gif", ".webp", ".apng"),
     )
-    flags.DEFINE_float(
-        "rate",
-        5.0,
-        "Grids per second.",
-        lower_bound=0.1,
-        upper_bound=50.0,
-        flag_values=values,
+    parser.add_argument(
+        "--rate",
+        metavar="R",
+        type=number(float, 0.1, 50),
+        default=5.0,
+        help="Grids per second. Default: %(default)s.",
     )
-    (name,) = parse(values, __doc__, arguments, ["FOLDER"])
+
+
+def run(arguments):
     from keras_sagan import visualization
 
-    folder = pathlib.Path(name)
+    folder = arguments.folder
     if (folder / "samples").is_dir():
         folder = folder / "samples"
-    steps = visualization.training_video(folder, values.out, values.rate)
+    steps = visualization.training_video(folder, arguments.out, arguments.rate)
     print(
-        f"Wrote {values.out}: steps {steps[0]:,} to {steps[-1]:,}, grids: "
-        f"{len(steps)}"
+        f"Wrote {arguments.out}: {len(steps)} grids, steps {steps[0]:,} to "
+        f"{steps[-1]:,}"
     )

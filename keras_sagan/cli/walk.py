@@ -1,93 +1,88 @@
-"""A walk through what a model makes, as a video or a strip.
+"""Walk through the images that a model makes, as a video or a strip.
 
-keras-sagan walk MODEL --seed=0,1,2 --classes=3,7 --out=walk.webp
-keras-sagan walk MODEL --seed=0 --classes=3,8 --out=walk.png
+Examples:
+  keras-sagan walk MODEL --seed=0,1,2 --classes=3,7 --out=walk.webp
+  keras-sagan walk MODEL --seed=0 --classes=3,8 --out=walk.png
 
-With several seeds, from latents to latents, a walk for each class; with one,
-from class to class. A suffix .gif, .webp or .apng makes a video, .png a strip
-with a row for each walk.
+Several seeds give a walk from latents to latents, one for each class. One seed
+gives a walk from class to class. The suffixes .gif, .webp and .apng make a
+video; .png makes a strip with a row for each walk.
 """
 
-import pathlib
-
-from absl import flags
-
+from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
-from keras_sagan.cli.models import parse_numbers
-from keras_sagan.cli.parsing import parse
+from keras_sagan.cli.parsing import UsageError
+from keras_sagan.cli.parsing import comma_separated
+from keras_sagan.cli.parsing import number
 
 
-def main(arguments):
-    values = flags.FlagValues()
-    flags.DEFINE_string(
-        "out", "walk.webp", "Picture to write.", flag_values=values
+def add_arguments(parser):
+    options.add_model(parser)
+    options.add_out(
+        parser,
+        "Picture to write.",
+        "walk.webp",
+        suffixes=(".gif", ".webp", ".apng", ".png"),
     )
-    flags.DEFINE_list(
-        "seed",
-        ["0", "1"],
-        "Seeds to walk between; or one, to walk between classes.",
-        flag_values=values,
+    parser.add_argument(
+        "--seed",
+        metavar="SEED,...",
+        type=comma_separated(number(int, 0, options.MAX_SEED)),
+        default="0,1",
+        help="Seeds to walk between; or one seed, to walk between classes. "
+        "Default: %(default)s.",
     )
-    flags.DEFINE_list(
-        "classes",
-        None,
-        "Classes, by number or name. Default: the first two.",
-        flag_values=values,
+    options.add_classes(
+        parser, "Classes to walk through. Default: the first two."
     )
-    flags.DEFINE_integer(
-        "steps",
-        24,
-        "Images from one station to the next.",
-        lower_bound=1,
-        upper_bound=1000,
-        flag_values=values,
+    parser.add_argument(
+        "--steps",
+        metavar="N",
+        type=number(int, 1, 1000),
+        default=24,
+        help="Images from one station to the next. Default: %(default)s.",
     )
-    flags.DEFINE_integer(
-        "count",
+    options.add_count(
+        parser,
+        "Number of walks between classes, each with other latents.",
         1,
-        "Walks between classes, each of other latents.",
-        lower_bound=1,
-        upper_bound=100,
-        flag_values=values,
+        100,
     )
-    (name,) = parse(values, __doc__, arguments, ["MODEL"])
-    suffix = pathlib.Path(values.out).suffix.lower()
-    if suffix not in (".gif", ".webp", ".apng", ".png"):
-        raise flags.Error(
-            "--out must end in .gif, .webp, .apng or .png, not "
-            f"--out={values.out}"
-        )
-    seeds = parse_numbers("seed", values.seed, int)
-    if not seeds or min(seeds) < 0:
-        raise flags.Error("--seed: must be one integer or more, from 0")
-    model, names = load_model(name)
-    classes = parse_classes(values.classes, names, model.num_classes)
-    walk = _walk(model, seeds, classes, values)
-    _save(walk, model.resolution, values.out, strip=suffix == ".png")
-    print(f"Wrote {values.out}: {len(walk)} images of {walk.shape[1]} walks")
 
 
-def _walk(model, seeds, classes, values):
+def run(arguments):
+    model, names = load_model(arguments.model)
+    classes = parse_classes(arguments.classes, names, model.num_classes)
+    walk = _walk(model, classes, arguments)
+    _save(walk, model.resolution, arguments.out)
+    print(
+        f"Wrote {arguments.out}: {len(walk)} images each of "
+        f"{walk.shape[1]} walks"
+    )
+
+
+def _walk(model, classes, arguments):
     from keras_sagan import visualization
 
+    seeds = arguments.seed
     if model.num_classes is not None and classes is None:
         classes = list(range(min(2, model.num_classes)))
     if len(seeds) > 1:
         return visualization.latent_walk(
-            model, seeds, classes, steps=values.steps
+            model, seeds, classes, steps=arguments.steps
         )
     if classes is None or len(classes) < 2:
-        raise flags.Error("give several of --seed, or of --classes")
+        raise UsageError("give several of --seed, or several of --classes")
     return visualization.class_walk(
-        model, classes, values.count, seeds[0], values.steps
+        model, classes, arguments.count, seeds[0], arguments.steps
     )
 
 
-def _save(walk, resolution, path, strip):
+def _save(walk, resolution, path):
     from keras_sagan import visualization
 
-    if not strip:
+    if path.suffix.lower() != ".png":
         scale = max(1, 128 // resolution)
         visualization.save_video(walk, path, frames_per_second=12, scale=scale)
         return

@@ -107,6 +107,7 @@ def fit(
     if not model.compiled:
         raise ValueError("You must call `compile()` before `fit()`.")
     x, batch = check_data(model, x, y, batch_size)
+    backends.prepare_training()
     if isinstance(x, keras.utils.PyDataset):
         # Keras would shuffle the batches by a global seed, and a resumed
         # run would see another order; such a dataset orders itself.

@@ -208,7 +208,7 @@ def check_logs(browser):
 
 
 def post(served, content, path="gradio_api/queue/join"):
-    """Returns the status of a request, and what it handlers."""
+    """Returns the status of a request, and the body of the answer."""
     request = urllib.request.Request(
         served.local_url + path,
         content,
@@ -252,7 +252,7 @@ def test_answers_on_after_200_requests_some_malformed(served):
         ).encode(),
         json.dumps({"data": "x" * 10**6}).encode(),
     ]
-    handlers = []
+    statuses = []
     for i in range(200):
         if i % 4 == 0:
             message = ask(served, f"good{i}", good)
@@ -262,9 +262,9 @@ def test_answers_on_after_200_requests_some_malformed(served):
             assert not message["success"]
         elif i % 4 == 2:
             status, _ = post(served, bad_requests[i // 4 % 4])
-            handlers.append(status)
+            statuses.append(status)
         else:
             assert post(served, b"x", "gradio_api/upload")[0] == 404
-    assert set(handlers) <= {404, 413, 422, 500}
-    assert 413 in handlers
+    assert set(statuses) <= {404, 413, 422, 500}
+    assert 413 in statuses
     assert ask(served, "last", good)["success"]

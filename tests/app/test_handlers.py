@@ -1,4 +1,4 @@
-"""What the page handlers, and what it refuses."""
+"""What the handlers of the page answer, and what they refuse."""
 
 import asyncio
 import base64
@@ -87,8 +87,8 @@ def test_attention_is_that_of_the_point(handlers, model):
     ("arguments", "message"),
     [
         ((["emu"], 1, 0, 0), "no class 'emu'"),
-        (("cat", 1, 0, 0), "at most 16 names"),
-        ((["cat"] * 17, 1, 0, 0), "at most 16 names"),
+        (("cat", 1, 0, 0), "list of at most 16 names"),
+        ((["cat"] * 17, 1, 0, 0), "list of at most 16 names"),
         ((["cat"], 0, 0, 0), "Count: must be a whole number from 1 to 16"),
         ((["cat"], 17, 0, 0), "Count"),
         ((["cat"], 1.5, 0, 0), "Count"),
