@@ -141,9 +141,8 @@ def main(_):
     shard = distribution.start().shard if FLAGS.distribute else (0, 1)
     is_first = shard[0] == 0
     resolution = keras_sagan.get_preset(FLAGS.preset)["generator"]["resolution"]
-    source = data.open_images(
-        FLAGS.data, resolution, FLAGS.split, FLAGS.data_dir
-    )
+    source = data.open_images(FLAGS.data, FLAGS.split, FLAGS.data_dir)
+    source = source.at(resolution)
     preset = recipe(source)
     augment = data.augmentation(FLAGS.augment, FLAGS.seed)
 
@@ -202,7 +201,7 @@ def evaluation(source):
     if FLAGS.evaluate_every is None:
         return []
     real = FLAGS.evaluate_against or source
-    if isinstance(real, data.TfdsImages):
+    if real is source and not source.random_access:
         raise app.UsageError(
             "--evaluate_every: a set of tensorflow-datasets is read in order; "
             "give --evaluate_against, such as what `keras-sagan prepare` wrote"

@@ -35,7 +35,7 @@ def main(arguments):
     workdir = pathlib.Path(FLAGS.workdir or f"runs/{folder.name}")
 
     # 1. What is there, and what to do with it.
-    images = data.ImageFolder(folder, resolution=64)
+    images = data.ImageFolder(folder)
     recipe = keras_sagan.choose_recipe(
         images, resolution=FLAGS.resolution, base_channels=FLAGS.base_channels
     )
@@ -43,8 +43,7 @@ def main(arguments):
     print(f"Chosen: {recipe['description']}; batches of {recipe['batch_size']}")
 
     # 2. Decoded and resized once.
-    images.resolution = resolution
-    source = data.prepare(images, workdir / f"images_{resolution}")
+    source = data.prepare(images, workdir / f"images_{resolution}", resolution)
     if source.skipped:
         print(f"Left out, {len(source.skipped)} files:")
         for name, reason in source.skipped:

@@ -51,3 +51,9 @@ def write_json(path, content):
     """Writes JSON, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_json(path):
+    """Returns what a JSON file holds, or None if there is no such file."""
+    path = pathlib.Path(path)
+    return json.loads(path.read_text()) if path.exists() else None

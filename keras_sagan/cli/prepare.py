@@ -30,8 +30,8 @@ def main(arguments):
         raise flags.Error("give --out")
     from keras_sagan import data
 
-    source = data.open_images(images, values.resolution, values.split)
-    prepared = data.prepare(source, values.out)
+    source = data.open_images(images, values.split)
+    prepared = data.prepare(source, values.out, values.resolution)
     print_summary(prepared)
     print(f"Wrote {values.out}: train with --data={values.out}")
 
@@ -41,7 +41,7 @@ def print_summary(prepared):
     names = prepared.class_names
     print(
         f"{len(prepared):,} images of {len(names) if names else 'no'} classes "
-        f"at {prepared.resolution} pixels"
+        f"at {prepared.native_resolution} pixels"
     )
     if prepared.skipped:
         print(f"Left out, {len(prepared.skipped):,} files:")

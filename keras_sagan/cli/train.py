@@ -55,16 +55,16 @@ def main(arguments):
 
     out = pathlib.Path(values.out or f"runs/{pathlib.Path(name).name}")
     resolution, base_channels, seed = _as_begun(out, values)
-    images = data.open_images(name, resolution or 64)
+    images = data.open_images(name)
     recipe = keras_sagan.choose_recipe(
         images, resolution=resolution, base_channels=base_channels
     )
     settings = {**recipe, "steps": None, "seed": seed}
     check_settings(out, settings)
-    source = images
-    if isinstance(images, (data.ImageFolder, data.TfdsImages)):
-        images.resolution = recipe["generator"]["resolution"]
-        source = data.prepare(images, out / f"images_{images.resolution}")
+    resolution = recipe["generator"]["resolution"]
+    source = images.at(resolution)
+    if not source.ready:
+        source = data.prepare(source, out / f"images_{resolution}")
         print_summary(source)
     print(f"Chosen: {recipe['description']}; batches of {recipe['batch_size']}")
 

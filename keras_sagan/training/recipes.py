@@ -50,7 +50,7 @@ def choose_recipe(
     if accelerated is None:
         accelerated = backends.has_accelerator()
     sizes = _SIZES if accelerated else _SIZES[:-1]
-    side = getattr(source, "shorter_side", source.resolution)
+    side = source.native_resolution or _SIZES[-1]
     resolution = resolution or max(
         (size for size in sizes if size <= side),
         default=_SIZES[0],
