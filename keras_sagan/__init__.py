@@ -10,11 +10,13 @@ from keras_sagan import layers
 from keras_sagan import losses
 from keras_sagan import metrics
 from keras_sagan import models
+from keras_sagan import training
 from keras_sagan import visualization
 from keras_sagan.hub.folders import upload_preset
 from keras_sagan.models.presets import get_preset
 from keras_sagan.models.presets import list_presets
 from keras_sagan.models.sagan import SAGAN
+from keras_sagan.training.on_images import train_on_images
 from keras_sagan.training.recipes import choose_recipe
 from keras_sagan.training.run import train
 from keras_sagan.version import __version__
@@ -35,6 +37,8 @@ __all__ = [
     "metrics",
     "models",
     "train",
+    "train_on_images",
+    "training",
     "upload_preset",
     "visualization",
 ]

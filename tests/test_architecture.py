@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "visualization": {"backends", "files", "layers", "metrics"},
     "metrics": {"backends", "data", "files", "tensor_files"},
     "callbacks": {"backends", "files", "metrics", "visualization"},
-    "training": {"backends", "callbacks", "files", "models"},
+    "training": {"backends", "callbacks", "data", "files", "models"},
     "hub": {"files", "layers", "models", "version", "visualization"},
     "distribution": {"backends"},
     "convert": {"files", "layers", "models", "tensor_files"},

@@ -3,6 +3,7 @@
 import pathlib
 
 from keras_sagan.callbacks.every_steps import EverySteps
+from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
 
 
@@ -59,7 +60,7 @@ class SampleGrid(EverySteps):
 
     def path(self, step):
         """The file of the grid of a step."""
-        return self.directory / f"step_{step:08d}.png"
+        return step_file(self.directory, step, ".png")
 
     def _save(self, step):
         rows, labels = 8, None

@@ -1,6 +1,6 @@
 """Decodes and resizes images once, so that training only has to read them.
 
-keras-sagan prepare IMAGES --out=FOLDER --resolution=128
+keras-sagan prepare IMAGES --out=FOLDER
 
 IMAGES: a folder with a folder of images for each class, or with images alone;
 tfds:NAME for a set of tensorflow-datasets; an .npz file. Interrupted, run it
@@ -18,8 +18,9 @@ def main(arguments):
     flags.DEFINE_string("out", None, "Folder to write.", flag_values=values)
     flags.DEFINE_integer(
         "resolution",
-        128,
-        "Side in pixels to which the centre square is resized.",
+        None,
+        "Side in pixels to which the centre square is resized. Default: as "
+        "`train` chooses on a GPU, at most 128 for a folder.",
         8,
         1024,
         flag_values=values,
@@ -29,11 +30,15 @@ def main(arguments):
     if values.out is None:
         raise flags.Error("give --out")
     from keras_sagan import data
+    from keras_sagan import training
 
     source = data.open_images(images, values.split)
-    prepared = data.prepare(source, values.out, values.resolution)
+    resolution = values.resolution or training.choose_resolution(
+        source, accelerated=True
+    )
+    prepared = data.prepare(source, values.out, resolution)
     print_summary(prepared)
-    print(f"Wrote {values.out}: train with --data={values.out}")
+    print(f"Wrote {values.out}. Next: keras-sagan train {values.out}")
 
 
 def print_summary(prepared):

@@ -3,7 +3,6 @@
 What is the same code on every backend is run once: `no_backend`.
 """
 
-import json
 import os
 import pathlib
 import random
@@ -21,7 +20,7 @@ import pytest
 import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
-from keras_sagan.callbacks.json_logger import read_lines
+from keras_sagan.training import Run
 from tests.helpers import same
 from tests.helpers import tiny_model
 from tests.helpers import values
@@ -51,15 +50,15 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
         tmp_path, 5, digits_like, class_names=names, settings={"width": 2}
     )
     assert int(model.steps_trained) == 5
-    assert json.loads((tmp_path / "classes.json").read_text()) == names
-    assert [line["step"] for line in read_lines(tmp_path / "log.jsonl")] == [
+    assert Run(tmp_path).class_names() == names
+    assert [line["step"] for line in Run(tmp_path).log()] == [
         3,
         5,
     ]
     model = train(tmp_path, 8, digits_like, settings={"width": 2})
     assert int(model.steps_trained) == 8
-    assert "Going on from step 5" in capsys.readouterr().out
-    lines = read_lines(tmp_path / "log.jsonl")
+    assert "Continuing from step 5" in capsys.readouterr().out
+    lines = Run(tmp_path).log()
     assert [line["step"] for line in lines] == [3, 5, 8]
     assert {"discriminator_loss", "largest_sigma", "time"} <= set(lines[0])
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")}
@@ -103,11 +102,9 @@ def test_a_refused_model_leaves_no_settings(digits_like, tmp_path):
 
 @pytest.mark.no_backend
 def test_one_process_a_folder(digits_like, tmp_path):
-    from keras_sagan.training.run import _owned
-
     with (
-        _owned(tmp_path),
-        pytest.raises(ValueError, match="another trains there now"),
+        Run(tmp_path).lock(),
+        pytest.raises(ValueError, match="another one trains there now"),
     ):
         train(tmp_path, 2, digits_like)
 
@@ -238,7 +235,7 @@ def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
         callbacks=[callbacks.TensorBoardLogger(tmp_path)],
     )
     events = event_accumulator.EventAccumulator(str(tmp_path)).Reload()
-    lines = read_lines(tmp_path / "log.jsonl")
+    lines = Run(tmp_path).log()
     scalars = events.Scalars("discriminator_loss")
     assert [s.step for s in scalars] == [3, 6]
     np.testing.assert_allclose(
@@ -269,7 +266,7 @@ def test_what_is_sent_to_wandb(digits_like, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", module)
     logger = callbacks.WandbLogger(project="sagan", id="one")
     train(tmp_path, 6, digits_like, callbacks=[logger])
-    lines = read_lines(tmp_path / "log.jsonl")
+    lines = Run(tmp_path).log()
     assert called == [
         {"project": "sagan", "id": "one", "resume": "allow"},
         *((line["step"], line["discriminator_loss"]) for line in lines),
