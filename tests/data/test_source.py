@@ -134,5 +134,5 @@ def test_a_source_of_your_own(tmp_path):
     with pytest.raises(ValueError, match="of unknown size"):
         source.at()
     for function in (data.from_source, lambda x: data.prepare(x, tmp_path)):
-        with pytest.raises(ValueError, match="must be a keras_sagan.data.So"):
+        with pytest.raises(ValueError, match=r"a keras_sagan\.data\.Source"):
             function([1, 2])
