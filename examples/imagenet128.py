@@ -8,8 +8,8 @@ continues.
 Data: the default is imagenet2012 of tensorflow-datasets, which says where to
 put the two archives of ILSVRC 2012. --data also takes any other classification
 data set (--data=tfds:imagenette), a folder that holds a folder of images for
-each class, a folder that `keras-sagan prepare` wrote, an .npz file, or the bundled
-photographs:
+each class, a folder that `keras-sagan prepare` wrote, an .npz file, or the
+bundled photographs:
 
     python examples/imagenet128.py --data=photographs --base_channels=8 \
         --batch_size=16 --gradient_accumulation_steps=1 --steps=200 \
