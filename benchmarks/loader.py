@@ -82,14 +82,20 @@ def tensorflow_alone(paths):
 def tf_data(paths):
     import tensorflow
 
-    source = data.TfdsImages.__new__(data.TfdsImages)
-    source.resolution = _RESOLUTION.value
+    from keras_sagan.data.tfds import endless_batches
+
     encoded = [path.read_bytes() for path in paths]
-    source._encoded = tensorflow.data.Dataset.from_tensor_slices(
-        (encoded, np.zeros(len(paths), "int64"))
+    labels = np.zeros(len(paths), "int64")
+    dataset = endless_batches(
+        tensorflow.data.Dataset.from_tensor_slices((encoded, labels)),
+        len(paths),
+        _RESOLUTION.value,
+        _BATCH.value,
+        seed=0,
+        start_step=0,
+        augment=None,
+        shard=(0, 1),
     )
-    source._count = len(paths)
-    dataset = source.to_dataset(_BATCH.value, 0, 0, None, (0, 1))
     steps = len(paths) // _BATCH.value
     return sum(len(labels) for _, labels in dataset.take(steps))
 
@@ -145,7 +151,7 @@ def main(_):
 
 def measure(folder, temporary):
     paths = sorted(folder.rglob("*.jpg"))
-    source = data.ImageFolder(folder, _RESOLUTION.value)
+    source = data.ImageFolder(folder).at(_RESOLUTION.value)
     prepared = data.prepare(source, temporary / "prepared", verbose=0)
     options = {"batch_size": _BATCH.value, "workers": _WORKERS.value}
     contenders = {

@@ -1,13 +1,15 @@
-r"""Trains SAGAN on ImageNet at 128 pixels, or the like.
+r"""Trains SAGAN on ImageNet at 128 pixels, or on other images.
 
     KERAS_BACKEND=jax python examples/imagenet128.py --workdir=runs/imagenet
 
-Run again with the same --workdir, it goes on where it was stopped or killed.
+If the run is stopped or killed, start it again with the same --workdir: it
+continues.
 
-Data: by default tensorflow-datasets' imagenet2012, which asks for the two
-archives of ILSVRC 2012 to be put where it says. Or any of its classification
-sets (--data=tfds:imagenette), a folder with one of images for each class, what
-`keras-sagan prepare` wrote, an .npz file, or the bundled photographs:
+Data: the default is imagenet2012 of tensorflow-datasets, which says where to
+put the two archives of ILSVRC 2012. --data also takes any other classification
+data set (--data=tfds:imagenette), a folder that holds a folder of images for
+each class, a folder that `keras-sagan prepare` wrote, an .npz file, or the
+bundled photographs:
 
     python examples/imagenet128.py --data=photographs --base_channels=8 \
         --batch_size=16 --gradient_accumulation_steps=1 --steps=200 \
@@ -15,21 +17,21 @@ sets (--data=tfds:imagenette), a folder with one of images for each class, what
     python examples/imagenet128.py --preset=cifar10_32 --data=tfds:cifar10 \
         --workdir=runs/cifar10
 
-On all devices, --distribute; with PyTorch, where torchrun makes a process for
-each:
+--distribute trains on all devices. With PyTorch, torchrun starts a process for
+each of them:
 
     KERAS_BACKEND=jax python examples/imagenet128.py --distribute
     KERAS_BACKEND=torch torchrun --nproc_per_node=8 \
         examples/imagenet128.py --distribute
 
-Defaults: those of the preset, every number with its source in
-keras_sagan/models/presets.py; --dry_run prints them, builds the networks,
-reads a batch and writes it as a picture.
+The defaults are those of the preset; keras_sagan/models/presets.py gives the
+source of every number. --dry_run prints them, builds the networks, reads a
+batch and writes it as a picture.
 
 Hardware and hours: a step of 256 images costs 27 TFLOP (counted, forward and
 backward of both networks), so 1,000,000 steps are 2.7e19: 8 days of a GPU that
-sustains 40 TFLOP/s, a day of 8 (`benchmarks/cost.py`; BUILD.md). Not measured:
-no GPU was to be had, and no such run was made.
+sustains 40 TFLOP/s, or one day of 8 such GPUs (`benchmarks/cost.py`; BUILD.md).
+This is an estimate: no such run was made.
 Expected (IS / FID, 50,000 images; published by others, none measured here):
 imagenet_128 69.5 / 12.83 (mmgeneration), imagenet_128_released 51.43 / 18.28,
 imagenet_128_paper 52.52 / 18.65, imagenet_128_baseline 42.87 / 22.96 (paper);
@@ -51,29 +53,40 @@ from keras_sagan import visualization
 
 FLAGS = flags.FLAGS
 
-# The recipe. None: as the preset has it.
+# The recipe. None means the value of the preset.
 flags.DEFINE_enum(
     "preset", "imagenet_128", keras_sagan.list_presets(), "The recipe."
 )
 flags.DEFINE_integer("base_channels", None, "Width of the networks.", 1)
 flags.DEFINE_multi_integer(
-    "attention_resolutions", None, "Maps that attend; repeat for several.", 2
+    "attention_resolutions",
+    None,
+    "Side of the maps with attention; repeat the flag for several.",
+    2,
 )
-flags.DEFINE_integer("batch_size", None, "Images per step.", 1)
-flags.DEFINE_integer("steps", None, "Training steps.", 1)
-flags.DEFINE_float("generator_learning_rate", None, "Of Adam.", 0.0)
-flags.DEFINE_float("discriminator_learning_rate", None, "Of Adam.", 0.0)
-flags.DEFINE_integer("discriminator_steps", None, "Per generator step.", 1)
+flags.DEFINE_integer("batch_size", None, "Number of images per step.", 1)
+flags.DEFINE_integer("steps", None, "Number of training steps.", 1)
+flags.DEFINE_float("generator_learning_rate", None, "Rate of its Adam.", 0.0)
+flags.DEFINE_float(
+    "discriminator_learning_rate", None, "Rate of its Adam.", 0.0
+)
 flags.DEFINE_integer(
-    "gradient_accumulation_steps", None, "Parts that make an update.", 1
+    "discriminator_steps", None, "Steps per generator step.", 1
 )
-flags.DEFINE_float("ema_momentum", None, "Of the EMA generator.", 0.0, 1.0)
-flags.DEFINE_integer("ema_start_step", None, "When the average starts.", 0)
+flags.DEFINE_integer(
+    "gradient_accumulation_steps", None, "Parts that a batch is split into.", 1
+)
+flags.DEFINE_float(
+    "ema_momentum", None, "Momentum of the EMA generator.", 0.0, 1.0
+)
+flags.DEFINE_integer("ema_start_step", None, "Step at which the EMA starts.", 0)
 
 # The data.
-flags.DEFINE_string("data", "tfds:imagenet2012", "Which images; see above.")
-flags.DEFINE_string("split", "train", "Split of a set.")
-flags.DEFINE_string("data_dir", None, "Where tensorflow-datasets keeps sets.")
+flags.DEFINE_string("data", "tfds:imagenet2012", "The images; see above.")
+flags.DEFINE_string("split", "train", "Split of a data set.")
+flags.DEFINE_string(
+    "data_dir", None, "Folder in which tensorflow-datasets keeps its data sets."
+)
 flags.DEFINE_enum(
     "augment",
     "none",
@@ -83,35 +96,49 @@ flags.DEFINE_enum(
 flags.DEFINE_list(
     "diff_augment", [], "DiffAugment: some of color,translation,cutout."
 )
-flags.DEFINE_integer("workers", 4, "Threads that read images.", 0, 64)
+flags.DEFINE_integer("workers", 4, "Number of threads that read images.", 0, 64)
 
 # The run.
 flags.DEFINE_string("workdir", "runs/imagenet128", "Folder of the run.")
-flags.DEFINE_integer("seed", 0, "Of weights, latents and order.", 0)
+flags.DEFINE_integer(
+    "seed", 0, "Seed of weights, latents and the order of images.", 0
+)
 flags.DEFINE_enum(
-    "precision", "float32", ["float32", "mixed_bfloat16"], "Of convolutions."
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16"],
+    "Precision of the convolutions.",
 )
 flags.DEFINE_integer("log_every", 100, "Steps between lines of the log.", 1)
 flags.DEFINE_integer("sample_every", 1000, "Steps between sample grids.", 1)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", 1)
-flags.DEFINE_integer("keep", 3, "Checkpoints that are kept.", 1)
-flags.DEFINE_integer("max_rollbacks", 0, "Times a failed run may go back.", 0)
+flags.DEFINE_integer("keep", 3, "Number of checkpoints that are kept.", 1)
+flags.DEFINE_integer(
+    "max_rollbacks",
+    0,
+    "How often a run that fails may return to its last checkpoint.",
+    0,
+)
 flags.DEFINE_bool("distribute", False, "Whether to use all devices.")
 flags.DEFINE_integer("evaluate_every", None, "Steps between evaluations.", 1)
-flags.DEFINE_list("metrics", ["fid", "is"], "What they measure.")
-flags.DEFINE_integer("evaluate_images", 10_000, "Images that they make.", 2)
+flags.DEFINE_list("metrics", ["fid", "is"], "Metrics that they compute.")
+flags.DEFINE_integer(
+    "evaluate_images", 10_000, "Number of images that they generate.", 2
+)
 flags.DEFINE_string(
     "evaluate_against",
     None,
-    "A prepared folder, or .npz statistics; the images trained on if none.",
+    "A prepared folder, or .npz statistics. Default: the training images.",
 )
 flags.DEFINE_bool("tensorboard", False, "Whether to log for TensorBoard.")
 flags.DEFINE_string("wandb", None, "Project of Weights & Biases to log to.")
-flags.DEFINE_bool("dry_run", False, "Only print and check what would be run.")
+flags.DEFINE_bool(
+    "dry_run", False, "Whether only to print and check what would be run."
+)
 
 
 def recipe(source):
-    """The preset, changed by the flags, for the classes of the images."""
+    """Returns the preset with the values of the flags and the classes."""
     preset = keras_sagan.get_preset(FLAGS.preset)
     names = source.class_names
     for network in ("generator", "discriminator"):
@@ -141,9 +168,8 @@ def main(_):
     shard = distribution.start().shard if FLAGS.distribute else (0, 1)
     is_first = shard[0] == 0
     resolution = keras_sagan.get_preset(FLAGS.preset)["generator"]["resolution"]
-    source = data.open_images(
-        FLAGS.data, resolution, FLAGS.split, FLAGS.data_dir
-    )
+    source = data.open_images(FLAGS.data, FLAGS.split, FLAGS.data_dir)
+    source = source.at(resolution)
     preset = recipe(source)
     augment = data.augmentation(FLAGS.augment, FLAGS.seed)
 
@@ -192,20 +218,21 @@ def main(_):
         checkpoint_every=FLAGS.checkpoint_every,
         keep=FLAGS.keep,
         max_rollbacks=FLAGS.max_rollbacks,
-        # All evaluate, each its part; one logs.
+        # Every process evaluates a part; only the first one logs.
         callbacks=evaluation(source) + (loggers(settings) if is_first else []),
     )
 
 
 def evaluation(source):
-    """Evaluates the EMA generator now and then, and keeps the best."""
+    """Returns the callback that evaluates, if the flags ask for it."""
     if FLAGS.evaluate_every is None:
         return []
     real = FLAGS.evaluate_against or source
-    if isinstance(real, data.TfdsImages):
+    if real is source and not source.random_access:
         raise app.UsageError(
-            "--evaluate_every: a set of tensorflow-datasets is read in order; "
-            "give --evaluate_against, such as what `keras-sagan prepare` wrote"
+            "--evaluate_every: a data set of tensorflow-datasets is read in "
+            "order, which is too slow to evaluate against. Give a folder that "
+            "`keras-sagan prepare` wrote as --evaluate_against"
         )
     workdir = pathlib.Path(FLAGS.workdir)
     return [
@@ -221,12 +248,12 @@ def evaluation(source):
 
 
 def loggers(settings):
-    """The loggers that are asked for, beside the JSON lines."""
+    """Returns the loggers that the flags ask for."""
     chosen = []
     if FLAGS.tensorboard:
         chosen.append(callbacks.TensorBoardLogger(FLAGS.workdir))
     if FLAGS.wandb:
-        # The same name: a run that goes on is one run there too.
+        # With the same id, a run that is continued stays one run there.
         name = pathlib.Path(FLAGS.workdir).name
         chosen.append(
             callbacks.WandbLogger(project=FLAGS.wandb, id=name, config=settings)
@@ -235,7 +262,7 @@ def loggers(settings):
 
 
 def dry_run(settings, steps, source, model, make_dataset):
-    """Says what would be run, and proves that it can begin."""
+    """Prints what would be run, and checks that it can begin."""
     print(json.dumps(settings, indent=1))
     images, *_ = next(iter(make_dataset(0)))
     path = pathlib.Path(FLAGS.workdir) / "batch.png"

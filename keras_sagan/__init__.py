@@ -29,6 +29,7 @@ if typing.TYPE_CHECKING:  # For editors; `__getattr__` does it at run time.
     from keras_sagan.models.presets import get_preset
     from keras_sagan.models.presets import list_presets
     from keras_sagan.models.sagan import SAGAN
+    from keras_sagan.training.on_images import train_on_images
     from keras_sagan.training.recipes import choose_recipe
     from keras_sagan.training.run import train
 
@@ -50,6 +51,7 @@ __all__ = [
     "metrics",
     "models",
     "train",
+    "train_on_images",
     "training",
     "upload_preset",
     "visualization",
@@ -62,6 +64,7 @@ _HOMES = {
     "get_preset": "models.presets",
     "list_presets": "models.presets",
     "train": "training.run",
+    "train_on_images": "training.on_images",
     "upload_preset": "hub.folders",
 }
 # The modules that define classes which `keras.saving.load_model` looks up.

@@ -1,7 +1,6 @@
-"""Checkpoints from which a run goes on exactly."""
+"""Checkpoints from which training continues exactly."""
 
 import pathlib
-import re
 import zipfile
 
 import keras
@@ -9,27 +8,28 @@ import numpy as np
 
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
-
-_NAME = re.compile(r"step_(\d{8,})\.keras")
+from keras_sagan.files import step_file
+from keras_sagan.files import step_files
 
 
 class Checkpoint(EverySteps):
-    """Saves the whole model every so many steps, and keeps the last ones.
+    """Saves the whole model every `every` steps, and keeps the newest files.
 
-    A file is written under another name, then renamed: whatever happens, those
-    that are there are whole. One with NaN or infinity in it is not written.
+    A file is written under another name and then renamed, so that a process
+    that is killed leaves no half-written checkpoint. A model with NaN or
+    infinity in it is not saved.
 
     Args:
         directory: Folder for the files, `step_00001000.keras` and so on.
         every: Positive integer, steps between checkpoints.
-        keep: Positive integer, how many are kept.
+        keep: Positive integer, number of checkpoints that are kept.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Example:
     >>> checkpoint = keras_sagan.callbacks.Checkpoint("run/checkpoints")
-    >>> checkpoint.load_latest() is None  # Nothing there yet.
+    >>> checkpoint.load_latest() is None  # There is none yet.
     True
     """
 
@@ -49,10 +49,10 @@ class Checkpoint(EverySteps):
         self.save()
 
     def save(self):
-        """Saves the model as it is now, unless that is there already."""
+        """Saves the model as it is now, unless this step is saved already."""
         self.model.sync_variables()
         step = self.model.count_steps()
-        path = self.directory / f"step_{step:08d}.keras"
+        path = step_file(self.directory, step, ".keras")
         if path.exists() or not _is_finite(self.model):
             return
         with replacing(path) as temporary:
@@ -61,31 +61,28 @@ class Checkpoint(EverySteps):
             old.unlink()
 
     def paths(self):
-        """The checkpoints that are there, the oldest first."""
-        if not self.directory.is_dir():
-            return []
-        found = [p for p in self.directory.iterdir() if _NAME.fullmatch(p.name)]
-        return sorted(found, key=lambda p: int(_NAME.fullmatch(p.name)[1]))
+        """Returns the paths of the checkpoints, the oldest first."""
+        return step_files(self.directory, ".keras")
 
     def load_latest(self):
-        """Loads the newest whole checkpoint, or returns None without one.
+        """Loads the newest checkpoint, or returns None if there is none.
 
-        What a killed process left half-written is removed; a file that is
-        damaged is passed over, with a warning.
+        Files that a killed process left half-written are removed. A damaged
+        checkpoint is skipped with a warning.
         """
         for left in self.directory.glob(".step_*.keras"):
             left.unlink(missing_ok=True)
         for path in reversed(self.paths()):
             if not _is_whole(path):
-                # Not deleted: it may be all that somebody has.
-                print(f"{path} is damaged; going on from the one before it")
+                # It is not deleted, since a part of it may be of use.
+                print(f"{path} is damaged; continuing from the one before it")
                 continue
             return keras.saving.load_model(path)
         return None
 
 
 def _is_whole(path):
-    """Whether all in a `.keras` file, a zip, has the checksum it should."""
+    """Returns whether all parts of a `.keras` file have their checksums."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None

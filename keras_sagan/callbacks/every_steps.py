@@ -1,4 +1,4 @@
-"""What callbacks that act every so many steps have in common."""
+"""A base class of callbacks that act every so many steps."""
 
 import keras
 
@@ -6,8 +6,8 @@ import keras
 class EverySteps(keras.callbacks.Callback):
     """Calls `act(step, logs)` after every `every`-th step of training.
 
-    Steps are those of the model's whole life, as `steps_trained` counts them:
-    a run that goes on acts where it would have.
+    Steps are counted over the whole life of the model, as `steps_trained`
+    does. A run that was interrupted therefore acts at the same steps.
 
     Args:
         every: Positive integer.
@@ -23,7 +23,8 @@ class EverySteps(keras.callbacks.Callback):
         self.every = every
 
     def on_train_begin(self, logs=None):
-        # Counted here: asking the model after each step would wait for it.
+        # The callback counts by itself, since asking the model would wait
+        # for the device after each step.
         self._before = self.model.count_steps()
         self._step = self._before
 
@@ -32,9 +33,10 @@ class EverySteps(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         previous, self._step = self._step, self._before + batch + 1
-        # Several steps may make one call.
+        # One call may stand for several steps.
         if self._step // self.every > previous // self.every:
             self.act(self._step, logs or {})
 
     def act(self, step, logs):
+        """Does what the callback is for; a subclass defines it."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Logs of a run as lines of JSON."""
+"""Logs as lines of JSON."""
 
 import json
 import math
@@ -7,18 +7,19 @@ import time
 
 import keras
 
+from keras_sagan.files import read_json_lines
 from keras_sagan.files import replacing
 
 
 class JSONLogger(keras.callbacks.Callback):
-    """Appends a line of JSON for each epoch of `fit`: `step` and its logs.
+    """Appends a line of JSON for each epoch of `fit`: `step`, `time` and logs.
 
-    Give the dataset few `steps_per_epoch` for many lines. When a run goes on
-    from a step, lines beyond it are taken out, so that each is there once.
-    What is no finite number is written as null.
+    Give the dataset few `steps_per_epoch` to get many lines. When training
+    continues from an earlier step, the lines of later steps are removed, so
+    that each step is there once. NaN and infinity are written as null.
 
     Args:
-        path: File to append to, `log.jsonl` by custom.
+        path: File to append to, usually `log.jsonl`.
 
     Example:
     >>> callback = keras_sagan.callbacks.JSONLogger("run/log.jsonl")
@@ -30,7 +31,8 @@ class JSONLogger(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         step = self.model.count_steps()
-        lines = [line for line in read_lines(self.path) if line["step"] <= step]
+        lines = read_json_lines(self.path)
+        lines = [line for line in lines if line["step"] <= step]
         with replacing(self.path) as temporary:
             temporary.write_text("".join(map(_to_line, lines)))
 
@@ -42,21 +44,6 @@ class JSONLogger(keras.callbacks.Callback):
             line[name] = value if math.isfinite(value) else None
         with open(self.path, "a") as file:
             file.write(_to_line(line))
-
-
-def read_lines(path):
-    """Reads a file of `JSONLogger`: a list of dicts, one for each line.
-
-    A last line that a killed process did not finish is left out.
-    """
-    path = pathlib.Path(path)
-    lines = []
-    for text in path.read_text().split("\n") if path.exists() else []:
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return lines
 
 
 def _to_line(line):

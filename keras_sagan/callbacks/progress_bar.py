@@ -14,17 +14,17 @@ _SHOWN = (
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """One line for the whole run: steps, losses, images/s and time left.
+    """Shows one line for the whole run: steps, losses, images/s, time left.
 
-    Keras' own bar starts anew each epoch and shows every log. Use this one
-    with `fit(..., verbose=0)`. Where the output is no terminal, it writes a
-    line at once and one per twentieth of the run instead.
+    Keras' own bar starts again in each epoch and shows every log. Use this
+    one with `fit(..., verbose=0)`. If the output is not a terminal, it writes
+    a line after the first step and one after each twentieth of the run.
 
     Args:
-        total: Positive integer, the step at which the run ends. None: as
-            `fit` says by its epochs.
-        width: Positive integer, characters of the bar.
-        stream: Where to write. None: standard output.
+        total: Positive integer, the step at which the run ends. None: it
+            follows from the epochs of `fit`.
+        width: Positive integer, number of characters of the bar.
+        stream: File object to write to. None: standard output.
 
     Example:
     >>> callback = keras_sagan.callbacks.ProgressBar()
@@ -42,7 +42,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._before = self._steps
         self._start = None
         self._written = 0
-        self._twentieth = -1  # The first step is shown: something runs.
+        self._twentieth = -1  # The first step is shown, too.
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._start is None:
@@ -52,7 +52,7 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._steps, self._logs = self._before + batch + 1, logs or {}
         now = time.perf_counter()
-        if self._start is None:  # The first step compiles: it is not timed.
+        if self._start is None:  # The first step compiles and is not timed.
             self._start = self._steps, now
         if self.total is None and self.params.get("steps"):
             epochs = self.params["epochs"] - self._first_epoch

@@ -1,23 +1,25 @@
-"""Grids of generated images while training."""
+"""Pictures while training."""
 
 import pathlib
 
 from keras_sagan.callbacks.every_steps import EverySteps
+from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
 
 
 class SampleGrid(EverySteps):
-    """Saves grids of generated images as training goes on.
+    """Saves a grid of images of fixed latents as training goes on.
 
-    Each row has images of one class, made by the EMA generator. The latents
-    are always the same, so that the files make a video.
+    One row per class, the EMA generator's images; the same latents each
+    time, so that the files make a video.
 
     Args:
         directory: Folder for the files, `step_00001000.png` and so on.
-        every: Positive integer, training steps between grids.
-        columns: Positive integer, number of images in a row.
-        classes: Integers, the classes to show. None: the first ten.
-        seed: Integer, from which the latents are drawn.
+        every: Positive integer, steps between grids.
+        columns: Positive integer, images per class (or per row, without
+            classes).
+        classes: Integers, the classes shown. None: the first ten.
+        seed: Integer, seed of the latents.
         scale: As in `visualization.image_grid`.
 
     Raises:
@@ -51,14 +53,14 @@ class SampleGrid(EverySteps):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         if self._step == 0:
-            self._save(0)  # The images of a new generator.
+            self._save(0)  # What it starts from: noise.
 
     def act(self, step, logs):
         self._save(step)
 
     def path(self, step):
-        """Returns the path of the grid of a step."""
-        return self.directory / f"step_{step:08d}.png"
+        """The file of the grid of a step."""
+        return step_file(self.directory, step, ".png")
 
     def _save(self, step):
         rows, labels = 8, None

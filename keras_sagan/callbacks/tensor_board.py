@@ -1,4 +1,4 @@
-"""Logs for TensorBoard, without TensorFlow."""
+"""Logs for TensorBoard without TensorFlow."""
 
 import math
 import pathlib
@@ -7,10 +7,10 @@ import keras
 
 
 class TensorBoardLogger(keras.callbacks.Callback):
-    """Writes the logs of each epoch where TensorBoard reads them.
+    """Writes the logs of each epoch for TensorBoard.
 
-    `keras.callbacks.TensorBoard` imports TensorFlow on every backend; this
-    needs the package tensorboard alone.
+    `keras.callbacks.TensorBoard` imports TensorFlow on every backend. This
+    callback only needs the package tensorboard.
 
     Args:
         directory: Folder for the event files.
@@ -27,7 +27,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
             from tensorboard.summary.writer import event_file_writer
         except ImportError as error:
             raise ImportError(
-                "Logs for TensorBoard are written by tensorboard: "
+                "Logging for TensorBoard needs the package tensorboard: "
                 "pip install 'keras_sagan[tensorboard]'"
             ) from error
         self.directory = pathlib.Path(directory)

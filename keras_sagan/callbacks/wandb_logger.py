@@ -1,4 +1,4 @@
-"""Logs for Weights & Biases, on any backend."""
+"""Logs for Weights & Biases on any backend."""
 
 import math
 
@@ -6,14 +6,15 @@ import keras
 
 
 class WandbLogger(keras.callbacks.Callback):
-    """Sends the logs of each epoch to Weights & Biases, by training step.
+    """Sends the logs of each epoch to Weights & Biases.
 
-    W&B's own callback for Keras imports TensorFlow on every backend; this
-    needs the package wandb alone.
+    The callback for Keras of W&B imports TensorFlow on every backend. This
+    one only needs the package wandb.
 
     Args:
-        **arguments: Of `wandb.init`: `project`, `config`, ... With one `id`, a
-            run that goes on here is one run there too.
+        **arguments: Arguments of `wandb.init`, such as `project` and
+            `config`. With the same `id`, a run that is continued stays one
+            run in W&B.
 
     Raises:
         ImportError: If wandb is missing.
@@ -28,7 +29,8 @@ class WandbLogger(keras.callbacks.Callback):
             import wandb
         except ImportError as error:
             raise ImportError(
-                "Logs for Weights & Biases are sent by wandb: pip install wandb"
+                "Logging for Weights & Biases needs the package wandb: "
+                "pip install wandb"
             ) from error
         self._init = wandb.init
         self.arguments = {"resume": "allow", **arguments}

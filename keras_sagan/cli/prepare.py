@@ -19,9 +19,8 @@ def add_arguments(parser):
         "--resolution",
         metavar="N",
         type=number(int, 8, 1024),
-        default=128,
-        help="Side in pixels to which the central square is resized. "
-        "Default: %(default)s.",
+        help="Side in pixels to which the central square is resized. Default: "
+        "as `train` chooses on a GPU, at most 128 for a folder.",
     )
     parser.add_argument(
         "--split",
@@ -32,11 +31,13 @@ def add_arguments(parser):
 
 def run(arguments):
     from keras_sagan import data
+    from keras_sagan import training
 
-    source = data.open_images(
-        arguments.images, arguments.resolution, arguments.split
+    source = data.open_images(arguments.images, arguments.split)
+    resolution = arguments.resolution or training.choose_resolution(
+        source, accelerated=True
     )
-    prepared = data.prepare(source, arguments.out)
+    prepared = data.prepare(source, arguments.out, resolution)
     print_summary(prepared)
     print(f"Wrote {arguments.out}. Next: keras-sagan train {arguments.out}")
 
@@ -46,7 +47,7 @@ def print_summary(prepared):
     names = prepared.class_names
     print(
         f"{len(prepared):,} images of {len(names) if names else 'no'} classes "
-        f"at {prepared.resolution} pixels"
+        f"at {prepared.native_resolution} pixels"
     )
     if prepared.skipped:
         print(f"{len(prepared.skipped):,} files were left out:")

@@ -1,6 +1,12 @@
-"""Images, and how they reach `fit`."""
+"""Sources of images, and datasets for `fit`."""
 
+from keras_sagan.data.arrays import ArrayImages
+from keras_sagan.data.arrays import load_npz
 from keras_sagan.data.augmentation import augmentation
+from keras_sagan.data.bundled import PHOTOGRAPHS
+from keras_sagan.data.bundled import Photographs
+from keras_sagan.data.bundled import load_digits
+from keras_sagan.data.bundled import load_photographs
 from keras_sagan.data.folder import ImageFolder
 from keras_sagan.data.gallery import plot_gallery
 from keras_sagan.data.images import UnreadableImage
@@ -12,18 +18,16 @@ from keras_sagan.data.pipelines import from_source
 from keras_sagan.data.pipelines import from_tfds
 from keras_sagan.data.prepared import PreparedImages
 from keras_sagan.data.prepared import prepare
-from keras_sagan.data.sources import PHOTOGRAPHS
-from keras_sagan.data.sources import ArrayImages
-from keras_sagan.data.sources import load_digits
-from keras_sagan.data.sources import load_npz
-from keras_sagan.data.sources import load_photographs
+from keras_sagan.data.source import Source
 from keras_sagan.data.tfds import TfdsImages
 
 __all__ = [
     "PHOTOGRAPHS",
     "ArrayImages",
     "ImageFolder",
+    "Photographs",
     "PreparedImages",
+    "Source",
     "TfdsImages",
     "UnreadableImage",
     "augmentation",

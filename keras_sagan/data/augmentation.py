@@ -1,7 +1,7 @@
-"""Augmentation on the host, of uint8 batches, before the training sees them.
+"""Augmentation of uint8 batches on the host, before training sees them.
 
-For augmentation that the generator's gradients go through, see
-`keras_sagan.layers.DiffAugment`.
+`keras_sagan.layers.DiffAugment` is the augmentation through which the gradients
+of the generator flow.
 """
 
 import threading
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 AUGMENTATIONS = ("none", "flip", "keras", "keras_cv")
-# Shares of the side, of the range, and of the colour circle.
+# Fractions of the side, of the value range, and of the colour circle.
 _TRANSLATION = 0.125
 _CUTOUT = 0.25
 _COLOR = {
@@ -23,18 +23,20 @@ _LOCK = threading.Lock()
 
 
 def augmentation(name, seed=0):
-    """Returns a function that augments a batch, the same for the same step.
+    """Returns a function that augments a batch in a way that the step decides.
 
     Args:
-        name: `"none"`; `"flip"`: left and right, in NumPy; `"keras"`: flip,
-            translation by up to an eighth, a square of a quarter cut out, and
-            colour, by the layers of Keras; `"keras_cv"`: the same by those of
-            keras-cv, which need TensorFlow, on whatever backend.
+        name: `"none"`; `"flip"`, which mirrors half of the images in NumPy;
+            `"keras"`, which uses layers of Keras to flip images, to translate
+            them by up to an eighth of the side, to cut out a square of a
+            quarter of the side, and to change colours; or `"keras_cv"`, which
+            does the same with layers of keras-cv and needs TensorFlow on
+            every backend.
         seed: Non-negative integer.
 
     Returns:
-        A function of `(images, step)`, uint8 `(N, R, R, 3)` to the same, or
-        None for `"none"`.
+        A function of `(images, step)` that takes and returns uint8
+        `(N, R, R, 3)`; or None for `"none"`.
 
     Raises:
         ValueError: If there is no such augmentation.
@@ -78,8 +80,8 @@ def _flip(images, entropy):
 
 
 def _by_keras(images, entropy):
-    # New layers each time: their randomness is then the step's alone,
-    # whichever thread works on it and wherever the run began.
+    # New layers each time, so that the result depends only on the step and
+    # not on the thread or on where the run began.
     layers = keras.layers
     flip, translation, cutout, color = _seeds(entropy)
     return _apply(
@@ -107,8 +109,8 @@ def _by_keras_cv(images, entropy):
 
     layers = require_keras_cv().layers
     flip, translation, cutout, color = _seeds(entropy)
-    share = (_CUTOUT, _CUTOUT)  # From and to.
-    # Its factors come from TensorFlow's global seed, not from the layers'.
+    share = (_CUTOUT, _CUTOUT)  # Smallest and largest.
+    # Its factors depend on TensorFlow's global seed, not on the layers'.
     with _LOCK:
         tensorflow.random.set_seed(color)
         return _apply(

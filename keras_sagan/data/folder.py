@@ -1,4 +1,4 @@
-"""Images in folders."""
+"""A folder of images as a source."""
 
 import concurrent.futures
 import os
@@ -7,32 +7,31 @@ import pathlib
 import numpy as np
 
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import fit_square
 from keras_sagan.data.images import read_image
 from keras_sagan.data.images import read_size
+from keras_sagan.data.source import Source
 
 
-class ImageFolder:
-    """The images under a folder: a class a subfolder, or no classes.
+class ImageFolder(Source):
+    """The images in a folder, with a subfolder for each class.
 
-    The headers of all files are read at the start. What is no image is left
-    out and listed in `skipped`; a file that turns out to be damaged later, or
-    is gone, raises `UnreadableImage` when it is asked for. Hidden files are
-    not looked at.
+    The headers of all files are read at the start. A file that is not an
+    image is left out and listed in `skipped`. A file that later turns out to
+    be damaged or missing raises `UnreadableImage` when it is read. Hidden
+    files are ignored.
 
     Args:
-        path: Folder. If it has subfolders, each one with images is a class,
-            in the order of their names; else its own images are all there is,
-            without classes.
-        resolution: Side in pixels to which the centre square is resized.
+        path: Folder. If it has subfolders, each subfolder with images is a
+            class, in the order of their names. If not, the images in the
+            folder itself are used, without classes.
 
     Attributes:
         class_names: Tuple of strings, or None.
-        shorter_side: Median of the images' shorter sides in pixels.
+        native_resolution: Median of the images' shorter sides in pixels.
         skipped: List of `(file name, reason)`.
 
     Raises:
-        ValueError: If there are no images, or there is one class alone.
+        ValueError: If there are no images, or only one class.
 
     Example:
     >>> from PIL import Image
@@ -40,15 +39,18 @@ class ImageFolder:
     ...     path = pathlib.Path("pets", name)
     ...     path.parent.mkdir(parents=True)
     ...     Image.new("RGB", (40, 30)).save(path)
-    >>> pets = keras_sagan.data.ImageFolder("pets", resolution=16)
+    >>> pets = keras_sagan.data.ImageFolder("pets")
     >>> image, label = pets[1]
     >>> len(pets), image.shape, pets.class_names[label]
-    (2, (16, 16, 3), 'dogs')
+    (2, (30, 40, 3), 'dogs')
+    >>> pets.at(16)[1][0].shape
+    (16, 16, 3)
     """
 
-    def __init__(self, path, resolution):
+    names = ()  # Set by `_set_classes`.
+
+    def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.resolution = resolution
         if not self.path.is_dir():
             raise ValueError(f"`path` must be a folder. Received: path={path}")
         files = list(_files(self.path))
@@ -65,7 +67,7 @@ class ImageFolder:
                 f"class. Received: path={path}, with {len(self.skipped)} "
                 f"other files{_first(self.skipped)}"
             )
-        self.shorter_side = int(np.median(found))
+        self.native_resolution = int(np.median(found))
         self._set_classes(files)
 
     def __len__(self):
@@ -73,10 +75,10 @@ class ImageFolder:
 
     def __getitem__(self, index):
         image = read_image(self.path / self.names[index])
-        return fit_square(image, self.resolution), self.labels[index]
+        return np.asarray(image), self.labels[index]
 
     def _examine(self, file):
-        """Returns the shorter side, or why the file is left out."""
+        """Returns the shorter side in pixels, or why the file is left out."""
         try:
             return min(read_size(self.path / file))
         except UnreadableImage as error:
@@ -107,14 +109,14 @@ class ImageFolder:
 
 
 def _files(folder):
-    """Paths of the files below a folder, relative to it, with `/`, in order."""
+    """Yields the files below a folder, in order, as relative POSIX paths."""
     seen = set()
     for root, folders, names in os.walk(folder, followlinks=True):
-        if os.path.realpath(root) in seen:  # A link to where it lies.
+        if os.path.realpath(root) in seen:  # A link to a folder above it.
             folders.clear()
             continue
         seen.add(os.path.realpath(root))
-        # In place: where `walk` goes on, and in which order.
+        # Changed in place, which tells `walk` where to go and in which order.
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):

@@ -1,4 +1,4 @@
-"""A batch of images as keras-cv shows it."""
+"""Shows a batch of images with keras-cv."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from keras_sagan.files import replacing
 
 
 def plot_gallery(images, columns=8, path=None):
-    """Shows images by keras-cv's `plot_image_gallery`, or saves them.
+    """Shows or saves images with keras-cv's `plot_image_gallery`.
 
     `keras_sagan.visualization.image_grid` makes a grid without keras-cv.
 
     Args:
-        images: uint8 `(N, height, width, 3)`; what does not fill a row of
-            `columns` is left out.
-        columns: Positive integer, images in a row.
-        path: Picture to write, or None to show it, in a notebook for example.
+        images: uint8 `(N, height, width, 3)`. Images that do not fill a row
+            of `columns` are left out.
+        columns: Positive integer, number of images in a row.
+        path: Picture to write. None: show it, for example in a notebook.
 
     Raises:
         ImportError: If keras-cv, TensorFlow or matplotlib is missing.

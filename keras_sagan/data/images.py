@@ -1,4 +1,4 @@
-"""One image file to one square of pixels."""
+"""Reads an image file, and makes a square of it."""
 
 import contextlib
 import warnings
@@ -11,24 +11,25 @@ _BILINEAR = 2
 
 
 class UnreadableImage(ValueError):
-    """An image that cannot be used; the message says why."""
+    """Raised for an image that cannot be used; the message says why."""
 
 
 def read_image(file):
     """Reads an image of any common kind as 8-bit RGB.
 
-    Gray, palette, CMYK and 16-bit images are converted, transparent ones laid
-    on white, those turned by EXIF turned upright; of an animation the first
-    picture counts.
+    Gray, palette, CMYK and 16-bit images are converted. Transparent images
+    are laid on white, and images that EXIF says are turned are set upright.
+    Of an animation, the first picture is read.
 
     Args:
         file: Path, or file object in binary mode.
 
     Returns:
-        A `PIL.Image.Image` of mode "RGB", shorter side at least 8 pixels.
+        A `PIL.Image.Image` of mode "RGB" whose shorter side has at least 8
+        pixels.
 
     Raises:
-        UnreadableImage: If it is not a whole image of that kind.
+        UnreadableImage: If the file does not hold a whole image.
         ImportError: If Pillow is missing.
     """
     pillow = require_pillow()
@@ -38,17 +39,18 @@ def read_image(file):
 
 
 def read_size(file):
-    """Reads the width and height alone; raises as `read_image`."""
+    """Reads only the width and height; raises what `read_image` raises."""
     with _opened(file, require_pillow()) as image:
         return image.size
 
 
 @contextlib.contextmanager
 def _opened(file, pillow):
-    """An opened image of sufficient size; any error is `UnreadableImage`."""
+    """Opens an image; every error becomes an `UnreadableImage`."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of odd metadata and large sizes.
+            # Pillow warns about odd metadata and about large images.
+            warnings.simplefilter("ignore")
             with pillow.Image.open(file) as image:
                 if min(image.size) < SMALLEST_SIDE:
                     raise UnreadableImage(
@@ -60,7 +62,7 @@ def _opened(file, pillow):
         raise
     except pillow.UnidentifiedImageError as error:
         raise UnreadableImage(_why_unknown(file)) from error
-    # Pillow's decoders raise whatever the bytes lead them to.
+    # Damaged bytes can make Pillow's decoders raise any exception.
     except Exception as error:
         raise UnreadableImage(f"damaged: {error}") from error
 
@@ -69,24 +71,38 @@ def fit_square(image, resolution):
     """Crops the centre square and resizes it bilinearly.
 
     Args:
-        image: `PIL.Image.Image` of mode "RGB".
+        image: Array `(height, width, 3)` of uint8 or floats, or a
+            `PIL.Image.Image` of mode "RGB".
         resolution: Side of the result in pixels.
 
     Returns:
-        A uint8 array `(resolution, resolution, 3)`.
+        An array `(resolution, resolution, 3)` of the same dtype. A square of
+        that size is returned as it is.
     """
-    side = min(image.size)
-    left, top = ((n - side) // 2 for n in image.size)
-    box = (left, top, left + side, top + side)
-    # Cut first: `resize(box=...)` lets pixels beyond the box in.
-    image = image.crop(box)
-    return np.asarray(image.resize((resolution, resolution), _BILINEAR))
+    image = np.asarray(image)
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    # Cropped first: Pillow's `resize(box=...)` uses pixels beyond the box.
+    image = image[top : top + side, left : left + side]
+    if side == resolution:
+        return image
+    from_array = require_pillow().Image.fromarray
+    size = (resolution, resolution)
+    if image.dtype == np.uint8:
+        image = from_array(np.ascontiguousarray(image))
+        return np.asarray(image.resize(size, _BILINEAR))
+    channels = [
+        from_array(channel.astype("float32")).resize(size, _BILINEAR)
+        for channel in np.moveaxis(image, -1, 0)
+    ]
+    return np.stack(channels, axis=-1).astype(image.dtype)
 
 
 def normalize(images):
-    """Maps uint8 to `x / 127.5 - 1`, as networks take it.
+    """Maps uint8 images to `x / 127.5 - 1`, the range that networks take.
 
-    `fit` of `SAGAN` does it by itself; other networks need it.
+    `SAGAN.fit` does this by itself. Call it for networks of your own.
 
     Args:
         images: uint8 `(..., 3)`.
@@ -102,7 +118,7 @@ def normalize(images):
 
 
 def require_pillow():
-    """Returns the package `PIL` with the modules used, or says what to do."""
+    """Returns the package `PIL`, or says how to install it."""
     try:
         import PIL
         import PIL.Image
@@ -123,7 +139,7 @@ def _why_unknown(file):
 
 
 def _to_rgb(image, pillow):
-    if image.mode.startswith("I"):  # 16 bits, in 16 or 32.
+    if image.mode.startswith("I"):  # 16-bit values, stored in 16 or 32 bits.
         pixels = np.asarray(image).astype("float64")
         if pixels.min() < 0 or pixels.max() > 65535:
             raise UnreadableImage("pixels of more than 16 bits")

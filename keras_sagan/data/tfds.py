@@ -1,51 +1,62 @@
-"""Images of tensorflow-datasets."""
+"""Data sets of tensorflow-datasets as sources."""
+
+import copy
 
 import numpy as np
 
-# Encoded images; one of ImageNet has 110 kB.
+from keras_sagan.data.source import Source
+
+# The buffer holds encoded images; one of ImageNet takes 110 kB.
 _SHUFFLE_BUFFER = 16_384
 
 
-class TfdsImages:
-    """The images of a classification set of tensorflow-datasets, in order.
+class TfdsImages(Source):
+    """The images of a classification data set of tensorflow-datasets.
 
-    For `prepare`, which reads a set once, from front to back; `from_tfds`
-    trains from it directly.
+    The images are read from front to back, which is what `prepare` needs;
+    `source[i]` skips all images before i. `from_source` and `from_tfds` make
+    a `tf.data.Dataset` of it.
 
     Args:
-        name: Name of the set, such as `"imagenet2012"` or `"cifar10"`.
-        resolution: Side in pixels to which the centre square is resized.
-        split: Its split.
-        data_dir: Where sets are kept. None: the default of the package.
+        name: Name of the data set, such as `"imagenet2012"` or `"cifar10"`.
+        split: Split of the data set.
+        data_dir: Folder in which data sets are kept. None: the default of
+            tensorflow-datasets.
 
     Attributes:
         class_names: Tuple of strings.
+        native_resolution: Side in pixels, if all images of the data set are
+            squares of one size; else None.
 
     Raises:
         ImportError: If tensorflow-datasets or TensorFlow is missing.
-        ValueError: If there is no such set or split, or it has not one image
-            and one label an example.
+        ValueError: If there is no such data set or split, or if its examples
+            do not have one image and one label each.
     """
 
-    def __init__(self, name, resolution, split="train", data_dir=None):
+    random_access = False
+
+    def __init__(self, name, split="train", data_dir=None):
         tfds = _require_tfds()
-        self.resolution = resolution
         try:
             builder = tfds.builder(name, data_dir=data_dir)
         except tfds.core.DatasetNotFoundError as error:
             raise ValueError(
-                "`name` must be that of a set of tensorflow-datasets. "
+                "`name` must be that of a data set of tensorflow-datasets. "
                 f"Received: name={name!r}"
             ) from error
         features = builder.info.features
         if not {"image", "label"} <= set(features):
             raise ValueError(
-                "`name` must be that of a classification set, with an `image` "
-                "and a `label` in each example. Received: "
+                "`name` must be that of a classification data set, with an "
+                "`image` and a `label` in each example. Received: "
                 f"name={name!r}, with {sorted(features)}"
             )
         self.class_names = tuple(features["label"].names)
-        # For ImageNet it says which files must be put where by hand.
+        height, width, _ = features["image"].shape
+        if height is not None and height == width:
+            self.native_resolution, self.one_size = height, True
+        # For ImageNet, this says which files must be put where by hand.
         builder.download_and_prepare()
         if builder.info.splits and split not in builder.info.splits:
             raise ValueError(
@@ -63,65 +74,113 @@ class TfdsImages:
         return self._count
 
     def __getitem__(self, index):
-        return next(self.items(index, index + 1))[1]
+        if not 0 <= index < len(self):
+            raise IndexError(f"There is no image {index} of {len(self)}")
+        return next(self.read(index, index + 1))[1]
 
-    def items(self, begin, end):
-        """Yields `(index, (uint8 image, label))`, in order."""
+    def at(self, resolution=None):
+        # TensorFlow resizes while it decodes.
+        other = copy.copy(self)
+        other.native_resolution = self.resolve(resolution)
+        other.one_size = True
+        return other
+
+    def read(self, begin, end):
+        side = self.native_resolution
         dataset = self._encoded.skip(begin).take(end - begin)
-        dataset = dataset.map(self._decode, num_parallel_calls=-1)
+        dataset = dataset.map(
+            lambda encoded, label: (decode(encoded, side), label),
+            num_parallel_calls=-1,
+        )
         for i, (image, label) in enumerate(dataset.as_numpy_iterator()):
             yield begin + i, (image, int(label))
 
-    def to_dataset(self, batch_size, seed, start_step, augment, shard):
-        """Returns an endless `tf.data.Dataset`, as `from_tfds` describes it."""
-        import tensorflow
+    def batches(
+        self,
+        batch_size,
+        seed=0,
+        start_step=0,
+        steps_per_epoch=None,
+        augment=None,
+        workers=2,
+        shard=(0, 1),
+    ):
+        """Returns an endless `tf.data.Dataset`, as `from_tfds` describes it.
 
-        process, processes = shard
-        first, offset = divmod(start_step * batch_size, len(self))
-        passes = tensorflow.data.Dataset.range(first, np.iinfo("int64").max)
-
-        def shuffled(i):
-            # That of this function's graph; a global one of 0 is refused.
-            tensorflow.random.set_seed(seed + 1)
-            return self._encoded.shuffle(_SHUFFLE_BUFFER, seed=i)
-
-        dataset = passes.flat_map(shuffled)
-        # Batches are counted before they are decoded.
-        dataset = dataset.skip(offset).batch(batch_size // processes)
-        dataset = dataset.enumerate(start_step * processes)
-        dataset = dataset.shard(processes, process)
-        dataset = dataset.map(
-            lambda number, batch: (
-                number,
-                tensorflow.map_fn(
-                    lambda encoded: decode(encoded, self.resolution),
-                    batch[0],
-                    fn_output_signature="uint8",
-                    parallel_iterations=1,
-                ),
-                batch[1],
-            ),
-            num_parallel_calls=-1,
-            deterministic=True,
+        It chooses the number of threads itself and has no epochs, so that
+        `workers` and `steps_per_epoch` have no effect.
+        """
+        return endless_batches(
+            self._encoded,
+            len(self),
+            self.resolve(None),
+            batch_size,
+            seed,
+            start_step,
+            augment,
+            shard,
         )
-        return dataset.map(
-            lambda *batch: _finish(*batch, augment, self.resolution),
-            num_parallel_calls=-1,
-            deterministic=True,
-        ).prefetch(2)
-
-    def _decode(self, encoded, label):
-        return decode(encoded, self.resolution), label
 
 
-def decode(encoded, resolution):
-    """The pixels of an encoded image, as `fit_square` has them to 1/255.
+def endless_batches(
+    encoded, count, resolution, batch_size, seed, start_step, augment, shard
+):
+    """Returns shuffled batches of decoded images, without an end.
 
-    A tf.data graph runs it: TensorFlow decodes without Python.
+    Args:
+        encoded: `tf.data.Dataset` of pairs of an encoded image and a label.
+        count: Number of its examples.
+        resolution: Side of the decoded images in pixels.
+        batch_size: As in `from_source`.
+        seed: As in `from_source`.
+        start_step: As in `from_source`.
+        augment: As in `from_source`.
+        shard: As in `from_source`.
     """
     import tensorflow
 
-    # The decoder's default rounds otherwise than Pillow's, by up to 6 of 255.
+    process, processes = shard
+    first, offset = divmod(start_step * batch_size, count)
+    passes = tensorflow.data.Dataset.range(first, np.iinfo("int64").max)
+
+    def shuffled(i):
+        # This is the seed of the function's graph, which must not be 0.
+        tensorflow.random.set_seed(seed + 1)
+        return encoded.shuffle(_SHUFFLE_BUFFER, seed=i)
+
+    def decode_batch(number, batch):
+        images = tensorflow.map_fn(
+            lambda image: decode(image, resolution),
+            batch[0],
+            fn_output_signature="uint8",
+            parallel_iterations=1,
+        )
+        return number, images, batch[1]
+
+    dataset = passes.flat_map(shuffled)
+    # Batches are counted before they are decoded.
+    dataset = dataset.skip(offset).batch(batch_size // processes)
+    dataset = dataset.enumerate(start_step * processes)
+    dataset = dataset.shard(processes, process)
+    dataset = dataset.map(
+        decode_batch, num_parallel_calls=-1, deterministic=True
+    )
+    return dataset.map(
+        lambda *batch: _finish(*batch, augment, resolution),
+        num_parallel_calls=-1,
+        deterministic=True,
+    ).prefetch(2)
+
+
+def decode(encoded, resolution=None):
+    """Decodes an image and resizes its centre square, to 1/255 as `fit_square`.
+
+    A tf.data graph runs it, so that TensorFlow decodes without Python. With
+    `resolution=None` the image keeps its size.
+    """
+    import tensorflow
+
+    # The default method differs from Pillow's decoder by up to 6 of 255.
     image = tensorflow.cond(
         tensorflow.io.is_jpeg(encoded),
         lambda: tensorflow.io.decode_jpeg(
@@ -131,6 +190,8 @@ def decode(encoded, resolution):
             encoded, channels=3, expand_animations=False
         ),
     )
+    if resolution is None:
+        return image
     height, width = tensorflow.unstack(tensorflow.shape(image)[:2])
     side = tensorflow.minimum(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -159,8 +220,8 @@ def _require_tfds():
         import tensorflow_datasets
     except ImportError as error:
         raise ImportError(
-            "Sets of tensorflow-datasets are read by it and TensorFlow: "
+            "Data sets of tensorflow-datasets need it and TensorFlow: "
             "pip install 'keras_sagan[tfds]'. To train without them, run "
-            "`keras-sagan prepare` where they are"
+            "`keras-sagan prepare` on a machine that has them"
         ) from error
     return tensorflow_datasets

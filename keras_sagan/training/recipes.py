@@ -1,11 +1,12 @@
-"""A recipe for images that nobody has a recipe for."""
+"""Chooses a recipe for images that have none."""
 
 from keras_sagan import backends
+from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.presets import get_preset
 
-_SIZES = (32, 64, 128)
-# Below, a discriminator learns the images by heart.
+_LARGEST, _LARGEST_ON_CPU = 128, 64
+# A discriminator learns fewer images than this by heart.
 _FEW_IMAGES = 20_000
 _FEWEST_IMAGES = 16
 
@@ -13,27 +14,26 @@ _FEWEST_IMAGES = 16
 def choose_recipe(
     source, accelerated=None, resolution=None, base_channels=None
 ):
-    """Chooses what to train on a folder of images.
+    """Chooses what to train on images.
 
-    The resolution is the largest of 32, 64 and 128 that most images have; 128
-    only on an accelerator. Below 20,000 images the discriminator's images are
-    augmented (DiffAugment). The rates are those of the preset `digits`, batch
-    norm and the spectral norm those of `imagenet_128`.
+    The resolution is that of `choose_resolution`. With fewer than 20,000
+    images, the images that the discriminator sees are augmented
+    (DiffAugment). The learning rates are those of the preset `digits`; batch
+    norm and spectral norm are those of `imagenet_128`.
 
     Args:
-        source: `keras_sagan.data.ImageFolder`, or another source, whose own
-            resolution is then taken for that of the images.
-        accelerated: Whether there is a GPU or TPU. None: as the
-            backend says.
-        resolution: Side of the images, 16, 32, 64, 128 or 256. None: chosen.
+        source: A `keras_sagan.data.Source`.
+        accelerated: Whether there is a GPU or TPU. None: ask the backend.
+        resolution: Side of the images in pixels, 16, 32, 64, 128 or 256.
+            None: chosen.
         base_channels: Positive integer, width of the networks. None: chosen.
 
     Returns:
         A dict like those of `keras_sagan.get_preset`.
 
     Raises:
-        ValueError: If there are fewer than 16 images, or networks have no
-            such resolution.
+        ValueError: If there are fewer than 16 images, or if networks cannot
+            have that resolution or width.
 
     Example:
     >>> pixels = np.zeros((40, 64, 64, 3), "uint8")
@@ -44,17 +44,13 @@ def choose_recipe(
     """
     if len(source) < _FEWEST_IMAGES:
         raise ValueError(
-            f"There must be at least {_FEWEST_IMAGES} images that can be used, "
-            f"better thousands. Received: {len(source)}"
+            f"`source` must have at least {_FEWEST_IMAGES} images, and better "
+            f"thousands. Received: {len(source)} images"
         )
     if accelerated is None:
         accelerated = backends.has_accelerator()
-    sizes = _SIZES if accelerated else _SIZES[:-1]
-    side = getattr(source, "shorter_side", source.resolution)
-    resolution = resolution or max(
-        (size for size in sizes if size <= side),
-        default=_SIZES[0],
-    )
+    if resolution is None:
+        resolution = choose_resolution(source, accelerated)
     few = len(source) < _FEW_IMAGES
     batch_size = 64 if accelerated else 32
     while batch_size > len(source):
@@ -90,3 +86,36 @@ def choose_recipe(
         "batch_size": batch_size,
         "steps": 100_000 if accelerated else 10_000,
     }
+
+
+def choose_resolution(source, accelerated=None):
+    """Chooses the resolution at which to train on images.
+
+    This is the native resolution of the images if the networks can have it.
+    If not, it is the largest possible resolution below it; images of fewer
+    than 32 pixels are enlarged to 16 or 32. Where images have several sizes,
+    or an unknown size, the result is at most 128. Without an accelerator it
+    is at most 64, because larger networks would take weeks.
+
+    Args:
+        source: A `keras_sagan.data.Source`.
+        accelerated: Whether there is a GPU or TPU. None: ask the backend.
+
+    Returns:
+        16, 32, 64, 128 or 256.
+
+    Example:
+    >>> pixels = np.zeros((40, 100, 100, 3), "uint8")
+    >>> source = keras_sagan.data.ArrayImages(pixels)
+    >>> keras_sagan.training.choose_resolution(source)
+    64
+    """
+    if accelerated is None:
+        accelerated = backends.has_accelerator()
+    side = source.native_resolution or _LARGEST
+    if side < 32:
+        return 16 if side <= 16 else 32
+    exact = source.one_size and side in RESOLUTIONS
+    limit = side if exact else _LARGEST
+    limit = limit if accelerated else _LARGEST_ON_CPU
+    return max(size for size in RESOLUTIONS if size <= min(side, limit))

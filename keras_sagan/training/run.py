@@ -1,8 +1,6 @@
-"""A training run in a folder, that goes on where it was stopped or killed."""
+"""Training in a folder, which continues after it was stopped or killed."""
 
 import contextlib
-import json
-import pathlib
 import signal
 import threading
 
@@ -12,7 +10,7 @@ from keras_sagan import backends
 from keras_sagan import callbacks as our_callbacks
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
-from keras_sagan.files import write_json
+from keras_sagan.training.folder import Run
 
 
 def train(
@@ -29,67 +27,67 @@ def train(
     max_rollbacks=0,
     callbacks=(),
 ):
-    """Trains a SAGAN in a folder; called again, it goes on from there.
+    """Trains a SAGAN in a folder; called again, it continues from there.
 
-    The folder holds `settings.json`, `classes.json`, `log.jsonl`, `samples/`,
-    `checkpoints/`, and at the end `model.keras`. A run that was killed at any
-    moment goes on from its last checkpoint, and ends, on a CPU, with the
-    weights, bit for bit, of one that never was. Ctrl-C and SIGTERM let the
-    step end and save; a second Ctrl-C stops at once.
+    See `Run` for what the folder holds. A run that was killed at any moment
+    continues from its last checkpoint. On a CPU, it ends with weights that
+    are equal, bit for bit, to those of an uninterrupted run. Ctrl-C and
+    SIGTERM end the run after the current step, with a checkpoint; a second
+    Ctrl-C stops at once.
 
-    On several processes, see `distribution.start`, each calls this; the first
-    one writes, and all read, so that they must see the same folder. A run
-    goes on on any number of devices. Signals are obeyed every ten steps.
+    With several processes (see `distribution.start`), each process calls this
+    function. The first one writes and all of them read, so that they must see
+    the same folder. A run can continue on another number of devices. Signals
+    are obeyed every ten steps.
 
     Args:
-        workdir: Folder of the run, new or one that this function began.
-        make_model: Function without arguments, that returns a compiled
-            `SAGAN`; called if there is no checkpoint.
-        make_dataset: Function of a number of steps, that returns a dataset
-            for `fit` which goes on after them, such as
+        workdir: Folder of the run: a new one, or one that this function began.
+        make_model: Function without arguments that returns a compiled
+            `SAGAN`. It is called if there is no checkpoint.
+        make_dataset: Function of a number of steps. It returns the dataset
+            for `fit` that follows these steps, such as
             `lambda step: data.from_source(source, 64, start_step=step,
             steps_per_epoch=100)`, or an endless `tf.data.Dataset`.
-        steps: Positive integer, where the run ends.
-        settings: Dict of what must stay the same while the run goes on.
-        class_names: Strings, kept in `classes.json`; or None.
+        steps: Positive integer, the step at which the run ends.
+        settings: Dict of what must stay the same while the run continues.
+        class_names: Strings that are written to `classes.json`; or None.
         log_every: Positive integer, steps between lines of the log for an
             endless dataset; a `PyDataset` has a line for each of its epochs.
         sample_every: Positive integer, steps between sample grids.
         checkpoint_every: Positive integer, steps between checkpoints.
-        keep: Positive integer, checkpoints that are kept.
-        max_rollbacks: Non-negative integer, how often a run that fails, see
-            `callbacks.Guard`, goes back to its last checkpoint and on from
-            there with other latents.
+        keep: Positive integer, number of checkpoints that are kept.
+        max_rollbacks: Non-negative integer. When training fails (see
+            `callbacks.Guard`), it returns to the last checkpoint and continues
+            with other latents, at most this many times.
         callbacks: More callbacks for `fit`. Each process runs those that it
-            gives: loggers belong to the first one alone, `Evaluation` to all.
+            is given: only the first process needs loggers, but all processes
+            need `Evaluation`.
 
     Returns:
         The trained `SAGAN`.
 
     Raises:
-        ValueError: If `workdir` holds a run with other settings, or another
-            process trains there.
-        TrainingFailed: If the run fails more often than `max_rollbacks`; the
+        ValueError: If `workdir` holds a run with other settings, or if
+            another process trains there.
+        TrainingFailed: If training fails more often than `max_rollbacks`. The
             message names the last checkpoint.
     """
-    workdir = pathlib.Path(workdir)
+    run = Run(workdir)
     writes = backends.process()[0] == 0
-    with _owned(workdir) if writes else contextlib.nullcontext():
+    with run.lock() if writes else contextlib.nullcontext():
         if writes:
-            check_settings(workdir, settings or {})
+            run.check_settings(settings or {})
         checkpoint = our_callbacks.Checkpoint(
-            workdir / "checkpoints", checkpoint_every, keep
+            run.checkpoints_path, checkpoint_every, keep
         )
         model = _load_latest(checkpoint)
         if model is None:
             model = make_model()
         elif writes:
-            print(f"Going on from step {model.count_steps():,}")
-        if writes:  # Not before there is a model: it may be refused.
-            write_json(workdir / "settings.json", settings or {})
-            if class_names is not None:
-                write_json(workdir / "classes.json", list(class_names))
-        _check_agreement(workdir, model)
+            print(f"Continuing from step {model.count_steps():,}")
+        if writes:  # Not earlier, because making the model may fail.
+            run.write_settings(settings or {}, class_names)
+        _check_agreement(run, model)
         for attempt in range(max_rollbacks + 1):
             if model.count_steps() >= steps:
                 break
@@ -102,9 +100,10 @@ def train(
                         steps,
                         log_every,
                         [
-                            *(_writers(workdir, steps, sample_every) * writes),
+                            *(_writers(run, steps, sample_every) * writes),
                             *callbacks,
-                            # After what may change the logs, before saving.
+                            # After callbacks that may change the logs, but
+                            # before the checkpoint.
                             our_callbacks.Guard(),
                             *([checkpoint] * writes),
                             stop,
@@ -115,76 +114,49 @@ def train(
                 continue
             break
         if writes:
-            _finish(workdir, model, steps)
+            _finish(run, model, steps)
     return model
 
 
-def check_settings(workdir, settings):
-    """Raises a ValueError if a run in this folder has other settings."""
-    path = pathlib.Path(workdir) / "settings.json"
-    if not path.exists():
-        return
-    before = dict(_flat(json.loads(path.read_text())))
-    now = dict(_flat(json.loads(json.dumps(settings))))
-    other = [
-        f"{name}={before.get(name)}, now {now.get(name)}"
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name)
-    ]
-    if other:
-        raise ValueError(
-            "`workdir` holds a run with other settings: choose another folder, "
-            f"or those. Received: workdir={workdir}, where {'; '.join(other)}"
-        )
-
-
-def _flat(settings, prefix=""):
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def _finish(workdir, model, steps):
+def _finish(run, model, steps):
     done = model.count_steps()
     if done < steps:
-        print(f"Stopped at step {done:,}; run again, it goes on from there")
+        print(f"Stopped at step {done:,}; run again to continue from there")
         return
-    grid = our_callbacks.SampleGrid(workdir / "samples")
+    grid = our_callbacks.SampleGrid(run.samples_path)
     if not grid.path(done).exists():  # Whatever `sample_every`.
         grid.set_model(model)
         grid.act(done, {})
-    with replacing(workdir / "model.keras") as temporary:
+    with replacing(run.model_path) as temporary:
         model.save(temporary)
-    print(f"Wrote {workdir / 'model.keras'}; see {workdir / 'samples'}")
+    print(f"Wrote {run.model_path}; see {run.samples_path}")
 
 
-def _writers(workdir, steps, sample_every):
+def _writers(run, steps, sample_every):
     return [
         our_callbacks.ProgressBar(total=steps),
-        our_callbacks.JSONLogger(workdir / "log.jsonl"),
-        our_callbacks.SampleGrid(workdir / "samples", sample_every),
+        our_callbacks.JSONLogger(run.log_path),
+        our_callbacks.SampleGrid(run.samples_path, sample_every),
     ]
 
 
 def _load_latest(checkpoint):
-    """Loads the newest checkpoint once no process writes one any more."""
+    """Loads the newest checkpoint after all processes have finished writing."""
     backends.gather(0)
     return checkpoint.load_latest()
 
 
-def _check_agreement(workdir, model):
+def _check_agreement(run, model):
     steps = backends.gather(model.count_steps()).tolist()
     if len(set(steps)) > 1:
         raise ValueError(
             "`workdir` must be a folder that all processes see. Received: "
-            f"workdir={workdir}, where they find the steps {steps}"
+            f"workdir={run.path}, where they find the steps {steps}"
         )
 
 
 class _Stop(EverySteps):
-    """Ends `fit` at a step, or after the one in which a signal comes."""
+    """Ends `fit` at a step, or after the step in which a signal comes."""
 
     def __init__(self, steps):
         super().__init__(every=1)
@@ -196,7 +168,7 @@ class _Stop(EverySteps):
     def act(self, step, logs):
         asked, self.calls = self.asked, self.calls + 1
         if self.processes > 1:
-            # Together, or one would wait for another that has stopped.
+            # All stop together, or one would wait for another forever.
             asked = self.calls % 10 == 0 and backends.gather(asked).any()
         if asked or step >= self.steps:
             self.model.stop_training = True
@@ -204,7 +176,7 @@ class _Stop(EverySteps):
     @contextlib.contextmanager
     def on_signals(self):
         if threading.current_thread() is not threading.main_thread():
-            yield  # Signals are the main thread's.
+            yield  # Only the main thread can handle signals.
             return
         before = {
             number: signal.signal(number, self._ask)
@@ -243,35 +215,15 @@ def _roll_back(checkpoint, attempt, max_rollbacks, error):
     last = (
         f"the last good checkpoint is {paths[-1]}"
         if paths
-        else ("there is no checkpoint yet")
+        else "there is no checkpoint yet"
     )
     if attempt == max_rollbacks or not paths:
         raise our_callbacks.TrainingFailed(f"{error} {last}") from error
     print(f"\n{error} Going back: {last}")
     model = _load_latest(checkpoint)
-    # With the same latents it would fail in the same way.
+    # With the same latents, training would fail in the same way.
     other = keras.random.SeedGenerator(attempt + 1).state
     model.seed_generator.state.assign(
         model.seed_generator.state + keras.ops.convert_to_tensor(other)
     )
     return model
-
-
-@contextlib.contextmanager
-def _owned(workdir):
-    """Holds the folder for this process; a killed one lets go of it."""
-    workdir.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows.
-        yield
-        return
-    with open(workdir / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                "`workdir` must be that of one process: another trains there "
-                f"now. Received: workdir={workdir}"
-            ) from None
-        yield

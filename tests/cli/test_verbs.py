@@ -69,13 +69,12 @@ def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
     path = tmp_path / "digits.npz"
     np.savez(path, images=images[:40], labels=labels[:40])
     out = tmp_path / "prepared"
-    arguments = ["prepare", str(path), f"--out={out}", "--resolution=16"]
-    assert cli.main(arguments) == 0
+    assert cli.main(["prepare", str(path), f"--out={out}"]) == 0
     printed = capsys.readouterr().out
     assert "40 images of 10 classes at 16 pixels" in printed
     assert f"Next: keras-sagan train {out}\n" in printed
     run = tmp_path / "run"
-    flags = [f"--out={run}", "--resolution=16", "--base_channels=1"]
+    flags = [f"--out={run}", "--base_channels=1"]
     assert cli.main(["train", str(out), "--steps=2", *flags]) == 0
     assert "Chosen: 40 images of 10 classes" in capsys.readouterr().out
     assert int(keras.saving.load_model(run / "model.keras").steps_trained) == 2
@@ -83,7 +82,7 @@ def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
     # What was chosen by flags needs no flags again.
     begun = f"--out={run}"
     assert cli.main(["train", str(out), "--steps=3", begun]) == 0
-    assert "Going on from step 2" in capsys.readouterr().out
+    assert "Continuing from step 2" in capsys.readouterr().out
     assert cli.main(["train", str(out), begun, "--seed=1"]) == 1
     assert "seed=0, now 1" in capsys.readouterr().err
     assert cli.main(["train", str(out), begun, "--base_channels=2"]) == 1

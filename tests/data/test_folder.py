@@ -81,6 +81,16 @@ def test_turned_by_exif():
         np.testing.assert_array_equal(read_image(stream), expected)
 
 
+def test_fit_square_takes_arrays_of_any_kind(rng):
+    pixels = rng.integers(256, size=(30, 40, 3), dtype="uint8")
+    expected = fit_square(Image.fromarray(pixels), 8)
+    np.testing.assert_array_equal(fit_square(pixels, 8), expected)
+    floats = fit_square(data.normalize(pixels), 8)
+    assert floats.dtype == "float32"
+    assert np.abs((floats + 1) * 127.5 - expected).max() <= 1
+    assert fit_square(pixels[:30, :30], 60).shape == (60, 60, 3)
+
+
 def test_fit_square_is_pillows_bilinear_of_the_centre():
     image = picture(40, 30)
     expected = np.asarray(image)[:, 5:35]
@@ -147,7 +157,9 @@ def folder(tmp_path):
 
 
 def test_prepare_uses_the_good_and_names_the_bad(folder, tmp_path):
-    source = data.prepare(data.ImageFolder(folder, 16), tmp_path / "out", 50)
+    source = data.prepare(
+        data.ImageFolder(folder), tmp_path / "out", 16, shard_size=50
+    )
     assert source.class_names == ("a", "b")
     assert len(source) == 200 + len(GOOD)
     reasons = dict(source.skipped)
@@ -157,7 +169,7 @@ def test_prepare_uses_the_good_and_names_the_bad(folder, tmp_path):
     assert reasons["stray.png"] == "beside the folders of the classes"
     assert np.bincount(source.labels).tolist() == [100 + len(GOOD), 100]
     # What it holds is what a folder gives.
-    direct = data.ImageFolder(folder, 16)
+    direct = data.ImageFolder(folder).at(16)
     at = direct.names.index("a/turned.jpg")
     image, label = direct[at]
     assert any(
@@ -168,7 +180,9 @@ def test_prepare_uses_the_good_and_names_the_bad(folder, tmp_path):
 
 
 def test_prepare_goes_on_where_it_was(folder, tmp_path, monkeypatch):
-    whole = data.prepare(data.ImageFolder(folder, 16), tmp_path / "whole", 50)
+    whole = data.prepare(
+        data.ImageFolder(folder), tmp_path / "whole", 16, shard_size=50
+    )
     out, write, written = tmp_path / "out", prepared_module._write_shard, []
 
     def interrupted(source, begin, end, path, bar):
@@ -179,31 +193,31 @@ def test_prepare_goes_on_where_it_was(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(prepared_module, "_write_shard", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        data.prepare(data.ImageFolder(folder, 16), out, 50)
+        data.prepare(data.ImageFolder(folder), out, 16, shard_size=50)
     with pytest.raises(ValueError, match="finished writing: run it again"):
         data.PreparedImages(out)
     (out / ".shard-00002.images.123.npy").write_bytes(b"half")  # Killed.
     written.clear()
     written.extend([None] * 3)  # From here on it only counts.
-    again = data.prepare(data.ImageFolder(folder, 16), out, 50)
+    again = data.prepare(data.ImageFolder(folder), out, 16, shard_size=50)
     assert written[3:] == [100, 150, 200]
     assert again.skipped == whole.skipped
     for i in range(len(whole)):
         np.testing.assert_array_equal(again[i][0], whole[i][0])
     with pytest.raises(ValueError, match="of other images or of another"):
-        data.prepare(data.ImageFolder(folder, 32), out, 50)
+        data.prepare(data.ImageFolder(folder), out, 32, shard_size=50)
 
 
 def test_prepare_touches_nothing_else(folder, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(ValueError, match="must be a new or empty folder"):
-        data.prepare(data.ImageFolder(folder, 16), tmp_path / "mine")
+        data.prepare(data.ImageFolder(folder), tmp_path / "mine", 16)
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
 def test_a_damaged_preparation_says_so(folder, tmp_path):
-    data.prepare(data.ImageFolder(folder, 16), tmp_path / "out", 50)
+    data.prepare(data.ImageFolder(folder), tmp_path / "out", 16, shard_size=50)
     summary = json.loads((tmp_path / "out" / "prepared.json").read_text())
     summary["shards"][0][1] += 1
     (tmp_path / "out" / "prepared.json").write_text(json.dumps(summary))
@@ -224,9 +238,9 @@ def test_folders_that_cannot_be_trained_on(tmp_path):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"x" if name.endswith("txt") else GOOD["gray.png"])
         with pytest.raises(ValueError, match=message):
-            data.ImageFolder(folder, 16)
+            data.ImageFolder(folder)
     with pytest.raises(ValueError, match="`path` must be a folder"):
-        data.ImageFolder(tmp_path / "none", 16)
+        data.ImageFolder(tmp_path / "none")
     # Few images for a batch.
     (folder / "dogs").mkdir()
     (folder / "dogs" / "3.png").write_bytes(GOOD["gray.png"])
@@ -247,14 +261,14 @@ def test_a_link_to_itself_ends(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").write_bytes(GOOD["gray.png"])
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert len(data.ImageFolder(tmp_path, 16)) == 2
+    assert len(data.ImageFolder(tmp_path)) == 2
 
 
 def test_a_file_that_vanishes_is_passed_over(tmp_path):
     for name in "abc":
         picture().save(tmp_path / f"{name}.png")
-    folder = data.ImageFolder(tmp_path, 8)
+    folder = data.ImageFolder(tmp_path)
     (tmp_path / "b.png").unlink()
-    dataset = data.from_source(folder, batch_size=3, workers=0)
+    dataset = data.from_source(folder, batch_size=3, workers=0, resolution=8)
     assert dataset.batch(0).shape == (3, 8, 8, 3)
     assert list(dataset.skipped) == ["b.png"]

@@ -59,10 +59,12 @@ def test_photographs_refuse_bad_arguments(arguments, message):
         data.load_photographs(**arguments)
 
 
-class Numbered:
+class Numbered(data.Source):
     """A source whose image i is all i; some of them unreadable."""
 
     class_names = tuple("abc")
+    native_resolution = 2
+    one_size = True
 
     def __init__(self, n, bad=()):
         self.n = n
@@ -129,7 +131,7 @@ def test_processes_share_a_batch(n):
 def test_a_file_that_breaks_is_replaced_and_named():
     dataset = data.from_source(Numbered(6, bad={2, 3}), batch_size=6)
     assert sorted(numbers(dataset.batch(0))) == [0, 1, 4, 4, 4, 5]
-    assert dataset.skipped == {2: "damaged", 3: "damaged"}
+    assert dataset.skipped == {"image 2": "damaged", "image 3": "damaged"}
     dataset = data.from_source(Numbered(4, bad=range(4)), batch_size=2)
     with pytest.raises(ValueError, match="an image that can be read"):
         dataset[0]
@@ -169,7 +171,7 @@ def test_from_source_refuses(arguments, message):
         ((np.zeros((0, 4, 4, 3)),), "N at least 1"),
         ((np.zeros((4, 8, 8, 3)), np.zeros(3, "i4")), "`labels` must be int"),
         ((np.zeros((4, 8, 8, 3)), np.zeros(4)), "dtype float64"),
-        ((np.zeros((4, 8, 8, 3)), np.full(4, -1)), "must be from 0 on"),
+        ((np.zeros((4, 8, 8, 3)), np.full(4, -1)), "must not be negative"),
         ((np.zeros((4, 8, 8, 3)), None, 5), "`batch_size` must be an integer"),
     ],
 )
@@ -178,24 +180,23 @@ def test_from_arrays_refuses(args, message):
         data.from_arrays(*args)
 
 
-def test_open_source(tmp_path, rng):
+def test_open_images(tmp_path, rng):
     images = rng.integers(256, size=(5, 16, 16, 3), dtype="uint8")
     path = tmp_path / "a.npz"
     np.savez(
         path, images=images, labels=np.arange(5), class_names=list("vwxyz")
     )
-    source = data.open_images(path, 16)
+    source = data.open_images(path)
     assert source.class_names == tuple("vwxyz") and source[3][1] == 3
     np.testing.assert_array_equal(source[3][0], images[3])
-    with pytest.raises(ValueError, match="must have 32 pixels a side"):
-        data.open_images(path, 32)
+    assert source.native_resolution == 16
     with pytest.raises(ValueError, match="which is none of these"):
-        data.open_images(tmp_path / "none", 16)
+        data.open_images(tmp_path / "none")
     np.savez(path, pictures=images)
     with pytest.raises(ValueError, match="`path` must hold `images`, uint8"):
-        data.open_images(path, 16)
+        data.open_images(path)
     path.write_bytes(b"PK no")
     with pytest.raises(ValueError, match="must be an"):
-        data.open_images(path, 16)
-    assert data.open_images("photographs", 32).class_names[2] == "astronaut"
-    assert len(data.open_images("digits", 16)) == 1797
+        data.open_images(path)
+    assert data.open_images("photographs").class_names[2] == "astronaut"
+    assert len(data.open_images("digits")) == 1797

@@ -44,7 +44,10 @@ def test_reads_any_classification_set(name, mock):
     images, labels = next(iter(dataset))
     assert images.shape == (4, 32, 32, 3) and images.dtype == "uint8"
     assert labels.shape == (4,) and labels.dtype == "int32"
-    source = data.open_images(f"tfds:{name}", 32)
+    source = data.open_images(f"tfds:{name}")
+    native = 32 if name == "cifar10" else None
+    assert source.native_resolution == native and not source.random_access
+    assert source.at(16)[3][0].shape == (16, 16, 3)
     assert len(source) == 20
     assert len(source.class_names) == {"imagenet2012": 1000}.get(name, 10)
 
@@ -84,8 +87,9 @@ def test_augmentation_gets_the_number_of_the_batch(mock):
 
 
 def test_prepare(mock, tmp_path):
-    source = data.TfdsImages("imagenet2012", 16)
-    prepared = data.prepare(source, tmp_path, shard_size=8)
+    source = data.TfdsImages("imagenet2012")
+    prepared = data.prepare(source, tmp_path, 16, shard_size=8)
+    source = source.at(16)
     assert len(prepared) == 20 and prepared.class_names[0] == "n01440764"
     for i in (0, 7, 8, 19):
         np.testing.assert_array_equal(prepared[i][0], source[i][0])
@@ -95,7 +99,10 @@ def test_prepare(mock, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("imagenet_of_dreams", 32), "must be that of a set of tensorflow"),
+        (
+            ("imagenet_of_dreams", 32),
+            "that of a data set of tensorflow",
+        ),
         (("coco/2017", 32), "an `image` and a `label` in each example"),
     ],
 )

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sagan.callbacks.json_logger import read_lines
+from keras_sagan.files import read_json_lines
 from tests.distribution.test_replicas import run_processes
 
 BACKEND = keras.backend.backend()
@@ -16,7 +16,7 @@ def losses(path, steps, dtype, *which):
     script = "-m", "tests.distribution.digits"
     arguments = path, str(steps), dtype, *which
     run_processes(processes, *script, *arguments, seconds=1800)
-    lines = [[line[name] for name in LOSSES] for line in read_lines(path)]
+    lines = [[line[name] for name in LOSSES] for line in read_json_lines(path)]
     assert len(lines) == 10
     return np.array(lines)
 

@@ -3,7 +3,6 @@
 import keras
 
 from keras_sagan import data
-from keras_sagan.data.pipelines import Batches
 from tests.helpers import same
 from tests.helpers import tiny_model
 from tests.helpers import values
@@ -49,28 +48,33 @@ def test_resuming_is_exact(digits_like, tmp_path):
         assert equal, variable.path
 
 
-class Noted(Batches):
-    """Notes the steps for which it made batches."""
+def noting(images_and_labels):
+    """A dataset, and the set of the steps for which it made batches."""
+    steps = set()
 
-    def __init__(self, images, labels):
-        source = data.ArrayImages(images, labels)
-        super().__init__(source, 8, 0, 5, 2, None, 0, (0, 1))
-        self.steps = set()
+    def note(images, step):
+        steps.add(step)
+        return images
 
-    def batch(self, step):
-        self.steps.add(step)
-        return super().batch(step)
+    return steps, data.from_arrays(
+        *images_and_labels,
+        batch_size=8,
+        start_step=5,
+        steps_per_epoch=2,
+        augment=note,
+    )
 
 
 def test_fit_and_evaluate_begin_where_a_dataset_is(digits_like):
     """Keras ends an epoch of a dataset before it begins."""
-    training, validation = Noted(*digits_like), Noted(*digits_like)
+    steps, training = noting(digits_like)
+    validation_steps, validation = noting(digits_like)
     model = tiny_model()
     model.fit(training, epochs=3, verbose=0)
-    assert (training.start_step, training.steps) == (11, {*range(5, 11)})
-    training.steps.clear()
+    assert (training.start_step, steps) == (11, {*range(5, 11)})
+    steps.clear()
     model.evaluate(training, verbose=0)
-    assert (training.start_step, training.steps) == (11, {11, 12})
+    assert (training.start_step, steps) == (11, {11, 12})
     model.fit(training, validation_data=validation, epochs=2, verbose=0)
-    assert (training.start_step, training.steps) == (15, {*range(11, 15)})
-    assert (validation.start_step, validation.steps) == (5, {5, 6})
+    assert (training.start_step, steps) == (15, {*range(11, 15)})
+    assert (validation.start_step, validation_steps) == (5, {5, 6})

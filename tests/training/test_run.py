@@ -3,7 +3,6 @@
 What is the same code on every backend is run once: `no_backend`.
 """
 
-import json
 import os
 import pathlib
 import random
@@ -21,7 +20,7 @@ import pytest
 import keras_sagan
 from keras_sagan import callbacks
 from keras_sagan import data
-from keras_sagan.callbacks.json_logger import read_lines
+from keras_sagan.training import Run
 from tests.helpers import same
 from tests.helpers import tiny_model
 from tests.helpers import values
@@ -51,15 +50,15 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
         tmp_path, 5, digits_like, class_names=names, settings={"width": 2}
     )
     assert int(model.steps_trained) == 5
-    assert json.loads((tmp_path / "classes.json").read_text()) == names
-    assert [line["step"] for line in read_lines(tmp_path / "log.jsonl")] == [
+    assert Run(tmp_path).class_names() == names
+    assert [line["step"] for line in Run(tmp_path).log()] == [
         3,
         5,
     ]
     model = train(tmp_path, 8, digits_like, settings={"width": 2})
     assert int(model.steps_trained) == 8
-    assert "Going on from step 5" in capsys.readouterr().out
-    lines = read_lines(tmp_path / "log.jsonl")
+    assert "Continuing from step 5" in capsys.readouterr().out
+    lines = Run(tmp_path).log()
     assert [line["step"] for line in lines] == [3, 5, 8]
     assert {"discriminator_loss", "largest_sigma", "time"} <= set(lines[0])
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")}
@@ -103,11 +102,9 @@ def test_a_refused_model_leaves_no_settings(digits_like, tmp_path):
 
 @pytest.mark.no_backend
 def test_one_process_a_folder(digits_like, tmp_path):
-    from keras_sagan.training.run import _owned
-
     with (
-        _owned(tmp_path),
-        pytest.raises(ValueError, match="another trains there now"),
+        Run(tmp_path).lock(),
+        pytest.raises(ValueError, match="another one trains there now"),
     ):
         train(tmp_path, 2, digits_like)
 
@@ -168,49 +165,6 @@ def test_goes_back_when_asked(digits_like, tmp_path, capsys):
 
 
 @pytest.mark.no_backend
-@pytest.mark.parametrize(
-    ("losses", "fails"),
-    [
-        ([0.0, 0.0, 0.0], True),
-        ([0.0, 0.0, 0.5, 0.0], False),
-        ([float("inf")], True),
-    ],
-)
-def test_guard(losses, fails):
-    guard = callbacks.Guard(patience=3)
-    guard.set_model(tiny_model())
-    guard.on_train_begin()
-
-    def run():
-        for loss in losses:
-            guard.on_epoch_end(
-                0, {"discriminator_loss": loss, "generator_loss": 0.0}
-            )
-
-    if fails:
-        with pytest.raises(callbacks.TrainingFailed, match="At step 0"):
-            run()
-    else:
-        run()
-
-
-@pytest.mark.no_backend
-def test_guard_sees_a_collapse():
-    model = tiny_model()
-    guard = callbacks.Guard(patience=2, images_every=1)
-    guard.set_model(model)
-    logs = {"discriminator_loss": 1.0, "generator_loss": 0.0}
-    guard.on_train_begin()
-    kernel = next(
-        v for v in model.ema_generator.variables if "kernel" in v.path
-    )
-    kernel.assign(kernel * 0)  # The latents no longer matter.
-    guard.on_epoch_end(0, logs)
-    with pytest.raises(callbacks.TrainingFailed, match="has collapsed"):
-        guard.on_epoch_end(1, logs)
-
-
-@pytest.mark.no_backend
 def test_sigterm_saves_and_ends(digits_like, tmp_path):
     class Terminate(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -238,7 +192,7 @@ def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
         callbacks=[callbacks.TensorBoardLogger(tmp_path)],
     )
     events = event_accumulator.EventAccumulator(str(tmp_path)).Reload()
-    lines = read_lines(tmp_path / "log.jsonl")
+    lines = Run(tmp_path).log()
     scalars = events.Scalars("discriminator_loss")
     assert [s.step for s in scalars] == [3, 6]
     np.testing.assert_allclose(
@@ -253,7 +207,7 @@ def test_what_is_sent_to_wandb(digits_like, tmp_path, monkeypatch):
     """To a stand-in with the three functions that are called."""
     called = []
 
-    class Run:
+    class Session:
         def log(self, values, step):
             called.append((step, values["discriminator_loss"]))
 
@@ -262,14 +216,14 @@ def test_what_is_sent_to_wandb(digits_like, tmp_path, monkeypatch):
 
     def init(**arguments):
         called.append(arguments)
-        return Run()
+        return Session()
 
     module = types.ModuleType("wandb")
     module.init = init
     monkeypatch.setitem(sys.modules, "wandb", module)
     logger = callbacks.WandbLogger(project="sagan", id="one")
     train(tmp_path, 6, digits_like, callbacks=[logger])
-    lines = read_lines(tmp_path / "log.jsonl")
+    lines = Run(tmp_path).log()
     assert called == [
         {"project": "sagan", "id": "one", "resume": "allow"},
         *((line["step"], line["discriminator_loss"]) for line in lines),

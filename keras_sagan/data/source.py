@@ -1,0 +1,189 @@
+"""What every source of images can do."""
+
+import concurrent.futures
+import os
+
+from keras_sagan.data.batches import Batches
+from keras_sagan.data.images import UnreadableImage
+from keras_sagan.data.images import fit_square
+
+
+class Source:
+    """Base class of sources of images.
+
+    A subclass defines `__len__` and `__getitem__`. Everything else has a
+    default that is right for images of unknown size without classes, and can
+    be overridden.
+
+    `source[i]` is a pair: the image, uint8 `(height, width, 3)`, and its
+    label, an integer (0 where there are no classes). It may raise
+    `UnreadableImage`: training then takes the next image, and `prepare`
+    leaves this one out.
+
+    Attributes:
+        class_names: Tuple of strings, one for each class. None: the images
+            have no classes.
+        native_resolution: Side in pixels of what is there. For images of
+            several sizes this is the median of their shorter sides. None: it
+            is not known.
+        one_size: Whether all images are squares of `native_resolution`, so
+            that batches can be made of them as they are.
+        ready: Whether an image is read without decoding or resizing it, so
+            that `prepare` would gain nothing.
+        random_access: Whether any image can be read as quickly as the next
+            one. If not, the source is read from front to back.
+        channels: Number of channels: 3, red, green and blue.
+        skipped: Pairs `(name, reason)` of what the source left out.
+
+    Example:
+    >>> class Stripes(keras_sagan.data.Source):
+    ...     class_names = ("horizontal", "vertical")
+    ...     native_resolution = 64
+    ...     one_size = True
+    ...
+    ...     def __len__(self):
+    ...         return 1000
+    ...
+    ...     def __getitem__(self, index):
+    ...         rows = np.random.default_rng(index).integers(256, size=(64, 1))
+    ...         image = np.broadcast_to(rows, (64, 64)).astype("uint8")
+    ...         image = image.T if index % 2 else image
+    ...         return np.stack([image] * 3, axis=-1), index % 2
+    >>> images, labels = Stripes().at(32).batches(8)[0]
+    >>> images.shape, labels.shape
+    ((8, 32, 32, 3), (8,))
+    """
+
+    class_names = None
+    native_resolution = None
+    one_size = False
+    ready = False
+    random_access = True
+    channels = 3
+    skipped = ()
+
+    def __len__(self):
+        raise NotImplementedError(f"{type(self).__name__} needs `__len__`")
+
+    def __getitem__(self, index):
+        raise NotImplementedError(f"{type(self).__name__} needs `__getitem__`")
+
+    @property
+    def names(self):
+        """A name for each image, as messages use it."""
+        return [f"image {i}" for i in range(len(self))]
+
+    def at(self, resolution=None):
+        """Returns a source of the same images, all of one size.
+
+        Args:
+            resolution: Side in pixels. The centre square of each image is
+                resized to it bilinearly. None: the native resolution, which
+                all images must have.
+
+        Returns:
+            A `Source` whose `one_size` is true. This source is not changed.
+
+        Raises:
+            ValueError: If `resolution` is None and the images have several
+                sizes.
+        """
+        resolution = self.resolve(resolution)
+        if self.one_size and resolution == self.native_resolution:
+            return self
+        return _Resized(self, resolution)
+
+    def resolve(self, resolution):
+        """Returns the resolution, or the native one for None.
+
+        Raises:
+            ValueError: As `at` does.
+        """
+        if resolution is None:
+            if not self.one_size:
+                raise ValueError(
+                    "`resolution` must be given for images of several sizes, "
+                    "such as resolution=64. Received: resolution=None for "
+                    f"images of {_size(self)}"
+                )
+            return self.native_resolution
+        if not isinstance(resolution, int) or resolution < 1:
+            raise ValueError(
+                "`resolution` must be a positive integer, in pixels. "
+                f"Received: resolution={resolution}"
+            )
+        return resolution
+
+    def read(self, begin, end):
+        """Yields `(index, item)` for the images from `begin` to `end` - 1.
+
+        An item is a pair `(image, label)`, or the `UnreadableImage` that says
+        why there is none. By default, threads read several images at a time.
+        """
+
+        def read_one(index):
+            try:
+                return index, self[index]
+            except UnreadableImage as error:
+                return index, error
+
+        # Pillow decodes outside of Python's lock.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(read_one, range(begin, end))
+
+    def batches(
+        self,
+        batch_size,
+        seed=0,
+        start_step=0,
+        steps_per_epoch=None,
+        augment=None,
+        workers=2,
+        shard=(0, 1),
+    ):
+        """Returns the dataset that `from_source` returns for this source.
+
+        The arguments are those of `from_source`, which has checked them.
+        """
+        return Batches(
+            self,
+            batch_size,
+            seed,
+            start_step,
+            steps_per_epoch,
+            augment,
+            workers,
+            shard,
+        )
+
+
+class _Resized(Source):
+    """The images of another source, resized as they are read."""
+
+    one_size = True
+
+    def __init__(self, source, resolution):
+        self._source = source
+        self.native_resolution = resolution
+        self.class_names = source.class_names
+        self.random_access = source.random_access
+        self.skipped = source.skipped
+
+    def __len__(self):
+        return len(self._source)
+
+    def __getitem__(self, index):
+        image, label = self._source[index]
+        return fit_square(image, self.native_resolution), label
+
+    @property
+    def names(self):
+        return self._source.names
+
+    def at(self, resolution=None):
+        return self._source.at(self.resolve(resolution))
+
+
+def _size(source):
+    side = source.native_resolution
+    return "unknown size" if side is None else f"about {side} pixels a side"

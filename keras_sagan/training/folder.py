@@ -1,0 +1,181 @@
+"""The folder of a training run.
+
+This module imports no framework, so that the command line can read runs
+quickly.
+"""
+
+import contextlib
+import json
+import pathlib
+
+from keras_sagan.files import read_json
+from keras_sagan.files import read_json_lines
+from keras_sagan.files import step_files
+from keras_sagan.files import write_json
+
+
+class Run:
+    """The folder of a training run: the names of its files, and what they say.
+
+    A run's folder holds
+
+    - `settings.json`: what must stay the same while the run continues;
+    - `classes.json`: the names of the classes;
+    - `log.jsonl`: a line of logged values for each epoch;
+    - `samples/`: grids of images, `step_00001000.png` and so on;
+    - `checkpoints/`: the newest models, `step_00001000.keras` and so on;
+    - `model.keras`: the trained model, once the run has ended;
+    - `images_64/`: the prepared images, if the run had to prepare them.
+
+    Making a `Run` reads and writes nothing.
+
+    Args:
+        workdir: The folder. It need not exist.
+
+    Attributes:
+        path: The folder, a `pathlib.Path`, as are the following.
+        settings_path: `settings.json`.
+        classes_path: `classes.json`.
+        log_path: `log.jsonl`.
+        samples_path: `samples/`.
+        checkpoints_path: `checkpoints/`.
+        model_path: `model.keras`.
+
+    Example:
+    >>> run = keras_sagan.training.Run("runs/none")
+    >>> run.settings(), run.class_names(), run.latest_model(), run.log()
+    ({}, None, None, [])
+    """
+
+    def __init__(self, workdir):
+        self.path = pathlib.Path(workdir)
+        self.settings_path = self.path / "settings.json"
+        self.classes_path = self.path / "classes.json"
+        self.log_path = self.path / "log.jsonl"
+        self.samples_path = self.path / "samples"
+        self.checkpoints_path = self.path / "checkpoints"
+        self.model_path = self.path / "model.keras"
+
+    @classmethod
+    def of(cls, model_path):
+        """Returns the run to which a `.keras` file belongs.
+
+        Args:
+            model_path: Path of a file in a run's folder, or in its
+                `checkpoints/`.
+        """
+        folder = pathlib.Path(model_path).parent
+        inside = folder.name == "checkpoints"
+        return cls(folder.parent if inside else folder)
+
+    def images_path(self, resolution):
+        """Returns the folder of the images prepared at a resolution."""
+        return self.path / f"images_{resolution}"
+
+    def exists(self):
+        """Returns whether this folder holds a run or a trained model."""
+        return self.settings_path.exists() or self.latest_model() is not None
+
+    def settings(self):
+        """Returns the settings of the run, or {} if it has not begun."""
+        return read_json(self.settings_path) or {}
+
+    def class_names(self):
+        """Returns the list of class names, or None if there is none.
+
+        Raises:
+            ValueError: If `classes.json` is not a list of strings.
+        """
+        names = read_json(self.classes_path)
+        if names is None:
+            return None
+        if not isinstance(names, list) or not all(
+            isinstance(name, str) for name in names
+        ):
+            raise ValueError(
+                "`classes.json` must be a list of strings. "
+                f"Received: {self.classes_path}, which holds {names!r:.80}"
+            )
+        return names
+
+    def log(self):
+        """Returns a dict of `step`, `time` and values for each logged epoch."""
+        return read_json_lines(self.log_path)
+
+    def checkpoints(self):
+        """Returns the paths of the checkpoints, the oldest first."""
+        return step_files(self.checkpoints_path, ".keras")
+
+    def latest_model(self):
+        """Returns the path of `model.keras`, or else of the newest checkpoint.
+
+        Returns None if there is neither.
+        """
+        if self.model_path.exists():
+            return self.model_path
+        return next(reversed(self.checkpoints()), None)
+
+    def check_settings(self, settings):
+        """Raises a `ValueError` if the run was begun with other settings."""
+        if not self.settings_path.exists():
+            return
+        before = dict(_flat(self.settings()))
+        now = dict(_flat(json.loads(json.dumps(settings))))
+        other = [
+            f"{name}={before.get(name)}, now {now.get(name)}"
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name)
+        ]
+        if other:
+            raise ValueError(
+                "`workdir` holds a run with other settings: choose another "
+                "folder, or the same settings. "
+                f"Received: workdir={self.path}, where {'; '.join(other)}"
+            )
+
+    def write_settings(self, settings, class_names=None):
+        """Writes the settings, and the names of the classes if there are any.
+
+        Args:
+            settings: Dict that JSON can hold.
+            class_names: Strings, or None.
+        """
+        write_json(self.settings_path, settings)
+        if class_names is not None:
+            write_json(self.classes_path, list(class_names))
+
+    @contextlib.contextmanager
+    def lock(self):
+        """Keeps the folder for this process while the context lasts.
+
+        The lock ends with the process, even with one that is killed. On
+        Windows nothing is locked.
+
+        Raises:
+            ValueError: If another process has the folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            import fcntl
+        except ImportError:  # Windows has no such module.
+            yield
+            return
+        with open(self.path / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(
+                    "`workdir` must be used by one process at a time, and "
+                    "another one trains there now. "
+                    f"Received: workdir={self.path}"
+                ) from None
+            yield
+
+
+def _flat(settings, prefix=""):
+    """Yields the values of nested dicts with names such as `model.width`."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

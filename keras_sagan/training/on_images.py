@@ -1,0 +1,157 @@
+"""Training on any images with one call."""
+
+import pathlib
+
+import keras
+
+from keras_sagan import data
+from keras_sagan.models.blocks import RESOLUTIONS
+from keras_sagan.models.sagan import SAGAN
+from keras_sagan.training.folder import Run
+from keras_sagan.training.recipes import choose_recipe
+from keras_sagan.training.run import train
+
+_EVERY = 50
+_SHOWN = 20
+
+
+def train_on_images(
+    images,
+    workdir=None,
+    resolution=None,
+    base_channels=None,
+    steps=None,
+    seed=None,
+    callbacks=(),
+):
+    """Chooses a recipe for images and trains a SAGAN; prints what it chose.
+
+    Called again with the same folder, it continues where the run was stopped
+    or killed. What was chosen or given when the run began need not be given
+    again. `choose_recipe` says how the recipe is chosen. Images that must be
+    decoded or resized are prepared once, in the folder of the run.
+
+    Args:
+        images: A name that `keras_sagan.data.open_images` takes, such as the
+            path of a folder of images; or a `keras_sagan.data.Source`.
+        workdir: Folder of the run; see `keras_sagan.training.Run`. None:
+            `runs/` and the name of the images.
+        resolution: Side of the generated images in pixels, 16, 32, 64, 128 or
+            256. None: as the run was begun, or chosen.
+        base_channels: Positive integer, width of the networks. None: as the
+            run was begun, or chosen.
+        steps: Positive integer, the step at which the run ends. None: chosen.
+        seed: Non-negative integer that decides the weights, the latents and
+            the order of the images. None: as the run was begun, or 0.
+        callbacks: More callbacks for `SAGAN.fit`.
+
+    Returns:
+        The trained `SAGAN`.
+
+    Raises:
+        ValueError: If there are no such images or too few, if `workdir` holds
+            a run with other settings, or if a `Source` comes without
+            `workdir`.
+        TrainingFailed: If training fails; see `callbacks.Guard`.
+
+    Example:
+        model = keras_sagan.train_on_images("photos/", "runs/photos")
+    """
+    run = Run(_default_workdir(images) if workdir is None else workdir)
+    if not isinstance(images, data.Source):
+        images = data.open_images(images)
+    recipe, seed = _as_begun(run, images, resolution, base_channels, seed)
+    settings = {**recipe, "steps": None, "seed": seed}
+    run.check_settings(settings)
+    steps = steps or recipe["steps"]
+    _print_choice(run, images, recipe, steps)
+    if resolution is None:
+        _print_resizing(images, recipe["generator"]["resolution"])
+    source = _prepared(run, images, recipe["generator"]["resolution"])
+    _print_left_out(source)
+
+    def make_model():
+        keras.utils.set_random_seed(seed)
+        return SAGAN.from_preset(recipe, seed=seed)
+
+    def make_dataset(start_step):
+        return data.from_source(
+            source,
+            recipe["batch_size"],
+            seed=seed,
+            start_step=start_step,
+            steps_per_epoch=_EVERY,
+        )
+
+    return train(
+        run.path,
+        make_model,
+        make_dataset,
+        steps,
+        settings=settings,
+        class_names=source.class_names,
+        log_every=_EVERY,
+        sample_every=5 * _EVERY,
+        checkpoint_every=5 * _EVERY,
+        callbacks=callbacks,
+    )
+
+
+def _default_workdir(images):
+    if isinstance(images, data.Source):
+        raise ValueError(
+            "`workdir` must be given if `images` is a Source. "
+            "Received: workdir=None"
+        )
+    name = str(images).removeprefix("tfds:")
+    return pathlib.Path("runs", pathlib.Path(name).resolve().name)
+
+
+def _as_begun(run, images, resolution, base_channels, seed):
+    """Returns the recipe and the seed, as the run was begun if it was.
+
+    Arguments that differ from those of the run are kept, so that
+    `check_settings` refuses them.
+    """
+    before = run.settings()
+    network = before.get("generator", {})
+    recipe = choose_recipe(
+        images,
+        resolution=resolution or network.get("resolution"),
+        base_channels=base_channels or network.get("base_channels"),
+    )
+    return recipe, before.get("seed", 0) if seed is None else seed
+
+
+def _prepared(run, images, resolution):
+    """Returns the images at a resolution, prepared if this saves time."""
+    source = images.at(resolution)
+    if source.ready:
+        return source
+    return data.prepare(source, run.images_path(resolution))
+
+
+def _print_choice(run, images, recipe, steps):
+    print(
+        f"Chosen: {recipe['description']}; networks of width "
+        f"{recipe['generator']['base_channels']}; {steps:,} steps with batches "
+        f"of {recipe['batch_size']}; in {run.path}"
+    )
+
+
+def _print_resizing(images, resolution):
+    native = images.native_resolution
+    if not images.one_size or native == resolution:
+        return
+    print(f"The images have {native} pixels and are resized to {resolution}")
+    if native in RESOLUTIONS:  # It was only too large for a CPU.
+        print(f"To train at their size, begin a run with resolution={native}")
+
+
+def _print_left_out(source):
+    if source.skipped:
+        print(f"{len(source.skipped):,} images were left out:")
+    for name, reason in source.skipped[:_SHOWN]:
+        print(f"  {name}: {reason}")
+    if len(source.skipped) > _SHOWN:
+        print(f"  and {len(source.skipped) - _SHOWN:,} more")
