@@ -7,6 +7,7 @@ Example:
 import pathlib
 
 from keras_sagan.cli import options
+from keras_sagan.training.folder import Run
 
 
 def add_arguments(parser):
@@ -27,7 +28,7 @@ def add_arguments(parser):
 def run(arguments):
     path = arguments.log
     if path.is_dir():
-        path = path / "log.jsonl"
+        path = Run(path).log_path
     if not path.exists() or path.suffix == ".keras":
         raise ValueError(
             "LOG must be the folder of a run, or its log.jsonl. "

@@ -16,6 +16,7 @@ from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import comma_separated
 from keras_sagan.cli.parsing import number
 from keras_sagan.files import write_json
+from keras_sagan.training.folder import Run
 
 
 def add_arguments(parser):
@@ -95,6 +96,5 @@ def _is_model(name):
     return (
         name.startswith("hf://")
         or path.suffix == ".keras"
-        or (path / "model.keras").exists()
-        or (path / "checkpoints").exists()
+        or Run(path).exists()
     )

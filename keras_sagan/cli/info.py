@@ -12,7 +12,7 @@ import json
 from keras_sagan.cli import options
 from keras_sagan.cli.models import class_names
 from keras_sagan.cli.models import find_model
-from keras_sagan.cli.models import folder_of
+from keras_sagan.training.folder import Run
 
 
 def add_arguments(parser):
@@ -68,7 +68,7 @@ def _read_metrics(path):
     from keras_sagan.metrics import report
 
     for file, inside in (("metrics.json", None), ("config.json", "metrics")):
-        file = folder_of(path) / file
+        file = Run.of(path).path / file
         if file.exists():
             metrics = json.loads(file.read_text())
             metrics = metrics.get(inside) if inside else metrics
@@ -83,9 +83,10 @@ def _read_metrics(path):
 def _read_log(path):
     from keras_sagan import visualization
 
-    if not (folder_of(path) / "log.jsonl").exists():
+    log = Run.of(path).log_path
+    if not log.exists():
         return {}
-    curves = visualization.read_log(folder_of(path) / "log.jsonl")
+    curves = visualization.read_log(log)
     return {name: values[-1] for name, (_, values) in curves.items()}
 
 

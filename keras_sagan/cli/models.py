@@ -1,12 +1,12 @@
 """The model that a verb is given, and its classes by name."""
 
 import importlib
-import json
 import pathlib
 import sys
 import zipfile
 
 from keras_sagan.cli.parsing import UsageError
+from keras_sagan.training.folder import Run
 
 
 def import_modules(names):
@@ -38,25 +38,16 @@ def find_model(name):
         from keras_sagan.hub.folders import local_path
 
         path = local_path(name)
-    if path.is_dir():
-        checkpoints = path.glob("checkpoints/step_*.keras")
-        last = max(checkpoints, key=lambda x: (len(x.stem), x), default=None)
-        path = path / "model.keras"
-        path = path if path.exists() or last is None else last
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {name}")
+    if path.is_dir():
+        path = Run(path).latest_model() or path
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
             "MODEL must be a .keras file, a folder with model.keras or "
             f"checkpoints, or hf://owner/name. Received: {name}"
         )
     return path
-
-
-def folder_of(path):
-    """Returns the folder in which a model's classes and metrics lie."""
-    folder = path.parent
-    return folder.parent if folder.name == "checkpoints" else folder
 
 
 def load_model(name):
@@ -92,16 +83,14 @@ def load_model(name):
 
 def class_names(path, num_classes):
     """Returns the names in `classes.json` beside a model, or None."""
-    file = folder_of(path) / "classes.json"
-    if num_classes is None or not file.exists():
-        return None
-    names = json.loads(file.read_text())
-    if not isinstance(names, list) or len(names) != num_classes:
+    run = Run.of(path)
+    names = None if num_classes is None else run.class_names()
+    if names is not None and len(names) != num_classes:
         raise ValueError(
-            f"{file} must be a list of {num_classes} names, one for each class "
-            "of the model"
+            f"{run.classes_path} must be a list of {num_classes} names, one "
+            "for each class of the model"
         )
-    return [str(name) for name in names]
+    return names
 
 
 def parse_classes(texts, names, num_classes):

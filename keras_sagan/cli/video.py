@@ -8,6 +8,7 @@ import pathlib
 
 from keras_sagan.cli import options
 from keras_sagan.cli.parsing import number
+from keras_sagan.training.folder import Run
 
 
 def add_arguments(parser):
@@ -37,8 +38,8 @@ def run(arguments):
     from keras_sagan import visualization
 
     folder = arguments.folder
-    if (folder / "samples").is_dir():
-        folder = folder / "samples"
+    samples = Run(folder).samples_path
+    folder = samples if samples.is_dir() else folder
     steps = visualization.training_video(folder, arguments.out, arguments.rate)
     print(
         f"Wrote {arguments.out}: {len(steps)} grids, steps {steps[0]:,} to "
