@@ -141,26 +141,27 @@ def _add_bias(x, bias):
     return x if bias is None else x + bias
 
 
-@jax.custom_vjp
 def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
-    return _divide_by_norm(matrix, sigma, u, v)[0]
+    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
+
+    The value of `sigma` is known already. A matrix of zeros stays one.
+    """
+    return matrix * _inverse_norm(matrix, sigma, u, v)
 
 
-def _divide_by_norm(matrix, sigma, u, v):
-    scale = jnp.where(sigma > 0, 1 / sigma, 1.0)
-    normalized = matrix * scale
-    return normalized, (normalized, scale, sigma, u, v)
+@jax.custom_jvp
+def _inverse_norm(matrix, sigma, u, v):
+    return 1 / jnp.where(sigma > 0, sigma, 1.0)
 
 
-def _gradient_of_divide_by_norm(residuals, upstream):
-    normalized, scale, sigma, u, v = residuals
-    along = jnp.where(sigma > 0, jnp.sum(upstream * normalized), 0.0)
-    result = (upstream - (along * v)[:, None] * u) * scale
-    return result, *(jnp.zeros_like(x) for x in (sigma, u, v))
-
-
-divide_by_norm.defvjp(_divide_by_norm, _gradient_of_divide_by_norm)
+@_inverse_norm.defjvp
+def _derivative_of_inverse_norm(primals, tangents):
+    _, sigma, u, v = primals
+    # As sums, not as products of matrices: XLA fuses their transposes.
+    d_sigma = jnp.sum(jnp.sum(tangents[0] * u, axis=1) * v)
+    inverse = _inverse_norm(*primals)
+    d_sigma = jnp.where(sigma > 0, d_sigma, 0.0)
+    return inverse, -jnp.square(inverse) * d_sigma
 
 
 def normalize(vector, epsilon, otherwise):

@@ -4,8 +4,8 @@ import contextlib
 
 import tensorflow as tf
 
+from keras_sagan.backends import tensorflow_functions
 from keras_sagan.backends import tensorflow_replicas
-from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
@@ -107,68 +107,10 @@ def _add_bias(x, bias):
     return x if bias is None else tf.nn.bias_add(x, bias)
 
 
-@tf.custom_gradient
-def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
-    scale = tf.where(sigma > 0, 1 / sigma, 1.0)
-    normalized = matrix * scale
-
-    def gradient(upstream):
-        along = tf.reduce_sum(upstream * normalized)
-        along = tf.where(sigma > 0, along, 0.0)
-        result = (upstream - (along * v)[:, None] * u) * scale
-        return result, None, None, None
-
-    return normalized, gradient
-
-
 def normalize(vector, epsilon, otherwise):
     """`vector / max(norm, epsilon)`, and `otherwise` for a zero vector."""
     norm = tf.norm(vector)
     return tf.where(norm > 0, vector / tf.maximum(norm, epsilon), otherwise)
-
-
-def attend(query, key, value):
-    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
-
-    A large map is attended from in blocks of queries, and their scores are
-    computed again for the gradient: they take the memory of one block.
-    """
-    n, depth = query.shape[1:]
-    blocks = number_of_chunks(n, key.shape[1])
-    if blocks == 1:
-        return _attend(query, key, value)
-    query = tf.reshape(query, (-1, blocks, n // blocks, depth))
-    block = tf.recompute_grad(_attend)
-    o = tf.map_fn(  # (blocks, B, N / blocks, C)
-        lambda q: block(q, key, value),
-        tf.transpose(query, (1, 0, 2, 3)),
-        parallel_iterations=1,
-    )
-    return tf.reshape(tf.transpose(o, (1, 0, 2, 3)), (-1, n, o.shape[-1]))
-
-
-@tf.custom_gradient
-def _attend(query, key, value):
-    full = tf.float64 if query.dtype == tf.float64 else tf.float32
-    scores = tf.matmul(query, key, transpose_b=True)  # (B, N, M)
-    beta = tf.nn.softmax(tf.cast(scores, full))
-    o = tf.cast(beta, value.dtype) @ value  # (B, N, C)
-
-    def gradient(upstream):
-        # The softmax's own gradient would pass over the scores twice more.
-        d_value = tf.matmul(
-            tf.cast(beta, value.dtype), upstream, transpose_a=True
-        )
-        d_beta = tf.matmul(upstream, value, transpose_b=True)
-        products = tf.cast(upstream, full) * tf.cast(o, full)
-        mean = tf.reduce_sum(products, -1, keepdims=True)
-        d_scores = beta * (tf.cast(d_beta, full) - mean)
-        d_scores = tf.cast(d_scores, query.dtype)
-        d_key = tf.matmul(d_scores, query, transpose_a=True)
-        return d_scores @ key, d_key, d_value
-
-    return o, gradient
 
 
 def standardize(x, epsilon, synchronized=True):
@@ -218,6 +160,8 @@ def move_average(averages, variables, momentum):
         average.assign(m * average + (1 - m) * variable)
 
 
+attend = tensorflow_functions.attend
+divide_by_norm = tensorflow_functions.divide_by_norm
 tanh = tf.tanh
 
 

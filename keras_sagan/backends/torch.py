@@ -5,6 +5,7 @@ import contextlib
 import torch
 from torch.nn import functional
 
+from keras_sagan.backends import torch_functions
 from keras_sagan.backends import torch_replicas
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
@@ -152,60 +153,14 @@ def _as_filters(kernel):
     matrix it is three times faster (512 channels, two cores).
     """
     height, width, channels, filters = kernel.shape
-    matrix = _Transpose.apply(kernel.reshape(-1, filters))
+    matrix = torch_functions.transpose(kernel.reshape(-1, filters))
     return matrix.view(filters, height, width, channels).permute(0, 3, 1, 2)
-
-
-class _Transpose(torch.autograd.Function):
-    """Transposes in memory, gradients too: what follows runs along rows."""
-
-    @staticmethod
-    def forward(ctx, matrix):
-        return matrix.t().contiguous()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient.t().contiguous()
-
-
-class _DivideByNorm(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, matrix, sigma, u, v):
-        scale = torch.where(sigma > 0, 1 / sigma, 1.0)
-        normalized = matrix * scale
-        ctx.save_for_backward(normalized, scale, sigma, u, v)
-        return normalized
-
-    @staticmethod
-    def backward(ctx, gradient):
-        normalized, scale, sigma, u, v = ctx.saved_tensors
-        along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
-        along = torch.where(sigma > 0, along, 0.0)
-        result = torch.addr(gradient, -along * v, u).mul_(scale)
-        return result, None, None, None
-
-
-divide_by_norm = _DivideByNorm.apply
 
 
 def normalize(vector, epsilon, otherwise):
     """`vector / max(norm, epsilon)`, and `otherwise` for a zero vector."""
     norm = torch.linalg.vector_norm(vector)
     return torch.where(norm > 0, vector / norm.clamp(min=epsilon), otherwise)
-
-
-def attend(query, key, value):
-    """`softmax(query key^T) value`, by PyTorch's flash attention.
-
-    Its kernels take equal depths; zeros do not change the inner products.
-    """
-    depth = max(query.shape[-1], value.shape[-1])
-    q, k, v = (
-        functional.pad(x, (0, depth - x.shape[-1]))[:, None]  # one head
-        for x in (query, key, value)
-    )
-    o = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
-    return o[:, 0, :, : value.shape[-1]]
 
 
 def standardize(x, epsilon, synchronized=True):
@@ -258,6 +213,8 @@ def move_average(averages, variables, momentum):
     )
 
 
+attend = torch_functions.attend
+divide_by_norm = torch_functions.divide_by_norm
 tanh = torch.tanh
 
 

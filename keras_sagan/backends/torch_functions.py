@@ -1,0 +1,176 @@
+"""Functions with a gradient of our own on PyTorch.
+
+Each gradient is fast where a training step needs it, and is itself made of
+differentiable operations where its gradient is wanted (`create_graph=True`,
+which `torch.func` always sets): gradients of every order are right.
+"""
+
+import torch
+from torch.nn import functional
+
+
+class _Transpose(torch.autograd.Function):
+    """Transposes in memory, gradients too: what follows runs along rows."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(matrix):
+        return matrix.t().contiguous()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        """Nothing is kept: the function is linear."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return _Transpose.apply(gradient)
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        return tangent.t().contiguous()
+
+
+class _DivideByNorm(torch.autograd.Function):
+    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
+
+    The value of `sigma` is known already. A matrix of zeros stays one.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(matrix, sigma, u, v):
+        return matrix * _inverse(sigma)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs, output)
+        ctx.save_for_forward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        matrix, sigma, u, v, normalized = ctx.saved_tensors
+        along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
+        along = torch.where(sigma > 0, along, 0.0)
+        result = torch.addr(gradient, -along * v, u)
+        if not torch.is_grad_enabled():
+            result.mul_(_inverse(sigma))
+        else:  # Sigma is a function of the matrix.
+            sigma = torch.where(sigma > 0, _norm(matrix, u, v), 1.0)
+            result = result / sigma
+        return result, None, None, None
+
+    @staticmethod
+    def jvp(ctx, tangent, *_):
+        matrix, sigma, u, v, normalized = ctx.saved_tensors
+        sigma = torch.where(sigma > 0, _norm(matrix, u, v), 0.0)
+        along = torch.where(sigma > 0, _norm(tangent, u, v), 0.0)
+        return (tangent - along * normalized) * _inverse(sigma)
+
+
+def _inverse(sigma):
+    return 1 / torch.where(sigma > 0, sigma, 1.0)
+
+
+def _norm(matrix, u, v):
+    return torch.dot(v, matrix @ u)
+
+
+class _Recording:
+    """What the kernel recorded for its own gradient, if it was to."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.inputs = self.output = None
+
+
+class _Attend(torch.autograd.Function):
+    """`softmax(query key^T) value`, by PyTorch's fused kernels.
+
+    Of their gradients these have no gradient. Where one is wanted, the
+    gradient is computed by plain operations, and holds all scores at once.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(query, key, value, recording):
+        inputs = query, key, value
+        if not recording.wanted:
+            return _fused_attention(*inputs)
+        with torch.enable_grad():
+            inputs = [x.detach().requires_grad_() for x in inputs]
+            output = _fused_attention(*inputs)
+        recording.inputs, recording.output = inputs, output
+        return output.detach()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        *tensors, ctx.recording = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        tensors, recording = ctx.saved_tensors, ctx.recording
+        if torch.is_grad_enabled() or recording.output is None:
+            gradients = _gradients_of_attention(gradient, *tensors)
+        else:
+            gradients = torch.autograd.grad(
+                recording.output,
+                recording.inputs,
+                gradient,
+                retain_graph=True,
+            )
+        return *gradients, None
+
+    @staticmethod
+    def jvp(ctx, d_query, d_key, d_value, _):
+        query, key, value = ctx.saved_tensors
+        beta = _scores(query, key)  # (B, N, M)
+        d_scores = d_query @ key.mT + query @ d_key.mT
+        d_scores = d_scores.to(beta.dtype)
+        mean = (beta * d_scores).sum(-1, keepdim=True)
+        d_beta = beta * (d_scores - mean)
+        return d_beta.to(value.dtype) @ value + beta.to(value.dtype) @ d_value
+
+
+def attend(query, key, value):
+    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+
+    By PyTorch's flash attention; see `_Attend`.
+    """
+    inputs = query, key, value
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    return _Attend.apply(*inputs, _Recording(wanted))
+
+
+def _fused_attention(query, key, value):
+    # The kernels take equal depths; zeros do not change the inner products.
+    depth = max(query.shape[-1], value.shape[-1])
+    q, k, v = (
+        functional.pad(x, (0, depth - x.shape[-1]))[:, None]  # one head
+        for x in (query, key, value)
+    )
+    o = functional.scaled_dot_product_attention(q, k, v, scale=1.0)
+    return o[:, 0, :, : value.shape[-1]]
+
+
+def _scores(query, key):
+    scores = query @ key.mT
+    dtype = torch.promote_types(scores.dtype, torch.float32)
+    return torch.softmax(scores.to(dtype), -1)
+
+
+def _gradients_of_attention(gradient, query, key, value):
+    beta = _scores(query, key)  # (B, N, M)
+    d_value = beta.to(value.dtype).mT @ gradient
+    d_beta = (gradient @ value.mT).to(beta.dtype)
+    mean = (beta * d_beta).sum(-1, keepdim=True)
+    d_scores = (beta * (d_beta - mean)).to(query.dtype)
+    return d_scores @ key, d_scores.mT @ query, d_value
+
+
+divide_by_norm = _DivideByNorm.apply
+transpose = _Transpose.apply
