@@ -141,12 +141,21 @@ def _add_bias(x, bias):
     return x if bias is None else x + bias
 
 
+@jax.custom_jvp
 def divide_by_norm(matrix, sigma, u, v):
     """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
 
     The value of `sigma` is known already. A matrix of zeros stays one.
     """
     return matrix * _inverse_norm(matrix, sigma, u, v)
+
+
+@divide_by_norm.defjvp
+def _derivative_of_divide_by_norm(primals, tangents):
+    normalized, inverse = divide_by_norm(*primals), _inverse_norm(*primals)
+    tangent = tangents[0] * inverse
+    along = _norm(tangent, *primals[1:])
+    return normalized, tangent - along * normalized
 
 
 @jax.custom_jvp
@@ -156,12 +165,15 @@ def _inverse_norm(matrix, sigma, u, v):
 
 @_inverse_norm.defjvp
 def _derivative_of_inverse_norm(primals, tangents):
-    _, sigma, u, v = primals
-    # As sums, not as products of matrices: XLA fuses their transposes.
-    d_sigma = jnp.sum(jnp.sum(tangents[0] * u, axis=1) * v)
     inverse = _inverse_norm(*primals)
-    d_sigma = jnp.where(sigma > 0, d_sigma, 0.0)
+    d_sigma = _norm(tangents[0], *primals[1:])
     return inverse, -jnp.square(inverse) * d_sigma
+
+
+def _norm(matrix, sigma, u, v):
+    # As sums, not as products of matrices: XLA fuses their transposes.
+    norm = jnp.sum(jnp.sum(matrix * u, axis=1) * v)
+    return jnp.where(sigma > 0, norm, 0.0)
 
 
 def normalize(vector, epsilon, otherwise):
