@@ -14,6 +14,10 @@ from keras_sagan import models
 
 if keras.backend.backend() == "jax":
     import jax
+elif keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "torch":
+    import torch
 
 
 @contextlib.contextmanager
@@ -86,6 +90,67 @@ def gradients(loss_fn, variables, all_variables=None):
     if keras.backend.backend() == "jax":
         run = _compiled(run)
     return [array(g) for g in run()]
+
+
+def derivatives(function, arguments, directions):
+    """Returns the gradients of a scalar function of a list of arrays, and
+    those of their inner product with `directions`.
+    """
+    return _DERIVATIVES[keras.backend.backend()](
+        function, arguments, directions
+    )
+
+
+def _derivatives_on_tensorflow(function, arguments, directions):
+    @tf.function
+    def run(arguments):
+        with tf.GradientTape() as outer:
+            outer.watch(arguments)
+            with tf.GradientTape() as inner:
+                inner.watch(arguments)
+                loss = function(arguments)
+            first = inner.gradient(loss, arguments)
+            along = _inner_product(first, directions)
+        return first, outer.gradient(
+            along, arguments, unconnected_gradients="zero"
+        )
+
+    found = run([tf.convert_to_tensor(x) for x in arguments])
+    return [[tf.convert_to_tensor(x).numpy() for x in xs] for xs in found]
+
+
+def _derivatives_on_jax(function, arguments, directions):
+    @jax.jit
+    def run(arguments):
+        def along(arguments):
+            first = jax.grad(function)(arguments)
+            return _inner_product(first, directions), first
+
+        second, first = jax.grad(along, has_aux=True)(arguments)
+        return first, second
+
+    return [[array(x) for x in xs] for xs in run(arguments)]
+
+
+def _derivatives_on_torch(function, arguments, directions):
+    arguments = [torch.tensor(x, requires_grad=True) for x in arguments]
+    first = torch.autograd.grad(
+        function(arguments), arguments, create_graph=True
+    )
+    along = _inner_product(first, [torch.tensor(x) for x in directions])
+    second = torch.autograd.grad(along, arguments, materialize_grads=True)
+    return [[array(x) for x in xs] for xs in (first, second)]
+
+
+def _inner_product(xs, ys):
+    return sum(keras.ops.sum(x * y) for x, y in zip(xs, ys, strict=True))
+
+
+_DERIVATIVES = {
+    "tensorflow": _derivatives_on_tensorflow,
+    "jax": _derivatives_on_jax,
+    "torch": _derivatives_on_torch,
+}
 
 
 def _compiled(function):

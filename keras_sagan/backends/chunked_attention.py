@@ -1,7 +1,7 @@
 """How large a part of the attention scores is held at once."""
 
-_MAX_SCORES = 2**23  # scores of an image: the released form's up to 64x64
-_CHUNK_SCORES = 2**21
+MAX_SCORES = 2**23  # scores of an image: the released form's up to 64x64
+CHUNK_SCORES = 2**21
 
 
 def number_of_chunks(queries, keys):
@@ -12,10 +12,10 @@ def number_of_chunks(queries, keys):
     enough, the finest is taken.
     """
     blocks = 1
-    if queries * keys > _MAX_SCORES:
+    if queries * keys > MAX_SCORES:
         while (
             queries % (2 * blocks) == 0
-            and queries * keys > _CHUNK_SCORES * blocks
+            and queries * keys > CHUNK_SCORES * blocks
         ):
             blocks *= 2
     return blocks

@@ -155,8 +155,8 @@ def test_blocks_of_a_large_map_are_the_whole(layer, monkeypatch, rng):
     variables = [x, *layer.trainable_variables]
     whole = gradients(run, variables)
     outputs = array(layer(INPUTS))
-    monkeypatch.setattr(chunked_attention, "_MAX_SCORES", 1)
-    monkeypatch.setattr(chunked_attention, "_CHUNK_SCORES", 32)
+    monkeypatch.setattr(chunked_attention, "MAX_SCORES", 1)
+    monkeypatch.setattr(chunked_attention, "CHUNK_SCORES", 32)
     np.testing.assert_allclose(array(layer(INPUTS)), outputs, atol=1e-5)
     # A bias of the keys shifts all scores of a query alike: no gradient.
     largest = max(np.abs(gradient).max() for gradient in whole)

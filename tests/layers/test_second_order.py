@@ -1,0 +1,126 @@
+"""Gradients of gradients of every layer are those of its plain form.
+
+So are its derivatives in forward mode, where the framework has them.
+"""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_sagan.backends import chunked_attention
+from tests.helpers import array
+from tests.helpers import computing_in
+from tests.helpers import derivatives
+from tests.helpers import values
+from tests.layers.gradient_cases import CASES
+
+PARAMETERS = [
+    pytest.param(case, training, id=f"{name}-{training}")
+    for name, case in CASES.items()
+    for training in case.trainings
+]
+TOLERANCES = {"float64": 1e-6, "float32": 1e-3}
+
+
+@pytest.fixture(params=TOLERANCES)
+def dtype(request):
+    with computing_in(request.param):
+        yield request.param
+
+
+class Problem:
+    """A loss of a layer and the same loss of its plain form.
+
+    Both are functions of a list: the trainable values, then the inputs.
+    """
+
+    def __init__(self, case, training):
+        layer, inputs = case.layer(), case.cast_inputs()
+        kwargs = {} if training is None else {"training": training}
+        state = values(layer.non_trainable_variables)
+        weights = values(layer.trainable_variables)
+        self.arguments = [*weights, *inputs]
+        n = len(weights)
+        outputs, after = layer.stateless_call(
+            weights, state, *inputs, *case.constants, **kwargs
+        )
+        after = [array(x) for x in after]
+        rng = np.random.default_rng(10)
+        factors = rng.normal(size=outputs.shape).astype(inputs_dtype())
+        self.directions = [
+            rng.normal(size=x.shape).astype(x.dtype) for x in self.arguments
+        ]
+
+        def loss_of(outputs):
+            return ops.sum(outputs * outputs * outputs * tensor(factors))
+
+        def tensors(arrays):
+            return [tensor(x) for x in arrays]
+
+        def loss(arguments):
+            outputs, _ = layer.stateless_call(
+                arguments[:n],
+                tensors(state),
+                *arguments[n:],
+                *case.constants,
+                **kwargs,
+            )
+            return loss_of(outputs)
+
+        def plain_loss(arguments):
+            return loss_of(
+                case.plain(
+                    arguments[:n],
+                    tensors(after),
+                    training,
+                    *arguments[n:],
+                    *case.constants,
+                )
+            )
+
+        self.loss, self.plain_loss = loss, plain_loss
+
+
+def tensor(x):
+    return ops.convert_to_tensor(x)
+
+
+def inputs_dtype():
+    return keras.config.floatx()
+
+
+@pytest.fixture
+def problem(request, dtype, monkeypatch):
+    case, training = request.param
+    if case.chunked:
+        monkeypatch.setattr(chunked_attention, "MAX_SCORES", 1)
+        monkeypatch.setattr(chunked_attention, "CHUNK_SCORES", 64)
+    return Problem(case, training)
+
+
+every_case = pytest.mark.parametrize(
+    "problem",
+    [pytest.param(p.values, id=p.id) for p in PARAMETERS],
+    indirect=True,
+)
+
+
+def assert_close(found, expected, dtype):
+    # A bias of the keys moves all scores of a query alike: its gradient is
+    # zero, and rounding, of the size of the other gradients, remains.
+    scale = max(np.abs(x).max() for x in expected)
+    for x, y in zip(found, expected, strict=True):
+        size = max(np.abs(y).max(), 1e-3 * scale)
+        assert np.abs(x - y).max() < TOLERANCES[dtype] * size
+
+
+@every_case
+def test_second_order_is_that_of_the_plain_form(problem, dtype):
+    """The gradient of <gradient, directions>: each weight and input mixed."""
+    arguments = problem.arguments, problem.directions
+    for found, expected in zip(
+        derivatives(problem.loss, *arguments),
+        derivatives(problem.plain_loss, *arguments),
+    ):
+        assert_close(found, expected, dtype)
