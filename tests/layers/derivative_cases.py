@@ -35,9 +35,10 @@ class Case:
         """A layer whose `u` and `v` are not quite the singular vectors."""
         rng = np.random.default_rng(9)
         layer = self.make_layer()
-        layer(*self.cast_inputs(), *self.constants)
+        inputs = *self.cast_inputs(), *self.constants
+        layer(*(keras.ops.convert_to_tensor(x) for x in inputs))
         for variable in layer.trainable_variables:
-            noise = rng.normal(size=variable.shape)
+            noise = np.asarray(rng.normal(size=variable.shape))
             if "kernel" in variable.path or "embeddings" in variable.path:
                 noise = (1 + 0.2 * noise) * values([variable])[0]
             variable.assign(noise)

@@ -13,7 +13,7 @@ from tests.helpers import array
 from tests.helpers import computing_in
 from tests.helpers import derivatives
 from tests.helpers import values
-from tests.layers.gradient_cases import CASES
+from tests.layers.derivative_cases import CASES
 
 PARAMETERS = [
     pytest.param(case, training, id=f"{name}-{training}")
@@ -43,27 +43,29 @@ class Problem:
         self.arguments = [*weights, *inputs]
         n = len(weights)
         outputs, after = layer.stateless_call(
-            weights, state, *inputs, *case.constants, **kwargs
+            tensors(weights),
+            tensors(state),
+            *tensors(inputs),
+            *tensors(case.constants),
+            **kwargs,
         )
         after = [array(x) for x in after]
         rng = np.random.default_rng(10)
-        factors = rng.normal(size=outputs.shape).astype(inputs_dtype())
+        factors = rng.normal(size=outputs.shape).astype(keras.config.floatx())
         self.directions = [
             rng.normal(size=x.shape).astype(x.dtype) for x in self.arguments
         ]
 
         def loss_of(outputs):
-            return ops.sum(outputs * outputs * outputs * tensor(factors))
-
-        def tensors(arrays):
-            return [tensor(x) for x in arrays]
+            (factor,) = tensors([factors])
+            return ops.sum(outputs * outputs * outputs * factor)
 
         def loss(arguments):
             outputs, _ = layer.stateless_call(
                 arguments[:n],
                 tensors(state),
                 *arguments[n:],
-                *case.constants,
+                *tensors(case.constants),
                 **kwargs,
             )
             return loss_of(outputs)
@@ -82,12 +84,8 @@ class Problem:
         self.loss, self.plain_loss = loss, plain_loss
 
 
-def tensor(x):
-    return ops.convert_to_tensor(x)
-
-
-def inputs_dtype():
-    return keras.config.floatx()
+def tensors(arrays):
+    return [ops.convert_to_tensor(x) for x in arrays]
 
 
 @pytest.fixture
