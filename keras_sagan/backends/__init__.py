@@ -11,6 +11,8 @@ The module of the chosen backend supplies
   input; `full_float32()`, inside which no GPU rounds float32;
 - `cond(predicate, true_fn, false_fn)` and `input_gradient(function, x)`, for
   gradient penalties;
+- `snapshot(x)`, the value of a variable that a gradient may still need after
+  the variable has been assigned to;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - of its `_replicas` module, what a step needs on several devices:
   `local_slice(x)`, the rows of a whole batch that this device works on,
@@ -68,6 +70,7 @@ max_pool = _backend.max_pool
 move_average = _backend.move_average
 normalize = _backend.normalize
 scale_and_shift = _backend.scale_and_shift
+snapshot = _backend.snapshot
 standardize = _backend.standardize
 tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d

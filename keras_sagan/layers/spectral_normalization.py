@@ -135,7 +135,10 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def normalized_kernel(self):
         """Returns `W_bar`, in the kernel's own shape and dtype."""
-        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
+        u, v = (
+            backends.snapshot(ops.convert_to_tensor(x))
+            for x in (self.u, self.v)
+        )
         return self._normalized_by(u, v, self.sigma())
 
     def sigma(self):

@@ -15,6 +15,11 @@ from tests.helpers import derivatives
 from tests.helpers import values
 from tests.layers.derivative_cases import CASES
 
+if keras.backend.backend() == "jax":
+    import jax
+elif keras.backend.backend() == "torch":
+    import torch
+
 PARAMETERS = [
     pytest.param(case, training, id=f"{name}-{training}")
     for name, case in CASES.items()
@@ -122,3 +127,67 @@ def test_second_order_is_that_of_the_plain_form(problem, dtype):
         derivatives(problem.plain_loss, *arguments),
     ):
         assert_close(found, expected, dtype)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch",
+    reason="Only PyTorch assigns in place what a graph may still need",
+)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES.values() if True in case.trainings]
+)
+def test_a_training_pass_leaves_earlier_graphs_alone(case):
+    layer = case.layer()
+    inputs = tensors([*case.cast_inputs(), *case.constants])
+    weights = [v.value for v in layer.trainable_variables]
+    gradients = []
+    for train in (False, True):
+        outputs = layer(*inputs)
+        if train:
+            layer(*inputs, training=True)
+        gradients.append(torch.autograd.grad(outputs.sum(), weights))
+    for x, y in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(array(x), array(y))
+
+
+@every_case
+def test_forward_mode_is_the_reverse_one(problem, dtype):
+    """`jvp` of the loss, and of its gradient: forward over reverse.
+
+    TensorFlow is left out: its forward mode has no rule for functions with a
+    gradient of their own (`tf.custom_gradient`).
+    """
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow has no forward mode of custom gradients")
+    loss, arguments, directions = (
+        problem.loss,
+        tensors(problem.arguments),
+        tensors(problem.directions),
+    )
+    first, second = derivatives(loss, problem.arguments, problem.directions)
+    along = sum(np.sum(x * y) for x, y in zip(first, problem.directions))
+    if keras.backend.backend() == "jax":
+        jvp, grad = jax.jvp, jax.grad
+    else:
+        jvp, grad = torch.func.jvp, torch.func.grad
+    _, found = jvp(loss, (arguments,), (directions,))
+    assert_close([array(found)], [along], dtype)
+    _, found = jvp(grad(loss), (arguments,), (directions,))
+    assert_close([array(x) for x in found], second, dtype)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="`torch.func` is PyTorch's"
+)
+@every_case
+def test_torch_func_differentiates_twice(problem, dtype):
+    """`torch.func.grad` of `torch.func.grad`."""
+
+    def along(arguments):
+        first = torch.func.grad(problem.loss)(arguments)
+        return sum((x * y).sum() for x, y in zip(first, directions))
+
+    directions = tensors(problem.directions)
+    found = torch.func.grad(along)(tensors(problem.arguments))
+    _, second = derivatives(problem.loss, problem.arguments, problem.directions)
+    assert_close([array(x) for x in found], second, dtype)
