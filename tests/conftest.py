@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers import spectral_normalization
 
 if keras.backend.backend() == "jax":
     # Many tests compile the same step: once is enough.
@@ -69,9 +69,9 @@ def _forgotten():
 def any_singular_vector(monkeypatch):
     """Networks are built without the search for their norms: far sooner."""
     monkeypatch.setattr(
-        SpectralNormalization,
-        "_leading_u",
-        lambda layer: keras.ops.ones(layer._matrix_shape()[1]),
+        spectral_normalization,
+        "leading_singular_vector",
+        lambda matrix: keras.ops.ones(matrix.shape[1]),
     )
 
 

@@ -14,6 +14,10 @@ from keras_sagan import models
 
 if keras.backend.backend() == "jax":
     import jax
+elif keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "torch":
+    import torch
 
 
 @contextlib.contextmanager
@@ -88,6 +92,67 @@ def gradients(loss_fn, variables, all_variables=None):
     return [array(g) for g in run()]
 
 
+def derivatives(function, arguments, directions):
+    """Returns the gradients of a scalar function of a list of arrays, and
+    those of their inner product with `directions`.
+    """
+    return _DERIVATIVES[keras.backend.backend()](
+        function, arguments, directions
+    )
+
+
+def _derivatives_on_tensorflow(function, arguments, directions):
+    @tf.function
+    def run(arguments):
+        with tf.GradientTape() as outer:
+            outer.watch(arguments)
+            with tf.GradientTape() as inner:
+                inner.watch(arguments)
+                loss = function(arguments)
+            first = inner.gradient(loss, arguments)
+            along = _inner_product(first, directions)
+        return first, outer.gradient(
+            along, arguments, unconnected_gradients="zero"
+        )
+
+    found = run([tf.convert_to_tensor(x) for x in arguments])
+    return [[tf.convert_to_tensor(x).numpy() for x in xs] for xs in found]
+
+
+def _derivatives_on_jax(function, arguments, directions):
+    @jax.jit
+    def run(arguments):
+        def along(arguments):
+            first = jax.grad(function)(arguments)
+            return _inner_product(first, directions), first
+
+        second, first = jax.grad(along, has_aux=True)(arguments)
+        return first, second
+
+    return [[array(x) for x in xs] for xs in run(arguments)]
+
+
+def _derivatives_on_torch(function, arguments, directions):
+    arguments = [torch.tensor(x, requires_grad=True) for x in arguments]
+    first = torch.autograd.grad(
+        function(arguments), arguments, create_graph=True
+    )
+    along = _inner_product(first, [torch.tensor(x) for x in directions])
+    second = torch.autograd.grad(along, arguments, materialize_grads=True)
+    return [[array(x) for x in xs] for xs in (first, second)]
+
+
+def _inner_product(xs, ys):
+    return sum(keras.ops.sum(x * y) for x, y in zip(xs, ys, strict=True))
+
+
+_DERIVATIVES = {
+    "tensorflow": _derivatives_on_tensorflow,
+    "jax": _derivatives_on_jax,
+    "torch": _derivatives_on_torch,
+}
+
+
 def _compiled(function):
     """On JAX: not operation by operation. No variable is assigned."""
 
@@ -118,54 +183,3 @@ def tiny_model(num_classes=3, resolution=16, compiled=True, **kwargs):
     if compiled:
         model.compile()
     return model
-
-
-def hessian_products(function, arguments, directions):
-    """A scalar function's value and derivatives, by the backend.
-
-    Returns:
-        The value, the gradient, and the products of the Hessian with the
-        directions: arrays, one for each argument.
-    """
-    tensors = [keras.ops.convert_to_tensor(x) for x in arguments]
-    directions = [keras.ops.convert_to_tensor(x) for x in directions]
-
-    def along(gradients):
-        return sum(keras.ops.sum(g * d) for g, d in zip(gradients, directions))
-
-    if keras.backend.backend() == "jax":
-        every = tuple(range(len(tensors)))
-        of = jax.value_and_grad(function, every)
-
-        @jax.jit
-        def derivatives(*x):
-            return of(*x), jax.grad(lambda *x: along(of(*x)[1]), every)(*x)
-
-        (value, gradients), products = derivatives(*tensors)
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        tensors = [x.detach().requires_grad_() for x in tensors]
-        value = function(*tensors)
-        options = {"allow_unused": True, "materialize_grads": True}
-        gradients = torch.autograd.grad(
-            value, tensors, create_graph=True, **options
-        )
-        products = torch.autograd.grad(along(gradients), tensors, **options)
-        value = value.detach()
-        gradients = [x.detach() for x in gradients]
-    else:
-        import tensorflow as tf
-
-        zero = tf.UnconnectedGradients.ZERO
-        with tf.GradientTape() as outer:
-            outer.watch(tensors)
-            with tf.GradientTape() as inner:
-                inner.watch(tensors)
-                value = function(*tensors)
-            gradients = inner.gradient(
-                value, tensors, unconnected_gradients=zero
-            )
-            slope = along(gradients)
-        products = outer.gradient(slope, tensors, unconnected_gradients=zero)
-    return array(value), list(map(array, gradients)), list(map(array, products))

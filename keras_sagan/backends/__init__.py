@@ -11,6 +11,8 @@ The module of the chosen backend supplies
   input; `full_float32()`, inside which no GPU rounds float32;
 - `cond(predicate, true_fn, false_fn)` and `input_gradient(function, x)`, for
   gradient penalties;
+- `snapshot(x)`, the value of a variable that a gradient may still need after
+  the variable has been assigned to;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
   malloc, once and for the whole process, so importing must not do it;
@@ -71,6 +73,7 @@ move_average = _backend.move_average
 normalize = _backend.normalize
 prepare_training = _backend.prepare_training
 scale_and_shift = _backend.scale_and_shift
+snapshot = _backend.snapshot
 standardize = _backend.standardize
 tanh = _backend.tanh
 upsample_conv2d = _backend.upsample_conv2d

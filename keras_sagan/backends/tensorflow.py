@@ -4,8 +4,8 @@ import contextlib
 
 import tensorflow as tf
 
+from keras_sagan.backends import tensorflow_functions
 from keras_sagan.backends import tensorflow_replicas
-from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
@@ -114,101 +114,10 @@ def _add_bias(x, bias):
     return x if bias is None else tf.nn.bias_add(x, bias)
 
 
-@tf.custom_gradient
-def _norm_of(matrix, sigma, u, v):
-    """`sigma`, which is known, as the function `v matrix u^T` that it is."""
-
-    def gradient(upstream):
-        return (upstream * v)[:, None] * u, None, None, None
-
-    return tf.identity(sigma), gradient
-
-
-@tf.custom_gradient
-def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants."""
-    # The gradient's own gradient flows through it.
-    sigma = _norm_of(matrix, sigma, u, v)
-    scale = tf.where(sigma > 0, 1 / sigma, 1.0)
-    normalized = matrix * scale
-
-    def gradient(upstream):
-        along = tf.reduce_sum(upstream * normalized)
-        along = tf.where(sigma > 0, along, 0.0)
-        result = (upstream - (along * v)[:, None] * u) * scale
-        return result, None, None, None
-
-    return normalized, gradient
-
-
 def normalize(vector, epsilon, otherwise):
     """`vector / max(norm, epsilon)`, and `otherwise` for a zero vector."""
     norm = tf.norm(vector)
     return tf.where(norm > 0, vector / tf.maximum(norm, epsilon), otherwise)
-
-
-def attend(query, key, value):
-    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
-
-    A large map is attended from in blocks of queries, and their scores are
-    computed again for the gradient: they take the memory of one block.
-    """
-    n, depth = query.shape[1:]
-    blocks = number_of_chunks(n, key.shape[1])
-    if blocks == 1:
-        return _attend(query, key, value)
-    query = tf.reshape(query, (-1, blocks, n // blocks, depth))
-    o = tf.map_fn(  # (blocks, B, N / blocks, C)
-        lambda q: _attend_anew(q, key, value),
-        tf.transpose(query, (1, 0, 2, 3)),
-        parallel_iterations=1,
-    )
-    return tf.reshape(tf.transpose(o, (1, 0, 2, 3)), (-1, n, o.shape[-1]))
-
-
-@tf.custom_gradient
-def _attend(query, key, value):
-    beta, o = _scores_and_outputs(query, key, value)
-
-    def gradient(upstream):
-        return _gradients_of_attend(query, key, value, beta, o, upstream)
-
-    return o, gradient
-
-
-@tf.custom_gradient
-def _attend_anew(query, key, value):
-    """`_attend`, which computes the scores again for the gradient."""
-
-    # Not `tf.recompute_grad`: it has no gradient of the gradient.
-    def gradient(upstream):
-        beta, o = _scores_and_outputs(query, key, value)
-        return _gradients_of_attend(query, key, value, beta, o, upstream)
-
-    return _scores_and_outputs(query, key, value)[1], gradient
-
-
-def _scores_and_outputs(query, key, value):
-    scores = tf.matmul(query, key, transpose_b=True)  # (B, N, M)
-    beta = tf.nn.softmax(tf.cast(scores, _full(query)))
-    return beta, tf.cast(beta, value.dtype) @ value  # (B, N, C)
-
-
-def _gradients_of_attend(query, key, value, beta, o, upstream):
-    # The softmax's own gradient would pass over the scores twice more.
-    full = _full(query)
-    d_value = tf.matmul(tf.cast(beta, value.dtype), upstream, transpose_a=True)
-    d_beta = tf.matmul(upstream, value, transpose_b=True)
-    products = tf.cast(upstream, full) * tf.cast(o, full)
-    mean = tf.reduce_sum(products, -1, keepdims=True)
-    d_scores = beta * (tf.cast(d_beta, full) - mean)
-    d_scores = tf.cast(d_scores, query.dtype)
-    d_key = tf.matmul(d_scores, query, transpose_a=True)
-    return d_scores @ key, d_key, d_value
-
-
-def _full(x):
-    return tf.float64 if x.dtype == tf.float64 else tf.float32
 
 
 def standardize(x, epsilon, synchronized=True):
@@ -243,6 +152,11 @@ def _standardize(x, epsilon):
     return y, mean, variance * ((n - 1) / n)
 
 
+def snapshot(x):
+    """Returns `x`: assigning to a variable changes no tensor here."""
+    return x
+
+
 def scale_and_shift(x, gain, offset):
     return x * gain + offset
 
@@ -258,6 +172,8 @@ def move_average(averages, variables, momentum):
         average.assign(m * average + (1 - m) * variable)
 
 
+attend = tensorflow_functions.attend
+divide_by_norm = tensorflow_functions.divide_by_norm
 tanh = tf.tanh
 
 

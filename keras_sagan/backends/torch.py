@@ -203,6 +203,14 @@ def _standardize(x, epsilon):
     return y.movedim(1, -1), mean, variance.clamp(min=0.0)
 
 
+def snapshot(x):
+    """Returns a copy of the value of a variable, if a graph may keep it.
+
+    Variables are assigned in place, and gradients need the value as it was.
+    """
+    return x.clone() if torch.is_grad_enabled() else x
+
+
 def scale_and_shift(x, gain, offset):
     return torch.addcmul(offset, x, gain)
 

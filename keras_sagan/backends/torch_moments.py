@@ -3,6 +3,27 @@
 import torch
 
 from keras_sagan.backends import torch_replicas
+from keras_sagan.backends.precision import standardize_by_moments
+
+
+class _Mean(torch.autograd.Function):
+    """The mean of the processes' tensors, with its gradient.
+
+    The loss of all processes is the sum of theirs: the gradient of a mean is
+    the mean of the gradients. All processes must run the same operations.
+    """
+
+    @staticmethod
+    def forward(x):
+        return torch_replicas.total(x) / torch_replicas.replicas()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        """Nothing is kept: the function is linear."""
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return _Mean.apply(gradient)
 
 
 class _StandardizeTogether(torch.autograd.Function):
@@ -11,13 +32,14 @@ class _StandardizeTogether(torch.autograd.Function):
     One exchange, and one with the gradient. Of equal parts the mean is that
     of the means, and the variance that of the variances and that of the means
     together: all centred, so that nothing is lost for mean 100, std 0.01.
+
+    Gradients of every order are right where all processes take them, but
+    there is no forward mode: PyTorch has none that exchanges tensors.
     """
 
     @staticmethod
-    def forward(ctx, x, epsilon):
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        zeros = torch.zeros(x.shape[-1], dtype=dtype, device=x.device)
-        ones = torch.ones_like(zeros)
+    def forward(x, epsilon):
+        zeros, ones = _zeros_and_ones(x)
         own = torch.batch_norm_update_stats(
             x.movedim(-1, 1), zeros.clone(), ones.clone(), 0.0
         )
@@ -27,14 +49,22 @@ class _StandardizeTogether(torch.autograd.Function):
         y, *_ = torch.native_batch_norm(
             x.movedim(-1, 1), ones, zeros, mean, variance, False, 0.0, epsilon
         )
-        y = y.movedim(1, -1)
-        ctx.save_for_backward(y, torch.rsqrt(variance + epsilon), zeros, ones)
+        return y.movedim(1, -1), mean, variance
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, ctx.epsilon = inputs
+        y, mean, variance = output
+        ctx.save_for_backward(x, y, variance)
         ctx.mark_non_differentiable(mean, variance)
-        return y, mean, variance
 
     @staticmethod
     def backward(ctx, gradient, *_):
-        y, scale, zeros, ones = ctx.saved_tensors
+        x, y, variance = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _gradient(gradient, x, ctx.epsilon), None
+        zeros, ones = _zeros_and_ones(y)
+        scale = torch.rsqrt(variance + ctx.epsilon)
         # As if y were x, of mean 0 and variance 1: the sums of gradient * y
         # and of the gradient, in one pass.
         _, along, total = torch.ops.aten.native_batch_norm_backward(
@@ -54,6 +84,22 @@ class _StandardizeTogether(torch.autograd.Function):
         # scale * (gradient - total - along * y)
         result = torch.addcmul(-scale * total, y, -scale * along)
         return result.addcmul_(gradient, scale).to(y.dtype), None
+
+
+def _gradient(gradient, x, epsilon):
+    """The gradient in `x`, of operations that have a gradient."""
+    y, _, variance = standardize_by_moments(x, epsilon, _Mean.apply)
+    axes = tuple(range(x.ndim - 1))
+    mean = _Mean.apply(gradient.to(variance.dtype).mean(axes))
+    along = _Mean.apply((gradient * y).to(variance.dtype).mean(axes))
+    result = (gradient - mean - along * y) * torch.rsqrt(variance + epsilon)
+    return result.to(x.dtype)
+
+
+def _zeros_and_ones(x):
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    zeros = torch.zeros(x.shape[-1], dtype=dtype, device=x.device)
+    return zeros, torch.ones_like(zeros)
 
 
 standardize_together = _StandardizeTogether.apply

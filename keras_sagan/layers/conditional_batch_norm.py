@@ -57,7 +57,8 @@ class ConditionalBatchNorm(BatchNorm):
     `y = gamma[label] * (x - mean) / sqrt(variance + epsilon) + beta[label]`.
 
     The moments are those of the whole batch, whatever its classes, and are
-    treated as in `BatchNorm`. The tables start at ones and zeros and, as in
+    treated as in `BatchNorm`; gradients of every order are right. The tables
+    start at ones and zeros and, as in
     the SAGAN release, have no spectral normalization. StudioGAN puts it on
     them: with `spectral_normalization=True` the gamma is `1 + table[label]`,
     both tables are spectrally normalized, as linear layers from classes to

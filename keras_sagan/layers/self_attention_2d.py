@@ -31,7 +31,9 @@ class SelfAttention2D(keras.layers.Layer):
       output_projection=False, use_bias=True`.
 
     Training and inference differ only in the power iteration of the
-    spectrally normalized convolutions.
+    spectrally normalized convolutions. Gradients of every order are right,
+    with their `u` and `v` as constants; on PyTorch those beyond the first
+    hold all attention scores in memory.
 
     Args:
         query_ratio: Positive integer; query and key have `C // query_ratio`

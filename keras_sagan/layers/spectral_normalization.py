@@ -36,6 +36,9 @@ class SpectralNormalization(keras.layers.Wrapper):
     - A new layer starts from the exact leading singular vectors, so that
       `sigma(W_bar) = 1` from the first call on.
 
+    Gradients of every order are right, with `u` and `v` as constants and
+    `sigma` as a function of the kernel.
+
     All of this is computed in the dtype of the kernel variable (float32 under
     `mixed_bfloat16`); the wrapped layer then computes in its own dtype.
 
@@ -56,8 +59,8 @@ class SpectralNormalization(keras.layers.Wrapper):
             training flag of the enclosing call.
 
     Raises:
-        ValueError: If `power_iterations` or `epsilon` is out of range, or,
-            when built, if the layer has no kernel variable.
+        ValueError: If `power_iterations`, `epsilon` or `initial_vectors` is
+            out of range, or, when built, if the layer has no kernel variable.
 
     Example:
     >>> layer = keras_sagan.layers.SpectralNormalization(
@@ -71,7 +74,15 @@ class SpectralNormalization(keras.layers.Wrapper):
     Adversarial Networks", arXiv 1802.05957.
     """
 
-    def __init__(self, layer, power_iterations=1, epsilon=1e-12, **kwargs):
+    def __init__(
+        self,
+        layer,
+        power_iterations=1,
+        epsilon=1e-12,
+        initial_vectors="exact",
+        seed=None,
+        **kwargs,
+    ):
         if not isinstance(power_iterations, int) or power_iterations < 1:
             raise ValueError(
                 "`power_iterations` must be a positive integer. "
@@ -82,9 +93,16 @@ class SpectralNormalization(keras.layers.Wrapper):
                 "`epsilon` must be a non-negative float. "
                 f"Received: epsilon={epsilon}"
             )
+        if initial_vectors not in ("exact", "random"):
+            raise ValueError(
+                '`initial_vectors` must be "exact" or "random". '
+                f"Received: initial_vectors={initial_vectors!r}"
+            )
         super().__init__(layer, **kwargs)
         self.power_iterations = power_iterations
         self.epsilon = epsilon
+        self.initial_vectors = initial_vectors
+        self.seed = seed
         # The wrapper itself computes on the float32 kernel; only the wrapped
         # layer casts, so its policy alone decides the compute dtype.
         self.dtype_policy = keras.DTypePolicy(layer.variable_dtype)
@@ -97,7 +115,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         # gets its kernels later, and these right after them.
         self.u = self.add_weight(
             shape=(columns,),
-            initializer=lambda shape, dtype: ops.cast(self._leading_u(), dtype),
+            initializer=self._initial_u,
             trainable=False,
             name="u",
         )
@@ -119,7 +137,10 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def normalized_kernel(self):
         """Returns `W_bar`, in the kernel's own shape and dtype."""
-        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
+        u, v = (
+            backends.snapshot(ops.convert_to_tensor(x))
+            for x in (self.u, self.v)
+        )
         return self._normalized_by(u, v, self.sigma())
 
     def sigma(self):
@@ -220,17 +241,11 @@ class SpectralNormalization(keras.layers.Wrapper):
         columns = self.kernel.shape[-2 if self._is_transposed() else -1]
         return math.prod(self.kernel.shape) // columns, columns
 
-    def _leading_u(self):
-        """The leading right singular vector, from the smaller Gram matrix."""
-        matrix = self._matrix()
-        matrix = ops.cast(matrix, at_least_float32(matrix.dtype))
-        rows, columns = self._matrix_shape()
-        if columns <= rows:
-            gram = ops.transpose(matrix) @ matrix
-            return ops.linalg.eigh(gram)[1][:, -1]
-        gram = matrix @ ops.transpose(matrix)
-        u = _row(ops.linalg.eigh(gram)[1][:, -1], matrix)
-        return backends.normalize(u, self.epsilon, 0.0)
+    def _initial_u(self, shape, dtype):
+        if self.initial_vectors == "exact":
+            return ops.cast(leading_singular_vector(self._matrix()), dtype)
+        normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
+        return backends.normalize(normal(shape, dtype), self.epsilon, 0.0)
 
     def _call_with_kernel(self, kernel, *args, **kwargs):
         """Runs the wrapped layer with `kernel` in the variable's place."""
@@ -262,7 +277,38 @@ class SpectralNormalization(keras.layers.Wrapper):
             **super().get_config(),
             "power_iterations": self.power_iterations,
             "epsilon": self.epsilon,
+            "initial_vectors": self.initial_vectors,
+            "seed": self.seed,
         }
+
+
+def leading_singular_vector(matrix):
+    """Returns the right singular vector of the largest singular value.
+
+    It is searched for in the smaller one of the two Gram matrices.
+
+    Args:
+        matrix: Float tensor `(rows, columns)`.
+
+    Returns:
+        A unit vector `(columns,)`, in at least float32, of either sign. It is
+        zero for a matrix of zeros that has more columns than rows.
+
+    Example:
+    >>> matrix = np.array([[0.0, 2.0], [1.0, 0.0]], "float32")
+    >>> u = keras_sagan.layers.spectral_normalization.leading_singular_vector(
+    ...     keras.ops.convert_to_tensor(matrix))
+    >>> np.abs(keras.ops.convert_to_numpy(u)).round(3).tolist()
+    [0.0, 1.0]
+    """
+    matrix = ops.cast(matrix, at_least_float32(matrix.dtype))
+    rows, columns = matrix.shape
+    if columns <= rows:
+        gram = ops.transpose(matrix) @ matrix
+        return ops.linalg.eigh(gram)[1][:, -1]
+    gram = matrix @ ops.transpose(matrix)
+    u = _row(ops.linalg.eigh(gram)[1][:, -1], matrix)
+    return backends.normalize(u, 0.0, 0.0)
 
 
 # With `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.

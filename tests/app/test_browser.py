@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 import keras_sagan
 from keras_sagan import app
 from keras_sagan import visualization
-from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers import spectral_normalization
 
 pytestmark = pytest.mark.no_backend
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
@@ -34,9 +34,9 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
 def model():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(  # As in `any_singular_vector`.
-            SpectralNormalization,
-            "_leading_u",
-            lambda layer: np.ones(layer._matrix_shape()[1]),
+            spectral_normalization,
+            "leading_singular_vector",
+            lambda matrix: np.ones(matrix.shape[1]),
         )
         sizes = {"base_channels": 4, "attention_resolutions": (8, 16)}
         return keras_sagan.SAGAN(

@@ -1,5 +1,8 @@
 """Batch norm over processes on PyTorch: its arithmetic, on one of them."""
 
+import threading
+from concurrent import futures
+
 import keras
 import numpy as np
 import pytest
@@ -68,3 +71,67 @@ def test_unequal_means_of_parts_count(monkeypatch, rng):
         whole.var((0, 1, 2)) + 1e-5
     )
     np.testing.assert_allclose(y, expected)
+
+
+def test_second_order_is_that_of_the_formula(rng):
+    x, weights, direction = rng.normal(2, 3, (3, 4, 3, 3, 5))
+    second = []
+    for standardize in (
+        torch_moments.standardize_together,
+        standardize_by_moments,
+    ):
+        tensor = torch.tensor(x, requires_grad=True)
+        y, *_ = standardize(tensor, 1e-5)
+        (gradient,) = torch.autograd.grad(
+            (y**3 * torch.tensor(weights)).sum(), tensor, create_graph=True
+        )
+        along = (gradient * torch.tensor(direction)).sum()
+        second.append(torch.autograd.grad(along, tensor)[0].numpy())
+    np.testing.assert_allclose(*second, rtol=1e-9, atol=1e-11)
+
+
+def test_second_order_over_two_processes(rng, monkeypatch):
+    """Two threads take the parts of two processes."""
+    x, weights, direction = rng.normal(2, 3, (3, 4, 2, 2, 3))
+
+    def second(standardize, *arrays):
+        x, weights, direction = map(torch.tensor, arrays)
+        x.requires_grad_()
+        y, *_ = standardize(x, 1e-5)
+        (gradient,) = torch.autograd.grad(
+            (y**3 * weights).sum(), x, create_graph=True
+        )
+        return torch.autograd.grad((gradient * direction).sum(), x)[0].numpy()
+
+    expected = second(standardize_by_moments, x, weights, direction)
+    exchange = Exchange()
+    monkeypatch.setattr(torch_replicas, "every", exchange.every)
+    monkeypatch.setattr(
+        torch_replicas, "total", lambda x: exchange.every(x).sum(0)
+    )
+    monkeypatch.setattr(torch_replicas, "replicas", lambda: 2)
+
+    def part(i):
+        exchange.local.index = i
+        rows = [a[2 * i : 2 * i + 2] for a in (x, weights, direction)]
+        return second(torch_moments.standardize_together, *rows)
+
+    with futures.ThreadPoolExecutor(2) as pool:
+        found = np.concatenate(list(pool.map(part, range(2))))
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
+
+
+class Exchange:
+    """Gives each of two threads what both have."""
+
+    def __init__(self):
+        self.local = threading.local()
+        self.barrier = threading.Barrier(2, timeout=60)
+        self.tensors = [None, None]
+
+    def every(self, x):
+        self.tensors[self.local.index] = x.detach().clone()
+        self.barrier.wait()
+        together = torch.stack(self.tensors)
+        self.barrier.wait()
+        return together

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from keras_sagan import cli
-from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers import spectral_normalization
 from tests.helpers import parameters
 from tests.helpers import tiny_model
 
@@ -24,9 +24,9 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(  # As in `any_singular_vector`.
-            SpectralNormalization,
-            "_leading_u",
-            lambda layer: keras.ops.ones(layer._matrix_shape()[1]),
+            spectral_normalization,
+            "leading_singular_vector",
+            lambda matrix: keras.ops.ones(matrix.shape[1]),
         )
         keras.utils.set_random_seed(0)
         model = tiny_model(compiled=False)

@@ -17,7 +17,7 @@ from keras_sagan import data
 from keras_sagan import distribution
 from keras_sagan import metrics
 from keras_sagan.layers import BatchNorm
-from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers import spectral_normalization
 from tests.helpers import array
 from tests.helpers import tiny_networks
 from tests.metrics.extractor import quadrants
@@ -153,8 +153,8 @@ def moments_of_replicas():
 
 def quickly_built():
     """Networks are built without the search for their norms."""
-    SpectralNormalization._leading_u = lambda layer: keras.ops.ones(
-        layer._matrix_shape()[1]
+    spectral_normalization.leading_singular_vector = lambda matrix: (
+        keras.ops.ones(matrix.shape[1])
     )
 
 

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.spectral_normalization import leading_singular_vector
 from tests.helpers import array
 from tests.helpers import gradients
 from tests.helpers import relative_error
@@ -57,6 +58,33 @@ def test_norm_is_one_from_the_first_call_on(case):
         layer(inputs, training=training)
         normalized = matrix_of(layer, layer.normalized_kernel())
         assert abs(spectral_norm(normalized) - 1) < 1e-3
+
+
+def test_random_vectors_are_seeded_and_converge(case):
+    exact, inputs = case
+    first, again, other = (
+        SpectralNormalization(exact.layer, initial_vectors="random", seed=seed)
+        for seed in (1, 1, 2)
+    )
+    for layer in (first, again, other):
+        layer.build(inputs.shape)
+    assert all(same(values([first.u, first.v]), values([again.u, again.v])))
+    assert not np.array_equal(array(first.u), array(other.u))
+    np.testing.assert_allclose(np.linalg.norm(array(first.u)), 1, rtol=1e-5)
+    assert array(first.sigma()) < array(exact.sigma()) * (1 - 1e-4)
+    for _ in range(300):
+        first.iterate()
+    np.testing.assert_allclose(
+        array(first.sigma()), array(exact.sigma()), rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (3, 7), (4, 4)])
+def test_leading_singular_vector(shape, rng):
+    matrix = rng.normal(size=shape).astype("float32")
+    u = array(leading_singular_vector(ops.convert_to_tensor(matrix)))
+    expected = np.linalg.svd(matrix)[2][0]
+    np.testing.assert_allclose(u * np.sign(u @ expected), expected, atol=1e-5)
 
 
 def test_converges_after_the_kernel_changed(case, rng):
@@ -232,6 +260,7 @@ def test_builds_inside_a_subclassed_model_during_fit():
         ({"power_iterations": 0}, "`power_iterations` must be a positive"),
         ({"power_iterations": 1.5}, "`power_iterations` must be a positive"),
         ({"epsilon": -1.0}, "`epsilon` must be a non-negative"),
+        ({"initial_vectors": "zeros"}, "`initial_vectors` must be"),
     ],
 )
 def test_refuses_bad_arguments(kwargs, message):

@@ -242,8 +242,8 @@ import keras_sagan
 from keras_sagan import data, layers, models
 
 # Networks are built without the search for their norms: far sooner.
-layers.SpectralNormalization._leading_u = lambda layer: keras.ops.ones(
-    layer._matrix_shape()[1])
+layers.spectral_normalization.leading_singular_vector = (
+    lambda matrix: keras.ops.ones(matrix.shape[1]))
 rng = np.random.default_rng(0)
 images = rng.integers(256, size=(37, 16, 16, 3), dtype="uint8")
 source = data.ArrayImages(images, rng.integers(3, size=37))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers import spectral_normalization
 from tests.helpers import array
 from tests.helpers import tiny_model
 
@@ -15,9 +15,9 @@ def model():
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(  # As in `any_singular_vector`.
-            SpectralNormalization,
-            "_leading_u",
-            lambda layer: keras.ops.ones(layer._matrix_shape()[1]),
+            spectral_normalization,
+            "leading_singular_vector",
+            lambda matrix: keras.ops.ones(matrix.shape[1]),
         )
         model = tiny_model(compiled=False)
     rng = np.random.default_rng(0)
