@@ -124,20 +124,15 @@ def evaluate(
     if sharing:
         fake = _judge("model", model, sharing, protocol, extractor, batch_size)
     results = {}
+    extract_own = functools.partial(
+        extract, extractor=extractor, protocol=protocol, batch_size=batch_size
+    )
     for metric in metrics:
         if metric in sharing:
             computed = metric.compute(real, fake, protocol)
         else:
             computed = metric.compute_from_model(
-                real,
-                generator,
-                protocol,
-                functools.partial(
-                    extract,
-                    extractor=extractor,
-                    protocol=protocol,
-                    batch_size=batch_size,
-                ),
+                real, generator, protocol, extract_own
             )
         results.update(as_results(metric, computed))
     results["protocol"] = {

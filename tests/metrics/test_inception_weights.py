@@ -60,7 +60,7 @@ def test_another_file_is_refused(how, tmp_path, monkeypatch):
     path = file if how == "path" else None
     if how == "variable":
         monkeypatch.setenv(inception_weights.VARIABLE, str(file))
-    with pytest.raises(ValueError, match="a figure is no FID") as error:
+    with pytest.raises(ValueError, match="the distance is not FID") as error:
         inception_tensors(path)
     assert "13 bytes" in str(error.value)
 
@@ -69,7 +69,7 @@ def test_an_altered_file_of_the_right_size_is_refused(canonical):
     content = bytearray(canonical.read_bytes())
     content[-1] ^= 1
     canonical.write_bytes(content)
-    with pytest.raises(ValueError, match="a figure is no FID"):
+    with pytest.raises(ValueError, match="the distance is not FID"):
         inception_tensors(canonical)
 
 
