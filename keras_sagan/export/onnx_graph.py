@@ -12,10 +12,10 @@ from keras import ops
 from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import Conv2D
-from keras_sagan.layers import Dense
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.convolutions import Conv2D
+from keras_sagan.layers.dense import Dense
 from keras_sagan.models.cloning import is_graph
 from keras_sagan.models.generator import Tanh
 

@@ -21,10 +21,8 @@ layer without them as a plain Keras layer.
 from keras_sagan.layers.add_upsampled import AddUpsampled
 from keras_sagan.layers.batch_norm import BatchNorm
 from keras_sagan.layers.conditional_batch_norm import ConditionalBatchNorm
-from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.convolutions import DownsampleConv2D
 from keras_sagan.layers.convolutions import UpsampleConv2D
-from keras_sagan.layers.dense import Dense
 from keras_sagan.layers.diff_augment import DiffAugment
 from keras_sagan.layers.self_attention_2d import SelfAttention2D
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
@@ -33,8 +31,6 @@ __all__ = [
     "AddUpsampled",
     "BatchNorm",
     "ConditionalBatchNorm",
-    "Conv2D",
-    "Dense",
     "DiffAugment",
     "DownsampleConv2D",
     "SelfAttention2D",

@@ -29,7 +29,7 @@ class Conv2D(keras.layers.Conv2D):
         A tensor `(batch, height, width, filters)`.
 
     Example:
-    >>> conv = keras_sagan.layers.Conv2D(8, 3)
+    >>> conv = keras_sagan.layers.convolutions.Conv2D(8, 3)
     >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
     (1, 4, 4, 8)
     """

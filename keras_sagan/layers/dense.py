@@ -23,7 +23,8 @@ class Dense(keras.layers.Dense):
         A tensor `(batch, units)`.
 
     Example:
-    >>> tuple(keras_sagan.layers.Dense(3)(np.ones((2, 5), "float32")).shape)
+    >>> dense = keras_sagan.layers.dense.Dense(3)
+    >>> tuple(dense(np.ones((2, 5), "float32")).shape)
     (2, 3)
     """
 

@@ -11,11 +11,11 @@ from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import Conv2D
 from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.convolutions import Conv2D
 
 RESOLUTIONS = (16, 32, 64, 128, 256)
 ATTENTION_FORMS = {

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 from keras import ops
 
-from keras_sagan.layers import Dense
+from keras_sagan.layers.dense import Dense
 from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.blocks import check_attention_resolutions

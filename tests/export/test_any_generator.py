@@ -12,6 +12,7 @@ import keras_sagan
 from keras_sagan import export
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers.calls import call
+from keras_sagan.layers.dense import Dense
 from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import array
 
@@ -237,7 +238,7 @@ def test_onnx_inputs_have_our_names(any_singular_vector, tmp_path):
 @pytest.mark.no_backend
 def test_an_activation_inside_of_a_layer_is_not_lost(tmp_path):
     noise = keras.Input((LATENTS,))
-    x = keras_sagan.layers.Dense(12, activation="relu", name="mine")(noise)
+    x = Dense(12, activation="relu", name="mine")(noise)
     generator = keras.Model(noise, layers.Reshape((2, 2, 3))(x))
     with pytest.raises(ValueError, match=r"written as ONNX\. .*'mine'"):
         export.to_onnx(model_of(generator), tmp_path / "x.onnx")

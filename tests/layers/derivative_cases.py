@@ -12,6 +12,8 @@ import numpy as np
 
 from keras_sagan import layers
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.convolutions import Conv2D
+from keras_sagan.layers.dense import Dense
 from tests.helpers import values
 from tests.layers import plain_layers as plain
 
@@ -74,10 +76,10 @@ def _attention(plain_kwargs=None, chunked=False, **kwargs):
 
 
 CASES = {
-    "dense": Case(lambda: layers.Dense(5), (MAP[0, 0],), plain.dense),
-    "conv": Case(lambda: layers.Conv2D(3, 3), (MAP,), plain.conv2d),
+    "dense": Case(lambda: Dense(5), (MAP[0, 0],), plain.dense),
+    "conv": Case(lambda: Conv2D(3, 3), (MAP,), plain.conv2d),
     "conv_1x1": Case(
-        lambda: layers.Conv2D(3, 1, use_bias=False), (MAP,), plain.conv2d
+        lambda: Conv2D(3, 1, use_bias=False), (MAP,), plain.conv2d
     ),
     "upsample": Case(
         lambda: layers.UpsampleConv2D(3), (MAP,), plain.upsample_conv2d
@@ -96,11 +98,9 @@ CASES = {
         plain.downsample_conv2d,
     ),
     "normalized_dense": _under_norm(
-        lambda: layers.Dense(5), (MAP[0, 0],), plain.dense
+        lambda: Dense(5), (MAP[0, 0],), plain.dense
     ),
-    "normalized_conv": _under_norm(
-        lambda: layers.Conv2D(3, 3), (MAP,), plain.conv2d
-    ),
+    "normalized_conv": _under_norm(lambda: Conv2D(3, 3), (MAP,), plain.conv2d),
     "normalized_upsample": _under_norm(
         lambda: layers.UpsampleConv2D(3), (MAP,), plain.upsample_conv2d
     ),

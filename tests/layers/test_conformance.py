@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from keras_sagan import layers
+from keras_sagan.layers.convolutions import Conv2D
 from tests.helpers import array
 from tests.helpers import same
 from tests.helpers import values
@@ -63,7 +64,7 @@ CASES = {
         ),
         (MAP, LABELS),
     ),
-    "conv": (lambda: layers.Conv2D(4, 3, use_bias=False), (MAP,)),
+    "conv": (lambda: Conv2D(4, 3, use_bias=False), (MAP,)),
     "upsample": (lambda: layers.UpsampleConv2D(4, fused=False), (MAP,)),
     "downsample": (lambda: layers.DownsampleConv2D(4), (MAP,)),
     "diff_augment": (

@@ -4,9 +4,9 @@ import pytest
 from keras import ops
 
 from keras_sagan.layers import AddUpsampled
-from keras_sagan.layers import Conv2D
 from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.convolutions import Conv2D
 from tests.helpers import array
 from tests.helpers import gradients
 from tests.helpers import relative_error

@@ -9,8 +9,8 @@ import pytest
 from keras import ops
 
 from keras_sagan.backends import chunked_attention
-from keras_sagan.layers import Dense
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.dense import Dense
 from tests.helpers import array
 from tests.helpers import computing_in
 from tests.helpers import derivatives

@@ -6,12 +6,12 @@ import pytest
 
 from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
-from keras_sagan.layers import Conv2D
-from keras_sagan.layers import Dense
 from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.convolutions import Conv2D
+from keras_sagan.layers.dense import Dense
 from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import array
 
