@@ -67,8 +67,9 @@ def describe_file(path):
         ValueError,
     ) as error:
         raise ValueError(
-            "`path` must be a .keras file that `SAGAN.save` wrote. "
-            f"Received: path={path}"
+            "`path` must be a .keras file that `SAGAN.save` wrote, and what "
+            "has classes of your own in it needs their module to be imported "
+            f"first (--import on the command line). Received: path={path}"
         ) from error
     counts = tuple(about["parameters"].values())
     return {
