@@ -10,6 +10,7 @@ slows down tenfold when something does. Contenders:
 
     ours/BACKEND     `SAGAN.fit` and `SAGAN.generate`
     limit/BACKEND    the convolutions and matrix products of our step alone
+    before/BACKEND   the same of an earlier version, from the checkout --before
     studiogan, biggan_pytorch    other people's networks, from a checkout
 
 A peer takes options, such as studiogan/channels_last/threads=2/keep_memory:
@@ -58,6 +59,7 @@ _STUDIOGAN = flags.DEFINE_string("studiogan", None, "Checkout of StudioGAN.")
 _BIGGAN = flags.DEFINE_string(
     "biggan_pytorch", None, "Checkout of BigGAN-PyTorch."
 )
+_BEFORE = flags.DEFINE_string("before", None, "Checkout of another version.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.", 1)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "Seconds per turn.", 0.1)
 _SAMPLES = flags.DEFINE_integer("samples", 64, "Images per sampling; 0: no.", 0)
@@ -80,18 +82,24 @@ class Contender:
         self.turns = {"train": [], "sample": []}
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         kind, backend = [*name.split("/"), ""][:2]
-        if kind in ("ours", "limit"):
+        folder = _HERE
+        if kind in ("ours", "before", "limit"):
             environment["KERAS_BACKEND"] = backend
+        if kind == "before":
+            folder = pathlib.Path(checkouts["before"]).resolve() / "benchmarks"
+        # The version that lies beside the script, not an installed one.
+        environment["PYTHONPATH"] = str(folder.parent)
         if "keep_memory" in name.split("/"):
             environment.update(_KEEP_MEMORY)
         self.process = subprocess.Popen(
-            [sys.executable, str(_HERE / "worker.py")],
+            [sys.executable, str(folder / "worker.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
         )
-        self.facts = self.ask(name=name, size=size, checkouts=checkouts)
+        known = name.replace("before/", "ours/")  # By that version's worker.
+        self.facts = self.ask(name=known, size=size, checkouts=checkouts)
         # One turn as a rehearsal says how many steps fill a turn.
         seconds = (
             min(self.ask(do="train", n=2)["seconds"] for _ in range(2)) / 2
@@ -132,7 +140,7 @@ class Contender:
 
 
 def machine():
-    """What the figures depend on."""
+    """What the times depend on."""
     names = ("keras", "tensorflow", "jax", "torch", "numpy")
     return {
         "date": datetime.date.today().isoformat(),
@@ -197,6 +205,7 @@ def main(_):
     checkouts = {
         "studiogan": _STUDIOGAN.value,
         "biggan_pytorch": _BIGGAN.value,
+        "before": _BEFORE.value,
     }
     contenders = [
         Contender(name, size, checkouts) for name in _CONTENDERS.value
