@@ -113,7 +113,7 @@ def conv2d(x, kernel, bias=None):
 
 
 def convolve(x, kernel, bias, stride, padding):
-    """Of any kernel; `padding` is "valid", or "same" with a stride of 1."""
+    """Convolves with any kernel; "same" padding needs a stride of 1."""
     return _add_bias(_convolve(x, kernel, stride, padding.upper()), bias)
 
 

@@ -135,7 +135,7 @@ def predict(network, inputs):
 
 
 def _local_shardings(distribution):
-    """Of what every device of this process has, and of what they share."""
+    """Returns two shardings of this process' devices: a copy each, a part each."""
     devices = distribution.device_mesh.backend_mesh.local_devices
     mesh = jax.sharding.Mesh(devices, "batch")
     return [

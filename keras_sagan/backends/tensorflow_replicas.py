@@ -27,7 +27,7 @@ def start_engine():
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     devices = [d.name for d in tf.config.list_logical_devices(kind)]
     if len(devices) > 1 and not tf.distribute.has_strategy():
-        # As if all that follows were written in its scope.
+        # All that follows runs as if it were written inside its scope.
         tf.distribute.experimental_set_strategy(
             tf.distribute.MirroredStrategy(devices)
         )

@@ -103,7 +103,7 @@ def conv2d(x, kernel, bias=None):
 
 
 def convolve(x, kernel, bias, stride, padding):
-    """Of any kernel; `padding` is "valid", or "same" with a stride of 1."""
+    """Convolves with any kernel; "same" padding needs a stride of 1."""
     return _channels_last(
         functional.conv2d(
             _channels_first(x), _as_filters(kernel), bias, stride, padding

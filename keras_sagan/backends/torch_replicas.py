@@ -1,4 +1,4 @@
-"""Several processes on PyTorch, one for each device, as torchrun starts them.
+"""Several processes on PyTorch, one per device, as torchrun starts them.
 
 Each process holds all weights and a part of each batch. In a training or
 evaluation step gradients, logs and moments are averaged over the parts; what
@@ -32,13 +32,13 @@ def start_engine():
 
 
 def _leave_engine():
-    """Ends the engine's threads, before Python does.
+    """Ends the engine's threads before Python ends.
 
     Those of gloo can abort the process otherwise; see BUILD.md. NCCL may wait
     for the others here, who may have failed.
     """
     if not distributed.is_initialized() or hasattr(sys, "last_value"):
-        return  # After an error others may not come.
+        return  # After an error the other processes may never get here.
     if distributed.get_backend() == "gloo":
         distributed.destroy_process_group()
 
@@ -51,7 +51,7 @@ def process():
 
 
 def replicas():
-    """How many devices share a batch."""
+    """Returns how many devices share a batch."""
     return process()[1]
 
 
@@ -60,7 +60,7 @@ def gather(array):
     array = np.asarray(array)
     if replicas() == 1:
         return array[None]
-    # Bytes: PyTorch has not all of NumPy's types.
+    # As bytes, because PyTorch lacks some of NumPy's types.
     mine = torch.frombuffer(bytearray(array.tobytes()), dtype=torch.uint8)
     mine = mine.to("cuda" if torch.cuda.is_available() else "cpu")
     every = [torch.empty_like(mine) for _ in range(replicas())]
@@ -83,7 +83,7 @@ def step():
 
 
 def global_batch_size(n):
-    """Rows of the whole batch of which `n` are seen here."""
+    """Returns the rows of the whole batch, of which this process has `n`."""
     return n * replicas() if _stepping else n
 
 
@@ -112,14 +112,14 @@ def apply_gradients(optimizer, gradients, variables):
 
 
 def total(x):
-    """The sum of the processes' tensors; no gradient goes through it."""
+    """Returns the sum of the processes' tensors, without a gradient."""
     x = x.detach().clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(x)
     return x
 
 
 def every(x):
-    """The tensors of all processes, stacked; no gradient goes through it."""
+    """Returns the tensors of all processes stacked, without a gradient."""
     tensors = [torch.empty_like(x) for _ in range(replicas())]
     distributed.all_gather(tensors, x.detach())
     return torch.stack(tensors)
@@ -137,7 +137,7 @@ def broadcast(variables):
 
 
 def alone():
-    """What one process makes outside of a step concerns it alone."""
+    """Inside, what this process computes concerns no other process."""
     return contextlib.nullcontext()
 
 

@@ -56,7 +56,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
         )
 
     def finalize_variable_values(self, variables):
-        """Does nothing: the average of SAGAN's weights is a model's."""
+        """Does nothing: the EMA generator is a model of its own."""
 
     def save_own_variables(self, store):
         """Does nothing: the two optimizers save their own."""
