@@ -135,7 +135,7 @@ def predict(network, inputs):
 
 
 def _local_shardings(distribution):
-    """Returns two shardings of this process' devices: a copy each, a part each."""
+    """Returns how copies and parts lie on the devices of this process."""
     devices = distribution.device_mesh.backend_mesh.local_devices
     mesh = jax.sharding.Mesh(devices, "batch")
     return [
