@@ -1,5 +1,7 @@
 """Somebody else's networks, without a layer of ours, are a SAGAN too."""
 
+import urllib.request
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from keras_sagan import cli
 from keras_sagan import models
 from keras_sagan.data import normalize
 from tests.helpers import array
+from tests.helpers import free_port
 from tests.helpers import values
 
 LATENTS, CLASSES, SIZE = 6, 3, 16
@@ -188,11 +191,23 @@ def test_the_verbs_work(model, examples, tmp_path, monkeypatch, capsys):
         assert (tmp_path / name).exists()
 
 
-def test_the_page_answers(model):
+def test_the_page_is_served(model, tmp_path, monkeypatch):
     pytest.importorskip("gradio")
-    from keras_sagan.app import build_app
+    from keras_sagan import app
 
-    build_app(model).close()
+    model.save(tmp_path / "model.keras")
+    port, pages, serve = free_port(), [], app.serve
+    monkeypatch.setattr(
+        app, "serve", lambda *args: pages.append(serve(*args, block=False))
+    )
+    arguments = ["serve", str(tmp_path / "model.keras"), f"--port={port}"]
+    assert cli.main(arguments) == 0
+    try:
+        url = f"http://127.0.0.1:{port}/config"
+        with urllib.request.urlopen(url) as response:
+            assert "SAGAN, 16 pixels" in response.read().decode()
+    finally:
+        pages[0].close()
 
 
 def test_describes_a_file_by_loading_it(model, tmp_path):
