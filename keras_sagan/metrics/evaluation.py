@@ -105,13 +105,14 @@ def evaluate(
     protocol = get_protocol(protocol)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
     need_real = [m.name for m in metrics if m.real_needs is not None]
+    if need_real and real is None:
+        raise ValueError(
+            f"`real` must be given for {', '.join(need_real)}. "
+            "Received: real=None"
+        )
+    reals = None
     if need_real:
-        if real is None:
-            raise ValueError(
-                f"`real` must be given for {', '.join(need_real)}. "
-                "Received: real=None"
-            )
-        real = reference(
+        reals = reference(
             real, metrics, protocol, extractor, batch_size, seed, cache
         )
     generator = None
@@ -120,26 +121,26 @@ def evaluate(
         model = generator.images(num_images, seed)
     # The metrics left out here generate images of their own.
     sharing = [m for m in metrics if generator is None or not m.generates]
-    fake = None
+    fakes = None
     if sharing:
-        fake = _judge("model", model, sharing, protocol, extractor, batch_size)
+        fakes = _judge("model", model, sharing, protocol, extractor, batch_size)
     results = {}
     extract_own = functools.partial(
         extract, extractor=extractor, protocol=protocol, batch_size=batch_size
     )
     for metric in metrics:
         if metric in sharing:
-            computed = metric.compute(real, fake, protocol)
+            computed = metric.compute(reals, fakes, protocol)
         else:
             computed = metric.compute_from_model(
-                real, generator, protocol, extract_own
+                reals, generator, protocol, extract_own
             )
         results.update(as_results(metric, computed))
     results["protocol"] = {
         **protocol,
         "extractor": name_of(extractor),
-        "generated": fake.statistics.count if fake else None,
-        "real": real.statistics.count if isinstance(real, Features) else None,
+        "generated": fakes.statistics.count if fakes else None,
+        "real": reals.statistics.count if reals else None,
         "seed": seed,
         **generate_arguments,
     }
