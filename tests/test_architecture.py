@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "app": {"visualization"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
+MAY_IMPORT["__main__"] = {"cli"}
 EXCEPTIONS = {
     # `from_preset("hf://...")` and `save_to_preset` are methods of SAGAN.
     "models": {"hub.folders"},

@@ -67,7 +67,7 @@ class Trainer:
         return self.learn(inputs)
 
     def is_due(self, every):
-        """Whether this step is one of every `every`-th: a bool or a tensor."""
+        """Whether the step count is a multiple of `every`, a bool or tensor."""
         return every == 1 or self.steps_trained % every == 0
 
     def set_jit_compile(self, jit_compile):

@@ -32,7 +32,10 @@ class Trainer:
     _graph = None
 
     def set_jit_compile(self, jit_compile):
-        """Keeps whether to run the step as a graph; Keras' way is another."""
+        """Runs the step as a graph if True.
+
+        Returns False, so that Keras does not call `torch.compile`.
+        """
         self._graph = GraphOfStep(self) if jit_compile is True else None
         return False
 
@@ -68,7 +71,7 @@ class Trainer:
         return (loss.detach(), detached(aux)), gradients
 
     def is_due(self, every):
-        """Whether this step is one of every `every`-th: a bool.
+        """Whether the step count is a multiple of `every`: a bool.
 
         It decides what is run, and so it has to be known on the host.
         """

@@ -2,6 +2,7 @@
 
 import importlib
 import pathlib
+import re
 import sys
 import zipfile
 
@@ -67,8 +68,9 @@ def load_model(name):
         ValueError,
         zipfile.BadZipFile,
     ) as error:
-        message, *_ = str(error).split("Full object config")
-        message = " ".join(message.split())
+        message = " ".join(str(error).split())
+        # The whole configuration of the model would follow.
+        message = re.split("Full object config|config=", message)[0].strip()
         raise ValueError(
             f"{path} cannot be loaded; give --import if it has classes of your "
             f"own. {message}"

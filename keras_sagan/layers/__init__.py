@@ -1,8 +1,8 @@
 """Layers, each usable on its own in any Keras model.
 
-What the rest of the package wants to know of a layer, it asks the layer. Any
-layer, of a user too, may have these methods; the rest of the package treats a
-layer without them as a plain Keras layer.
+The package finds layers by their methods and attributes, not by their type.
+Any layer, also one of yours, may have these; the package treats a layer without
+them as a plain Keras layer.
 
 - `folded()` returns a built layer of the same name that computes the same in
   inference, without what only training needs: the exporters write that one.
@@ -14,6 +14,16 @@ layer without them as a plain Keras layer.
 - `moving_mean`, `moving_variance` and `momentum`, as those of
   `keras.layers.BatchNormalization`, are what `standing_statistics=` of
   `SAGAN.generate` sets.
+- `num_classes` is the number of classes, an integer or None: `SAGAN` takes it
+  from there if it is not given.
+- `logs()` returns a dict of scalar tensors that `SAGAN.fit` logs.
+- `sigma()` returns a spectral norm, a scalar tensor: `SAGAN.fit` logs the
+  largest one.
+- `after_averaging(momentum)` is called on the layers of the EMA generator after
+  each step; see `SpectralNormalization`.
+- `call_with_kernel(kernel, ...)` is `call` on another kernel:
+  `SpectralNormalization` uses it instead of a scope, if the wrapped layer has
+  it.
 - `call(..., return_attention_scores=True)` and a weight `gamma` make a layer
   one that `keras_sagan.visualization.attention_maps` can show.
 """

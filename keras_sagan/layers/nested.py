@@ -25,7 +25,8 @@ def layers_with(network, *names):
 
     Args:
         network: A `keras.Layer` or `keras.Model`.
-        *names: Names of attributes or methods.
+        *names: Names of attributes; `"name()"` is a method without required
+            arguments, which an attribute of the same name is not.
 
     Returns:
         A list of `keras.Layer`.
@@ -33,5 +34,11 @@ def layers_with(network, *names):
     return [
         layer
         for layer in flatten_layers(network)
-        if all(hasattr(layer, name) for name in names)
+        if all(_has(layer, name) for name in names)
     ]
+
+
+def _has(layer, name):
+    if name.endswith("()"):
+        return callable(getattr(layer, name[:-2], None))
+    return hasattr(layer, name)

@@ -28,7 +28,7 @@ class Metric:
     """Base class of metrics: subclass it to evaluate by a measure of your own.
 
     A metric says what it is called, how its value is written, and what it
-    needs of the images; `compute` makes the value of these. Its objects are
+    needs of the images; `compute` returns the value. Its objects are
     given to `metrics.evaluate`, `metrics.report` and `callbacks.Evaluation`,
     alone or beside the names of built-in metrics.
 

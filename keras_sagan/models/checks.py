@@ -50,6 +50,12 @@ def first_batch(x, y, batch_size):
 
     A generator gives its batch away only once: the `x` returned still has it.
     """
+    if isinstance(x, (list, tuple)):
+        raise ValueError(
+            "`x` must be images, as an array, or a dataset; labels are given "
+            "as `y`: `fit(images, labels)`. Received: x of type "
+            f"{type(x).__name__}"
+        )
     if y is not None or hasattr(x, "shape"):
         n = batch_size or 32  # As in Keras.
         labels = None if y is None else np.asarray(y[:n])
@@ -127,9 +133,9 @@ def check_labels(labels, num_classes, num_images):
         return
     if labels is None:
         raise ValueError(
-            f"This SAGAN has {num_classes} classes: give (images, labels), or "
-            "build the networks with `num_classes=None`. Received: images "
-            "alone"
+            f"This SAGAN has {num_classes} classes: call `fit(images, "
+            "labels)`, or give a dataset of such pairs, or make a SAGAN of "
+            "networks without labels. Received: images alone"
         )
     labels = np.asarray(labels)
     if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (

@@ -23,5 +23,5 @@ def move(ema_generator, generator, momentum):
         if "float" in variable.dtype
     ]
     backends.move_average(*zip(*pairs), momentum)
-    for layer in layers_with(ema_generator, "after_averaging"):
+    for layer in layers_with(ema_generator, "after_averaging()"):
         layer.after_averaging(momentum)

@@ -42,14 +42,14 @@ def compile(
             Python, which pays where steps are short.
 
     Raises:
-        ValueError: If the two optimizers are one object, or the loss or
-            the penalty is none.
+        ValueError: If the two optimizers are one object, or `loss` or
+            `gradient_penalty` is of no known kind.
     """
     loss = losses.get(loss)
     extra = check_loss(loss)
     penalties = check_penalties(gradient_penalty)
     pair = make_optimizer_pair(generator_optimizer, discriminator_optimizer)
-    # As given: "auto" means another thing on another backend.
+    # Saved as the user gave it, because "auto" depends on the backend.
     model.run_options = {
         "run_eagerly": run_eagerly,
         "steps_per_execution": steps_per_execution,
@@ -172,7 +172,8 @@ def check_loss(loss):
     """Returns the names that a loss logs beside the losses themselves.
 
     Raises:
-        ValueError: If one of its methods does not return a scalar.
+        ValueError: If one of its methods does not return a scalar, or logs
+            under a name that is taken.
     """
     zeros = ops.zeros((4, 1))
     real = zeros if loss.needs_real_logits else None
@@ -189,6 +190,12 @@ def check_loss(loss):
                     "of a scalar and a dict of scalars. Received: a "
                     f"{name} of shape {tuple(ops.shape(scalar))}"
                 )
+        taken = [name for name in logs if name in (*names, *Meter.NAMES)]
+        if taken:
+            raise ValueError(
+                f"`{method}` of the loss must log under names of its own. "
+                f"Received: {', '.join(taken)}"
+            )
         names += logs
     return names
 

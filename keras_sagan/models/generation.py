@@ -143,7 +143,7 @@ def largest_sigma(model):
     sigmas = [
         float(ops.convert_to_numpy(layer.sigma()))
         for network in (model.generator, model.discriminator)
-        for layer in layers_with(network, "sigma")
+        for layer in layers_with(network, "sigma()")
     ]
     return max(sigmas, default=None)
 

@@ -16,6 +16,8 @@ class Meter:
         extra: Names beside those that every SAGAN logs.
     """
 
+    NAMES = (*_LOSSES, *_LOGITS, *_NORMS, "gradient_penalty")
+
     def __init__(self, extra=()):
         names = dict.fromkeys((*_LOSSES, *_LOGITS, *_NORMS, *extra))
         self.means = {name: keras.metrics.Mean(name=name) for name in names}

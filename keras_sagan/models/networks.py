@@ -30,12 +30,14 @@ def find_num_classes(generator, discriminator, num_classes):
         ValueError: If the numbers differ, or if nothing tells it although
             the networks take labels.
     """
-    known = {
-        layer.num_classes
+    takes_labels = _number_of_inputs(generator) != 1
+    layers = [
+        layer
         for network in (generator, discriminator)
         for layer in layers_with(network, "num_classes")
-        if layer.num_classes is not None
-    }
+        if layer.num_classes is not None and takes_labels
+    ]
+    known = {layer.num_classes for layer in layers}
     if num_classes is not None:
         if not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
             raise ValueError(
@@ -46,7 +48,8 @@ def find_num_classes(generator, discriminator, num_classes):
     if len(known) > 1:
         raise ValueError(
             "`generator`, `discriminator` and `num_classes` must agree on the "
-            f"number of classes. Received: {sorted(known)} classes"
+            f"number of classes. Received: num_classes={num_classes}, and "
+            + ", ".join(f"{x.num_classes} in {x.name}" for x in layers)
         )
     if not known and _number_of_inputs(generator) == 2:
         raise ValueError(

@@ -22,7 +22,7 @@ from keras_sagan.models.meter import Meter
 class SAGAN(backends.Trainer, keras.Model):
     """Self-attention GAN: trains a generator against a discriminator.
 
-    A training step (`learn`) makes `discriminator_steps` updates of the
+    A training step (`step`) makes `discriminator_steps` updates of the
     discriminator and then one of the generator, each with fresh latents and
     fresh, uniformly drawn labels. It ends with the exponential moving average
     (EMA) of the generator over all of its state: weights, batch norm
@@ -51,8 +51,8 @@ class SAGAN(backends.Trainer, keras.Model):
             logits `(batch, 1)` or a map of logits `(batch, h, w, 1)`, whose
             losses are averaged; see `build_discriminator`. It sees real and
             generated images in one pass.
-        num_classes: Positive integer. None: what the networks' layers say of
-            themselves (`layer.num_classes`), or else no classes. Labels are
+        num_classes: Positive integer. None: taken from layers with an
+            attribute `num_classes`, or else there are no classes. Labels are
             integers `(batch,)`, or one-hot for a functional network whose
             second input is `(batch, num_classes)`.
         latent_dim: Positive integer. None: as the generator's inputs say; a
@@ -151,14 +151,17 @@ class SAGAN(backends.Trainer, keras.Model):
     # labels, z latents; `real` and `fake` are `Examples` (x, y).
 
     def step(self, data):
-        """Runs one training step on what `fit` yields; returns the logs."""
+        """Runs one training step on what `fit` yields; returns the logs.
+
+        `run_learn` is `learn`, which PyTorch may run as a graph.
+        """
         return self.run_learn(self.prepare(data))
 
     def prepare(self, data):
         """Splits a batch and draws all that the step needs: `StepInputs`."""
         a = self.gradient_accumulation_steps
         real = step.split(step.unpack(data), self.discriminator_steps * a)
-        # The discriminator sees as many images again, the real ones.
+        # Twice, because real and generated images are both augmented.
         for_discriminator = [self.draw(x, times=2) for x, _ in real]
         if any(penalty.needs_interpolation for penalty in self.penalties):
             for_discriminator = [
@@ -166,6 +169,7 @@ class SAGAN(backends.Trainer, keras.Model):
                 for draw in for_discriminator
             ]
         times = 2 if self.loss.needs_real_logits else 1
+        # Only the sizes of the parts count here, and all are equal.
         for_generator = [self.draw(x, times) for x, _ in real[:a]]
         due = [self.is_due(penalty.every) for penalty in self.penalties]
         return step.StepInputs(real, for_discriminator, for_generator, due)
@@ -193,7 +197,8 @@ class SAGAN(backends.Trainer, keras.Model):
     def draw(self, x, times=1):
         """Returns a `Draw` of as many generated images as there are in `x`.
 
-        `times` says how many images are augmented for each of them.
+        `times` is the number of augmentations for each of them: 2 if a real
+        image is augmented beside it.
         """
         n, seed = ops.shape(x)[0], self.seed_generator
         draw = step.draw_inputs(n, self.latent_dim, self.num_classes, seed)
@@ -209,6 +214,9 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def discriminator_loss(self, real, fake, draw, due=(), training=True):
         """Returns what the discriminator minimizes, and a dict to log.
+
+        An override may log more, or return the loss alone. Names that
+        `compile` cannot know are logged with the value of the last step.
 
         Args:
             real: `Examples` from the data.
@@ -239,6 +247,8 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def generator_loss(self, draw, real, training=True):
         """Returns what the generator minimizes, and a dict to log.
+
+        An override may log more, as in `discriminator_loss`.
 
         Args:
             draw: The `Draw` to generate from.

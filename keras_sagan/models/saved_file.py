@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import zipfile
 
 import keras
@@ -92,7 +93,7 @@ def describe_model(model):
         "num_classes": model.num_classes,
         "latent_dim": model.latent_dim,
         "parameters": {
-            name: sum(ops.size(v) for v in network.trainable_variables)
+            name: sum(math.prod(v.shape) for v in network.trainable_variables)
             for name, network in networks.items()
         },
         "steps_trained": model.count_steps(),
@@ -104,7 +105,7 @@ def describe_model(model):
                 "gamma": float(ops.convert_to_numpy(layer.gamma)),
             }
             for name, network in networks.items()
-            for layer in layers_with(network, "map_size", "gamma")
+            for layer in layers_with(network, "map_size", "gamma", "logs()")
         ],
     }
 

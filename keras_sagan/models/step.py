@@ -122,7 +122,7 @@ def draw_augmentation(augment, n, times, seed_generator):
 
 
 def with_interpolation(draw, seed_generator):
-    """Adds to a draw the points between two images for a penalty."""
+    """Adds to a draw the weights that mix two images for a penalty."""
     n = backends.global_batch_size(ops.shape(draw.latents)[0])
     drawn = keras.random.uniform((n, 1, 1, 1), seed=seed_generator)
     return draw._replace(interpolation=backends.local_slice(drawn))

@@ -18,8 +18,8 @@ def update(model, name, parts):
         parts: For each part, the arguments of the model's loss method.
 
     Returns:
-        A dict of what was logged under names that the meter does not average:
-        the values of the last part.
+        A dict of the logs whose names `compile` did not know: they are not
+        averaged over the epoch, and are those of the last part.
     """
     loss_fn = getattr(model, f"{name}_loss")
     variables = getattr(model, name).trainable_variables
@@ -70,7 +70,7 @@ def layer_logs(model):
     return {
         f"{name}_{layer.name}_{key}": ops.stop_gradient(value)
         for name in ("generator", "discriminator")
-        for layer in layers_with(getattr(model, name), "logs")
+        for layer in layers_with(getattr(model, name), "logs()")
         for key, value in layer.logs().items()
     }
 

@@ -252,3 +252,29 @@ def test_refuses_inputs_without_an_order():
     generator = keras.Model({"z": z, "a": y}, images)
     with pytest.raises(ValueError, match="by position, as a list"):
         keras_sagan.SAGAN(generator, functional_networks(False)[1], CLASSES)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Named(layers.Layer):
+    """Attributes that happen to have the names of methods of our layers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.sigma, self.logs, self.num_classes = 0.1, [], 5
+        self.after_averaging = None
+
+    def call(self, x):
+        return x
+
+
+def test_attributes_of_other_layers_mean_nothing():
+    generator, discriminator = sequential_networks()
+    generator.add(Named())
+    model = keras_sagan.SAGAN(generator, discriminator)
+    assert model.num_classes is None
+    model.compile()
+    images = np.zeros((8, SIZE, SIZE, 3), "uint8")
+    history = model.fit(images, batch_size=4, verbose=0).history
+    assert "largest_sigma" not in history
+    with pytest.raises(ValueError, match="labels are given as `y`"):
+        model.fit((images, images))

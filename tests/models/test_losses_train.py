@@ -194,8 +194,14 @@ def test_refuses_losses_that_do_not_fit():
         def generator_loss(self, fake_logits, real_logits=None):
             return fake_logits
 
+    class Taken(losses.HingeLoss):
+        def generator_loss(self, fake_logits, real_logits=None):
+            loss = super().generator_loss(fake_logits, real_logits)
+            return loss, {"real_logits": loss}
+
     model = keras_sagan.SAGAN(*tiny_networks(10))
     for options, message in (
+        ({"loss": Taken()}, "names of its own. Received: real_logits"),
         ({"loss": NotScalar()}, "`discriminator_loss` of the loss must return"),
         ({"loss": "hing"}, "`loss` must be one of"),
         ({"gradient_penalty": "r1"}, "`gradient_penalty` must be a"),
