@@ -102,14 +102,17 @@ def derivatives(function, arguments, directions):
 
 
 def _derivatives_on_tensorflow(function, arguments, directions):
-    @tf.function
+    # Eagerly: graphs of so many layers take minutes and gigabytes.
     def run(arguments):
         with tf.GradientTape() as outer:
             outer.watch(arguments)
             with tf.GradientTape() as inner:
                 inner.watch(arguments)
                 loss = function(arguments)
-            first = inner.gradient(loss, arguments)
+            # The gradient of a table is a sparse one.
+            first = [
+                tf.convert_to_tensor(x) for x in inner.gradient(loss, arguments)
+            ]
             along = _inner_product(first, directions)
         return first, outer.gradient(
             along, arguments, unconnected_gradients="zero"

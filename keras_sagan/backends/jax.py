@@ -192,8 +192,8 @@ def normalize(vector, epsilon, otherwise):
 def attend(query, key, value):
     """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
 
-    A large map is attended from in blocks of queries, and their scores are
-    computed again for the gradient: they take the memory of one block.
+    Attention on a large map is chunked: the scores of a part of the queries
+    are in memory at a time, and are computed again for the gradient.
     """
     batch, n, depth = query.shape
     blocks = number_of_chunks(n, key.shape[1])

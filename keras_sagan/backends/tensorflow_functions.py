@@ -64,8 +64,8 @@ def divide_by_norm(matrix, sigma, u, v):
 def attend(query, key, value):
     """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
 
-    A large map is attended from in blocks of queries, and their scores are
-    computed again for the gradient: they take the memory of one block.
+    Attention on a large map is chunked: the scores of a part of the queries
+    are in memory at a time, and are computed again for the gradient.
     """
     n, depth = query.shape[1:]
     blocks = number_of_chunks(n, key.shape[1])

@@ -25,7 +25,7 @@ def save(model, folder, class_names, statements):
     with new_folder(folder) as temporary:
         model.save(temporary / MODEL)
         _write(temporary / CARD, card)
-        # Figures may be NumPy's.
+        # Values may be NumPy's.
         text = json.dumps(config, indent=2, default=lambda x: x.tolist())
         _write(temporary / CONFIG, text + "\n")
         if class_names is not None:

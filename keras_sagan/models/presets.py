@@ -34,9 +34,9 @@ def _with_attention(preset, attention_resolutions, **entries):
 PRESETS = {
     "imagenet_128": {
         "description": (
-            "The best known recipe: attention at 64, and an averaged "
+            "The best known recipe: attention at 64, and an EMA "
             "generator over all of its state. Published: IS 69.5, FID 12.83 "
-            "(mmgeneration, with an average of 0.999)."
+            "(mmgeneration, with an EMA of 0.999)."
         ),
         "source": "BigGAN-PyTorch, scripts/launch_SAGAN_bs128x2_ema.sh",
         "parameters": (42_017_412, 39_448_258),
@@ -68,7 +68,7 @@ PRESETS = {
         _RELEASE,
         (32,),
         description=(
-            "The SAGAN release: attention at 32, beta_2 0.999, no averaged "
+            "The SAGAN release: attention at 32, beta_2 0.999, no EMA "
             "generator. Published for it: IS 51.43, FID 18.28 (Table 1)."
         ),
         source="brain-research/self-attention-gan, and arXiv 1805.08318",

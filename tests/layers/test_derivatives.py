@@ -28,9 +28,11 @@ PARAMETERS = [
     for training in case.trainings
 ]
 TOLERANCES = {"float64": 1e-6, "float32": 1e-3}
+# TensorFlow and PyTorch have other kernels for float32 than for float64.
+DTYPES = ["float64"] if keras.backend.backend() == "jax" else list(TOLERANCES)
 
 
-@pytest.fixture(params=TOLERANCES)
+@pytest.fixture(params=DTYPES)
 def dtype(request):
     with computing_in(request.param):
         yield request.param
@@ -174,10 +176,18 @@ def test_forward_mode_is_the_reverse_one(problem, dtype):
         jvp, grad = jax.jvp, jax.grad
     else:
         jvp, grad = torch.func.jvp, torch.func.grad
-    _, found = jvp(loss, (arguments,), (directions,))
-    assert_close([array(found)], [along], dtype)
-    _, found = jvp(grad(loss), (arguments,), (directions,))
-    assert_close([array(x) for x in found], second, dtype)
+
+    def forward(arguments, directions):
+        return (
+            jvp(loss, (arguments,), (directions,))[1],
+            jvp(grad(loss), (arguments,), (directions,))[1],
+        )
+
+    if keras.backend.backend() == "jax":
+        forward = jax.jit(forward)
+    of_loss, of_gradient = forward(arguments, directions)
+    assert_close([array(of_loss)], [along], dtype)
+    assert_close([array(x) for x in of_gradient], second, dtype)
 
 
 @pytest.mark.skipif(
