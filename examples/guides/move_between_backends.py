@@ -8,8 +8,8 @@ one (--other), which loads the file and makes the same images: latents and
 labels are drawn with NumPy, so that a seed means the same everywhere. Rounding
 is all that differs: by at most 1 of 255.
 
-The same goes for training on: optimizers, average and step count are in the
-file as well.
+The same goes for training on: the optimizers, the EMA generator and the step
+count are in the file as well.
 
 Seconds: 20 to 40, most of them to start and compile. Both backends must be
 installed. Writes the file and a picture to --out.
