@@ -166,6 +166,7 @@ def test_goes_all_the_way(model, examples, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.no_backend
 def test_the_verbs_work(model, examples, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model.steps_trained.assign(3)
@@ -191,6 +192,7 @@ def test_the_verbs_work(model, examples, tmp_path, monkeypatch, capsys):
         assert (tmp_path / name).exists()
 
 
+@pytest.mark.no_backend
 def test_the_page_is_served(model, tmp_path, monkeypatch):
     pytest.importorskip("gradio")
     from keras_sagan import app
@@ -210,6 +212,7 @@ def test_the_page_is_served(model, tmp_path, monkeypatch):
         pages[0].close()
 
 
+@pytest.mark.no_backend
 def test_describes_a_file_by_loading_it(model, tmp_path):
     model.save(tmp_path / "model.keras")
     about = models.describe_file(tmp_path / "model.keras")

@@ -500,7 +500,10 @@ def test_refuses_networks_that_do_not_fit():
     for networks, message in (
         ((generator, tiny_networks(None)[1]), r"take \[images, labels\]"),
         ((generator, tiny_networks(4)[1]), "must agree on the number"),
-        ((generator, discriminator, 4), r"Received: \[3, 4\] classes"),
+        ((generator, discriminator, 4), "and 3 in up_8_norm_1"),
+            (generator, discriminator, 4),
+            r"Received: num_classes=4, and 3 in up_8_norm_1",
+        ),
         ((generator, discriminator, 3, 9), "`latent_dim` must be the number"),
         ((generator, tiny_networks(3, 32)[1]), "images of the shape that"),
         ((keras.Sequential(), discriminator), "`latent_dim` must be the num"),
