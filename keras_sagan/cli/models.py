@@ -90,7 +90,7 @@ def class_names(path, num_classes):
     if names is not None and len(names) != num_classes:
         raise ValueError(
             f"{run.classes_path} must be a list of {num_classes} names, one "
-            "for each class of the model"
+            f"for each class of the model. Received: {len(names)} names"
         )
     return names
 

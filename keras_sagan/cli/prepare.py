@@ -19,8 +19,10 @@ def add_arguments(parser):
         "--resolution",
         metavar="N",
         type=number(int, 8, 1024),
-        help="Side in pixels to which the central square is resized. Default: "
-        "as `train` chooses on a GPU, at most 128 for a folder.",
+        help="Side in pixels to which the central square of each image is "
+        "resized. Default: as `keras-sagan train` chooses on a GPU, which is "
+        "the size of the images if networks can have it, and at most 128 for "
+        "images of several sizes.",
     )
     parser.add_argument(
         "--split",
@@ -34,9 +36,10 @@ def run(arguments):
     from keras_sagan import training
 
     source = data.open_images(arguments.images, arguments.split)
-    resolution = arguments.resolution or training.choose_resolution(
-        source, accelerated=True
-    )
+    resolution = arguments.resolution
+    if resolution is None:
+        resolution = training.choose_resolution(source, accelerated=True)
+        print(f"Chosen: {resolution} pixels; --resolution=N gives another size")
     prepared = data.prepare(source, arguments.out, resolution)
     print_summary(prepared)
     print(f"Wrote {arguments.out}. Next: keras-sagan train {arguments.out}")

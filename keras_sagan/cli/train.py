@@ -46,8 +46,8 @@ def run(arguments):
     training.train_on_images(
         arguments.images,
         arguments.out,
-        arguments.resolution,
-        arguments.base_channels,
-        arguments.steps,
-        arguments.seed,
+        resolution=arguments.resolution,
+        base_channels=arguments.base_channels,
+        steps=arguments.steps,
+        seed=arguments.seed,
     )
