@@ -34,10 +34,12 @@ from absl import flags
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("preset", "imagenet_128", "The recipe.")
-flags.DEFINE_integer("steps", 1_000_000, "Of the run.", 1)
+flags.DEFINE_integer("steps", 1_000_000, "Steps of the run.", 1)
 flags.DEFINE_integer("batch_size", None, "None: as the preset has it.", 1)
-flags.DEFINE_float("tflops", 40.0, "That a GPU sustains (assumed).", 0.0)
-flags.DEFINE_float("images_per_second", None, "Of one GPU, if measured.", 0.0)
+flags.DEFINE_float("tflops", 40.0, "TFLOP/s of a GPU (assumed).", 0.0)
+flags.DEFINE_float(
+    "images_per_second", None, "Measured rate of one GPU, if known.", 0.0
+)
 flags.DEFINE_integer("gpus_per_host", 8, "GPUs in a machine.", 1)
 flags.DEFINE_float("link", 150.0, "GB/s between GPUs of a host (assumed).")
 flags.DEFINE_float("network", 25.0, "GB/s between hosts (assumed).")

@@ -47,7 +47,9 @@ flags.DEFINE_integer("steps", 1500, "Training steps of each run.", 1)
 flags.DEFINE_integer("seeds", 3, "Runs of each cell.", 1)
 flags.DEFINE_list("cells", None, "Only these. Default: all.")
 flags.DEFINE_integer("samples", 4500, "Images that each run is judged by.", 100)
-flags.DEFINE_float("learning_rate", 1e-4, "Of the generator under TTUR.", 0.0)
+flags.DEFINE_float(
+    "learning_rate", 1e-4, "Learning rate of the generator under TTUR.", 0.0
+)
 flags.DEFINE_float("ema", 0.99, "Momentum of the EMA generator.", 0, 1)
 flags.DEFINE_float("bn_momentum", 0.9, "Momentum of the batch norms.", 0, 1)
 flags.DEFINE_string("workdir", "outputs/ablation", "Folder; resumed from.")

@@ -27,12 +27,12 @@ class Batches(keras.utils.PyDataset):
         self,
         source,
         batch_size,
-        seed,
-        start_step,
-        steps_per_epoch,
-        augment,
-        workers,
-        shard,
+        seed=0,
+        start_step=0,
+        steps_per_epoch=None,
+        augment=None,
+        workers=2,
+        shard=(0, 1),
     ):
         super().__init__()
         self.source = source

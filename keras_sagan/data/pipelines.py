@@ -76,12 +76,12 @@ def from_source(
         )
     return source.batches(
         batch_size,
-        seed,
-        start_step,
-        steps_per_epoch,
-        augment,
-        workers,
-        shard,
+        seed=seed,
+        start_step=start_step,
+        steps_per_epoch=steps_per_epoch,
+        augment=augment,
+        workers=workers,
+        shard=shard,
     )
 
 

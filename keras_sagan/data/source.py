@@ -131,30 +131,12 @@ class Source:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(read_one, range(begin, end))
 
-    def batches(
-        self,
-        batch_size,
-        seed=0,
-        start_step=0,
-        steps_per_epoch=None,
-        augment=None,
-        workers=2,
-        shard=(0, 1),
-    ):
+    def batches(self, batch_size, **options):
         """Returns the dataset that `from_source` returns for this source.
 
         The arguments are those of `from_source`, which has checked them.
         """
-        return Batches(
-            self,
-            batch_size,
-            seed,
-            start_step,
-            steps_per_epoch,
-            augment,
-            workers,
-            shard,
-        )
+        return Batches(self, batch_size, **options)
 
 
 class _Resized(Source):

@@ -78,7 +78,21 @@ class KernelDistance(Metric):
         return f"KID: {subsets} subsets of {size}"
 
 
-class PrecisionRecall(Metric):
+class _OfNeighbors(Metric):
+    """A pair of values from the k nearest neighbours of features."""
+
+    real_needs = generated_needs = ("features",)
+
+    def compute(self, real, generated, protocol):
+        k = protocol[f"{self.name}_k"]
+        pair = self.measure(real.features, generated.features, k)
+        return {value.name: x for value, x in zip(self.values, pair)}
+
+    def details(self, results, protocol):
+        return f"{self.values[0].name}: k = {protocol[f'{self.name}_k']}"
+
+
+class PrecisionRecall(_OfNeighbors):
     """`"precision_recall"`: see `metrics.precision_recall`."""
 
     name = "precision_recall"
@@ -86,18 +100,10 @@ class PrecisionRecall(Metric):
         Value("precision", "precision", higher_is_better=True),
         Value("recall", "recall", higher_is_better=True),
     )
-    real_needs = generated_needs = ("features",)
-
-    def compute(self, real, generated, protocol):
-        k = protocol["precision_recall_k"]
-        values = precision_recall(real.features, generated.features, k)
-        return dict(zip(("precision", "recall"), values))
-
-    def details(self, results, protocol):
-        return f"precision: k = {protocol['precision_recall_k']}"
+    measure = staticmethod(precision_recall)
 
 
-class DensityCoverage(Metric):
+class DensityCoverage(_OfNeighbors):
     """`"density_coverage"`: see `metrics.density_coverage`."""
 
     name = "density_coverage"
@@ -105,15 +111,7 @@ class DensityCoverage(Metric):
         Value("density", "density", higher_is_better=True),
         Value("coverage", "coverage", higher_is_better=True),
     )
-    real_needs = generated_needs = ("features",)
-
-    def compute(self, real, generated, protocol):
-        k = protocol["density_coverage_k"]
-        values = density_coverage(real.features, generated.features, k)
-        return dict(zip(("density", "coverage"), values))
-
-    def details(self, results, protocol):
-        return f"density: k = {protocol['density_coverage_k']}"
+    measure = staticmethod(density_coverage)
 
 
 class IntraFID(Metric):

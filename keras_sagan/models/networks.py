@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_sagan.layers.calls import call
+from keras_sagan.layers.copies import assign
 from keras_sagan.layers.nested import layers_with
 
 
@@ -125,15 +125,8 @@ def copy_of(network, latent_dim, num_classes):
         latents = np.zeros((1, latent_dim), keras.config.floatx())
         labels = None if num_classes is None else np.zeros(1, "int32")
         call(copy, latents, labels, training=False)
-    copy_values(network, copy)
+    assign(copy.variables, network.variables)
     return copy
-
-
-def copy_values(source, target):
-    """Assigns the values of a network's variables to its copy's."""
-    for variable, value in zip(target.variables, source.variables, strict=True):
-        # A true copy: JAX donates buffers, and would donate one twice.
-        variable.assign(ops.copy(value))
 
 
 def _number_of_inputs(network):

@@ -6,6 +6,7 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan import losses
 from keras_sagan.layers import DiffAugment
+from keras_sagan.layers import calls
 from keras_sagan.models import checks
 from keras_sagan.models import ema
 from keras_sagan.models import fitting
@@ -210,7 +211,7 @@ class SAGAN(backends.Trainer, keras.Model):
     def fakes(self, draw, training=True):
         """Generates images from a `Draw`; returns `Examples`."""
         z, y = draw.latents, draw.labels
-        return step.Examples(networks.call(self.generator, z, y, training), y)
+        return step.Examples(calls.call(self.generator, z, y, training), y)
 
     def discriminator_loss(self, real, fake, draw, due=(), training=True):
         """Returns what the discriminator minimizes, and a dict to log.
@@ -227,7 +228,7 @@ class SAGAN(backends.Trainer, keras.Model):
         """
         x, y = step.join(real, fake)
         x = self.augmented(ops.stop_gradient(x), draw)
-        logits = networks.call(self.discriminator, x, y, training)
+        logits = calls.call(self.discriminator, x, y, training)
         real_logits, fake_logits = ops.split(logits, 2)
         loss, extra = losses.with_logs(
             self.loss.discriminator_loss(real_logits, fake_logits)
@@ -259,7 +260,7 @@ class SAGAN(backends.Trainer, keras.Model):
         with_real = self.loss.needs_real_logits
         x, y = step.join(fake, real) if with_real else fake
         x = self.augmented(x, draw)
-        logits = networks.call(self.discriminator, x, y, training)
+        logits = calls.call(self.discriminator, x, y, training)
         pair = ops.split(logits, 2) if with_real else (logits, None)
         return losses.with_logs(self.loss.generator_loss(*pair))
 

@@ -4,8 +4,8 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan import losses
+from keras_sagan.layers import calls
 from keras_sagan.layers.nested import layers_with
-from keras_sagan.models import networks
 from keras_sagan.models import step
 
 
@@ -48,7 +48,7 @@ def gradient_penalty(model, real, fake, interpolation, due):
     """Returns the sum of the model's gradient penalties that are due."""
 
     def discriminator(x, y):
-        return networks.call(model.discriminator, x, y, training=False)
+        return calls.call(model.discriminator, x, y, training=False)
 
     arguments = (discriminator, real, fake, interpolation)
     return sum(

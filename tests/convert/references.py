@@ -275,7 +275,7 @@ def step_inputs(i, n=8):
 
 
 def sample(x):
-    """Of a large tensor, some entries."""
+    """Returns some entries of a large tensor."""
     x = np.ravel(x)
     return x[:: max(1, len(x) // 1000)].copy()
 

@@ -134,7 +134,7 @@ def checkpoint(workdir, step):
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_exactly(killed, tmp_path, any_singular_vector):
-    """To the bit, where there are as many processes as before."""
+    """It is exact to the bit with as many processes as before."""
     shutil.copytree(killed, tmp_path / "killed")
     models = []
     for name in "killed", "whole":
@@ -158,7 +158,7 @@ def test_a_killed_run_goes_on_exactly(killed, tmp_path, any_singular_vector):
 def test_a_killed_run_goes_on_on_another_number(
     steps, killed, tmp_path, any_singular_vector
 ):
-    """From two processes to one, to the weights of an undisturbed run."""
+    """One process continues a run of two, and ends with its weights."""
     shutil.copytree(killed, tmp_path / "killed")
     models = [
         running.run(tmp_path / name, steps) for name in ("killed", "whole")

@@ -39,7 +39,7 @@ def case(request):
 
 
 def matrix_of(layer, kernel):
-    """The matrix that the issue and the papers mean, by NumPy."""
+    """Returns the matrix of a kernel that the papers mean, by NumPy."""
     kernel = array(kernel)
     if isinstance(layer.layer, keras.layers.Embedding):
         return kernel.T

@@ -16,8 +16,9 @@ from tests.helpers import relative_error
 from tests.helpers import tiny_networks
 
 
-# The same code on every backend. SPEC: counted in the released and in
-# StudioGAN's code. Those of 128 pixels are the presets', and counted there.
+# The code is the same on every backend. The numbers were counted in the
+# released code and in StudioGAN's. Those of 128 pixels are the presets', and
+# counted there.
 @pytest.mark.no_backend
 @pytest.mark.parametrize(
     ("resolution", "num_classes", "attention", "generator", "discriminator"),
