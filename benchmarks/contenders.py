@@ -48,7 +48,9 @@ class Ours:
 
         keras_imported = time.perf_counter()
         import keras_sagan
+        from keras_sagan import backends
 
+        backends.prepare_training()  # As `keras-sagan train` does.
         self.import_seconds = {
             "keras": keras_imported - begin,
             "keras_sagan": time.perf_counter() - keras_imported,

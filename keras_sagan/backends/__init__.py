@@ -15,7 +15,8 @@ The module of the chosen backend supplies
   the variable has been assigned to;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
-  malloc, once and for the whole process, so importing must not do it;
+  malloc, once and for the whole process, so importing must not do it. On JAX
+  it helps fully only before the first array is made;
 - of its `_replicas` module, what a step needs on several devices:
   `local_slice(x)`, the rows of a whole batch that this device works on,
   `global_batch_size(n)`, how many rows that batch has,

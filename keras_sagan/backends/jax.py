@@ -13,7 +13,13 @@ from keras_sagan.backends.precision import standardize_by_moments
 
 
 def prepare_training():
-    """Tunes malloc for training; see `memory.keep_freed_memory`."""
+    """Tunes malloc for training; see `memory.keep_freed_memory`.
+
+    Call it before the first array is made, where that is possible. XLA starts
+    its threads then, and a thread never leaves its arena. On two CPU cores a
+    step at 64 pixels, width 32, batch 16 took 1041 ms after such an early
+    call, and 1261 ms where `fit` was the first to call.
+    """
     keep_freed_memory(one_arena=True)
 
 

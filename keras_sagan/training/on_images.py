@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 
+from keras_sagan import backends
 from keras_sagan import data
 from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.sagan import SAGAN
@@ -57,6 +58,7 @@ def train_on_images(
     Example:
         model = keras_sagan.train_on_images("photos/", "runs/photos")
     """
+    backends.prepare_training()  # Earlier than `fit`: see there.
     run = Run(_default_workdir(images) if workdir is None else workdir)
     if not isinstance(images, data.Source):
         images = data.open_images(images)

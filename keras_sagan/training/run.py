@@ -72,6 +72,7 @@ def train(
         TrainingFailed: If training fails more often than `max_rollbacks`. The
             message names the last checkpoint.
     """
+    backends.prepare_training()  # Earlier than `fit`: see there.
     run = Run(workdir)
     writes = backends.process()[0] == 0
     with run.lock() if writes else contextlib.nullcontext():
