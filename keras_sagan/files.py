@@ -54,26 +54,75 @@ def write_json(path, content):
         temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def read_json(path):
-    """Returns what a JSON file holds, or None if there is no such file."""
-    path = pathlib.Path(path)
-    return json.loads(path.read_text()) if path.exists() else None
+def read_json(path, kind=dict):
+    """Returns what a JSON file holds, or None if there is no such file.
 
+    Args:
+        path: The file.
+        kind: The type that it must hold, `dict` or `list`.
 
-def read_json_lines(path):
-    """Returns the JSON values of a file that has one in each line.
-
-    A last line that a killed process did not finish is left out, and a file
-    that is not there has no lines.
+    Raises:
+        ValueError: If it holds something else.
     """
     path = pathlib.Path(path)
-    lines = []
-    for text in path.read_text().split("\n") if path.exists() else []:
+    if not path.exists():
+        return None
+    text = path.read_bytes()
+    try:
+        content = json.loads(text)
+    # Bytes of no encoding, text of no JSON, brackets 100,000 deep.
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path} must hold JSON. Received: {text[:60]!r}, where {error}"
+        ) from error
+    if not isinstance(content, kind):
+        what = {dict: "an object", list: "a list"}[kind]
+        raise ValueError(
+            f"{path} must hold {what} of JSON. Received: {text[:60]!r}"
+        )
+    return content
+
+
+def read_step_lines(path):
+    """Yields `(line, entry)` of a file with a JSON object in each line.
+
+    Whatever the file holds, reading it does not fail: a log must not stop a
+    training.
+
+    Args:
+        path: The file. One that is not there has no lines.
+
+    Yields:
+        The line as bytes, without its end, and the dict in it, which has an
+        integer `step`; None for a line that holds no such dict. A last line
+        that a killed process did not finish is left out.
+    """
+    path = pathlib.Path(path)
+    *lines, _unfinished = (
+        path.read_bytes().split(b"\n") if path.exists() else [b""]
+    )
+    for line in lines:
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return lines
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict) or type(entry.get("step")) is not int:
+            entry = None
+        yield line, entry
+
+
+def printable(text):
+    """Returns a text without what a terminal might obey or cannot show.
+
+    Control characters, and bytes of a file name that are of no encoding, are
+    shown as backslash escapes.
+    """
+    return "".join(
+        c
+        if c.isprintable()
+        else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in str(text)
+    )
 
 
 def step_file(folder, step, suffix):

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "data": {"files"},
     "metrics": {"backends", "data", "files", "tensor_files"},
     "visualization": {"files", "metrics"},
-    "callbacks": {"backends", "files", "metrics", "visualization"},
+    "callbacks": {"backends", "files", "metrics", "models", "visualization"},
     "training": {"backends", "callbacks", "data", "files", "models"},
     "convert": {"files", "layers", "models", "tensor_files"},
     "export": {"files", "layers", "models", "version"},

@@ -1,7 +1,7 @@
 """Checkpoints from which training continues exactly."""
 
+import contextlib
 import pathlib
-import zipfile
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import step_file
 from keras_sagan.files import step_files
+from keras_sagan.models.saved_file import read_step
 
 
 class Checkpoint(EverySteps):
@@ -17,7 +18,9 @@ class Checkpoint(EverySteps):
 
     A file is written under another name and then renamed, so that a process
     that is killed leaves no half-written checkpoint. A model with NaN or
-    infinity in it is not saved.
+    infinity in it is not saved. Only whole files count as checkpoints, by the
+    step of the model in them: a damaged one is neither kept in the place of a
+    good one nor deleted, but renamed.
 
     Args:
         directory: Folder for the files, `step_00001000.keras` and so on.
@@ -41,6 +44,7 @@ class Checkpoint(EverySteps):
             )
         self.directory = pathlib.Path(directory)
         self.keep = keep
+        self._known = {}
 
     def act(self, step, logs):
         self.save()
@@ -53,41 +57,88 @@ class Checkpoint(EverySteps):
         self.model.sync_variables()
         step = self.model.count_steps()
         path = step_file(self.directory, step, ".keras")
-        if path.exists() or not _is_finite(self.model):
+        if self._step_in(path) == step or not _is_finite(self.model):
             return
+        if path.exists():
+            _set_aside(path)
         with replacing(path) as temporary:
             self.model.save(temporary)
         for old in self.paths()[: -self.keep]:
             old.unlink()
 
     def paths(self):
-        """Returns the paths of the checkpoints, the oldest first."""
-        return step_files(self.directory, ".keras")
+        """Returns the paths of the whole checkpoints, the oldest first.
+
+        They are in the order of the steps in them, whatever their names say.
+        """
+        steps = {
+            path: self._step_in(path)
+            for path in step_files(self.directory, ".keras")
+        }
+        return sorted(
+            (path for path in steps if steps[path] is not None), key=steps.get
+        )
 
     def load_latest(self):
         """Loads the newest checkpoint, or returns None if there is none.
 
-        Files that a killed process left half-written are removed. A damaged
-        checkpoint is skipped with a warning.
+        Files that a killed process left half-written are removed. A
+        checkpoint that cannot be loaded is passed over with a message, and
+        gets another name, `step_00001000.keras.damaged`, once an older one
+        has been loaded.
+
+        Raises:
+            ValueError: If there are checkpoints, but none can be loaded.
         """
         for left in self.directory.glob(".step_*.keras"):
             left.unlink(missing_ok=True)
+        passed_over = set(step_files(self.directory, ".keras"))
+        passed_over.difference_update(self.paths())
+        for path in sorted(passed_over):
+            print(f"{path} is damaged; continuing from the one before it")
+        reason = "they are damaged"
         for path in reversed(self.paths()):
-            if not _is_whole(path):
-                # It is not deleted, since a part of it may be of use.
-                print(f"{path} is damaged; continuing from the one before it")
+            try:
+                model = keras.saving.load_model(path)
+            # Whatever is wrong with one file, an older one may be good.
+            except Exception as error:
+                reason = " ".join(str(error).split())[:300]
+                print(f"{path} cannot be loaded: {reason}")
+                passed_over.add(path)
                 continue
-            return keras.saving.load_model(path)
+            for damaged in passed_over:
+                _set_aside(damaged)
+            return model
+        if passed_over:
+            raise ValueError(
+                "One of the checkpoints must load, or training would begin "
+                "again; import the modules of your own classes first, or "
+                "choose another folder. "
+                f"Received: {len(passed_over)} in {self.directory}: {reason}"
+            )
         return None
 
+    def _step_in(self, path):
+        """Returns the step in a file; None if it is damaged or not there."""
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            return None
+        key = path, state.st_mtime_ns, state.st_size
+        if key not in self._known:  # Reading it all takes time.
+            try:
+                self._known[key] = read_step(path)
+            except ValueError:
+                self._known[key] = None
+        return self._known[key]
 
-def _is_whole(path):
-    """Returns whether all parts of a `.keras` file have their checksums."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
+
+def _set_aside(path):
+    """Renames a damaged file, since a part of it may be of use."""
+    other = path.with_name(f"{path.name}.damaged")
+    with contextlib.suppress(FileNotFoundError):  # Another process did it.
+        path.replace(other)
+        print(f"{path} is damaged and is now called {other.name}")
 
 
 def _is_finite(model):

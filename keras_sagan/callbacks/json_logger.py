@@ -1,13 +1,15 @@
 """Logs as lines of JSON."""
 
+import contextlib
 import json
 import math
 import pathlib
 import time
+import warnings
 
 import keras
 
-from keras_sagan.files import read_json_lines
+from keras_sagan.files import read_step_lines
 from keras_sagan.files import replacing
 
 
@@ -17,6 +19,9 @@ class JSONLogger(keras.callbacks.Callback):
     Give the dataset few `steps_per_epoch` to get many lines. When training
     continues from an earlier step, the lines of later steps are removed, so
     that each step is there once. NaN and infinity are written as null.
+
+    A log never stops the training: lines that cannot be read are kept as they
+    are, and if a line cannot be written, a warning says so.
 
     Args:
         path: File to append to, usually `log.jsonl`.
@@ -30,11 +35,14 @@ class JSONLogger(keras.callbacks.Callback):
         self.path = pathlib.Path(path)
 
     def on_train_begin(self, logs=None):
-        step = self.model.count_steps()
-        lines = read_json_lines(self.path)
-        lines = [line for line in lines if line["step"] <= step]
-        with replacing(self.path) as temporary:
-            temporary.write_text("".join(map(_to_line, lines)))
+        with self._warning():
+            self._forget_after(self.model.count_steps())
+
+    def _forget_after(self, step):
+        with replacing(self.path) as temporary, open(temporary, "wb") as file:
+            for line, entry in read_step_lines(self.path):
+                if entry is None or entry["step"] <= step:
+                    file.write(line + b"\n")
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.sync_variables()
@@ -42,9 +50,14 @@ class JSONLogger(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             value = float(value)
             line[name] = value if math.isfinite(value) else None
-        with open(self.path, "a") as file:
-            file.write(_to_line(line))
+        with self._warning(), open(self.path, "a") as file:
+            file.write(json.dumps(line) + "\n")
 
-
-def _to_line(line):
-    return json.dumps(line) + "\n"
+    @contextlib.contextmanager
+    def _warning(self):
+        try:
+            yield
+        except OSError as error:
+            warnings.warn(
+                f"The log {self.path} cannot be written: {error}", stacklevel=3
+            )

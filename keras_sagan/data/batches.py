@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import warnings
 
 import keras
 import numpy as np
@@ -18,9 +19,11 @@ class Batches(keras.utils.PyDataset):
     gets the batch that an uninterrupted run would have got. An epoch of `fit`
     is a piece of that row.
 
-    An image that turns out to be unreadable is replaced by the next readable
-    one and noted in `skipped`, a dict from names to reasons. See
-    `from_source` for the arguments; `source` must have images of one size.
+    An image that turns out to be damaged is replaced by the next one that is
+    not, always by the same, with a warning, and is noted in `skipped`, a dict
+    from names to reasons. An error of the system, which may pass, ends the
+    training instead. See `from_source` for the arguments; `source` must have
+    images of one size.
     """
 
     def __init__(
@@ -95,8 +98,17 @@ class Batches(keras.utils.PyDataset):
             try:
                 return self.source[i]
             except UnreadableImage as error:
-                self.skipped[self.source.names[i]] = str(error)
+                self._note(self.source.names[i], str(error))
         raise ValueError(
             "`source` must hold an image that can be read. Received: "
             f"{n} that cannot, such as {next(iter(self.skipped.items()))}"
         )
+
+    def _note(self, name, reason):
+        if name not in self.skipped:
+            self.skipped[name] = reason
+            warnings.warn(
+                f"{name} cannot be used, and the next image takes its place: "
+                f"{reason}",
+                stacklevel=2,
+            )

@@ -16,9 +16,9 @@ class ImageFolder(Source):
     """The images in a folder, with a subfolder for each class.
 
     The headers of all files are read at the start. A file that is not an
-    image is left out and listed in `skipped`. A file that later turns out to
-    be damaged or missing raises `UnreadableImage` when it is read. Hidden
-    files are ignored.
+    image is left out and listed in `skipped`, and so is a class's folder
+    without images. A file that later turns out to be damaged raises
+    `UnreadableImage` when it is read. Hidden files are ignored.
 
     Args:
         path: Folder. If it has subfolders, each subfolder with images is a
@@ -28,10 +28,12 @@ class ImageFolder(Source):
     Attributes:
         class_names: Tuple of strings, or None.
         native_resolution: Median of the images' shorter sides in pixels.
-        skipped: List of `(file name, reason)`.
+        skipped: List of `(name of a file or folder, reason)`.
 
     Raises:
         ValueError: If there are no images, or only one class.
+        OSError: If a file or folder cannot be read. It is named: without it,
+            the classes might have other numbers.
 
     Example:
     >>> from PIL import Image
@@ -53,10 +55,11 @@ class ImageFolder(Source):
         self.path = pathlib.Path(path)
         if not self.path.is_dir():
             raise ValueError(f"`path` must be a folder. Received: path={path}")
-        files = list(_files(self.path))
+        files, left_out = _list_files(self.path)
         with concurrent.futures.ThreadPoolExecutor() as pool:
             found = list(pool.map(self._examine, files))
         self.skipped = [(f, x) for f, x in zip(files, found) if type(x) is str]
+        self.skipped += left_out
         files, found = (
             [pair[k] for pair in zip(files, found) if type(pair[1]) is int]
             for k in range(2)
@@ -69,6 +72,7 @@ class ImageFolder(Source):
             )
         self.native_resolution = int(np.median(found))
         self._set_classes(files)
+        self.skipped += _empty_classes(self.path, files)
 
     def __len__(self):
         return len(self.names)
@@ -108,20 +112,57 @@ class ImageFolder(Source):
         self.labels = [number[f.split("/")[0]] for f in self.names]
 
 
-def _files(folder):
-    """Yields the files below a folder, in order, as relative POSIX paths."""
-    seen = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        if os.path.realpath(root) in seen:  # A link to a folder above it.
-            folders.clear()
+def _list_files(folder):
+    """Lists the files below a folder.
+
+    Returns:
+        The files as relative POSIX paths, in order, and a list of `(name,
+        reason)` of the folders that were not entered. A link is followed once
+        in each class, so that links in a circle have an end.
+    """
+    files, left_out, seen = [], [], set()
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        if path.parent == folder:  # Two classes may be links to one folder.
+            seen = {folder.resolve()}
+        real = path.resolve()
+        if real in seen:
+            reason = f"a link to {real}, which was read already"
+            left_out.append((_name(path, folder), reason))
             continue
-        seen.add(os.path.realpath(root))
-        # Changed in place, which tells `walk` where to go and in which order.
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                path = pathlib.Path(root, name).relative_to(folder)
-                yield path.as_posix()
+        seen.add(real)
+        folders = []
+        for entry in _entries(path):
+            inside = path / entry.name
+            if entry.is_dir():
+                folders.append(inside)
+            else:
+                files.append(_name(inside, folder))
+        waiting += reversed(folders)
+    return files, left_out
+
+
+def _entries(folder):
+    """Returns what is in a folder, in order, without what is hidden."""
+    with os.scandir(folder) as entries:
+        visible = [x for x in entries if not x.name.startswith(".")]
+    return sorted(visible, key=lambda entry: entry.name)
+
+
+def _empty_classes(folder, files):
+    """Yields the folders beside those of the classes, and that they are empty.
+
+    They do not count as classes.
+    """
+    classes = {f.split("/")[0] for f in files if "/" in f}
+    for entry in _entries(folder) if classes else ():
+        if entry.is_dir() and entry.name not in classes:
+            yield entry.name, "a folder without images"
+
+
+def _name(path, folder):
+    return path.relative_to(folder).as_posix()
 
 
 def _first(skipped):

@@ -1,12 +1,19 @@
 """Reads an image file, and makes a square of it."""
 
 import contextlib
+import errno
+import io
+import os
+import stat
 import warnings
 
 import numpy as np
 
 # A 1-pixel image can be enlarged, but there is nothing in it to learn.
 SMALLEST_SIDE = 8
+# Pillow keeps four bytes for a pixel, and conversion needs a second copy: an
+# image of this size takes 400 MB for a moment.
+MOST_PIXELS = 50_000_000
 _BILINEAR = 2
 
 
@@ -19,7 +26,9 @@ def read_image(file):
 
     Gray, palette, CMYK and 16-bit images are converted. Transparent images
     are laid on white, and images that EXIF says are turned are set upright.
-    Of an animation, the first picture is read.
+    Of an animation, the first picture is read. A JPEG of more than
+    `MOST_PIXELS` (50 million) is decoded at a half, a quarter or an eighth of
+    its size, and any other image of that size is not decoded.
 
     Args:
         file: Path, or file object in binary mode.
@@ -29,11 +38,16 @@ def read_image(file):
         pixels.
 
     Raises:
-        UnreadableImage: If the file does not hold a whole image.
+        UnreadableImage: If the file does not hold a whole image: what the
+            decoder says of its bytes.
+        OSError: If the file cannot be read. This says nothing about the
+            image, and may pass.
+        MemoryError: If there is no memory for the image.
         ImportError: If Pillow is missing.
     """
     pillow = require_pillow()
     with _opened(file, pillow) as image:
+        _bound_pixels(image)
         image.load()
         return _to_rgb(pillow.ImageOps.exif_transpose(image), pillow)
 
@@ -44,14 +58,48 @@ def read_size(file):
         return image.size
 
 
+class _File(io.FileIO):
+    """A regular file that remembers if the system could not read it."""
+
+    failure = None
+
+    def __init__(self, path):
+        # Opening a named pipe would wait for a writer, maybe forever.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise UnreadableImage("not a regular file")
+        super().__init__(path)
+
+    def readinto(self, buffer):
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def fileno(self):
+        # A library that took the descriptor would hide how reading failed.
+        raise io.UnsupportedOperation("fileno")
+
+
+@contextlib.contextmanager
+def _stream(file):
+    """Gives a file object to read from, and what tells if it failed."""
+    if hasattr(file, "read"):
+        yield file, file
+        return
+    with _File(file) as raw, io.BufferedReader(raw) as stream:
+        yield stream, raw
+
+
 @contextlib.contextmanager
 def _opened(file, pillow):
-    """Opens an image; every error becomes an `UnreadableImage`."""
+    """Opens an image; what the decoder says becomes an `UnreadableImage`."""
+    source = None
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _stream(file) as (stream, source):
             # Pillow warns about odd metadata and about large images.
             warnings.simplefilter("ignore")
-            with pillow.Image.open(file) as image:
+            with pillow.Image.open(stream) as image:
                 if min(image.size) < SMALLEST_SIDE:
                     raise UnreadableImage(
                         f"{image.width}x{image.height} pixels, less than "
@@ -60,11 +108,48 @@ def _opened(file, pillow):
                 yield image
     except UnreadableImage:
         raise
-    except pillow.UnidentifiedImageError as error:
-        raise UnreadableImage(_why_unknown(file)) from error
+    except MemoryError as error:
+        raise MemoryError(f"There is no memory to read {file}") from error
     # Damaged bytes can make Pillow's decoders raise any exception.
     except Exception as error:
+        failure = _failure(error, source)
+        if failure is not None:
+            raise _naming(failure, file) from error
+        if isinstance(error, pillow.UnidentifiedImageError):
+            raise UnreadableImage(_why_unknown(file)) from error
         raise UnreadableImage(f"damaged: {error}") from error
+
+
+def _failure(error, source):
+    """Returns the error by which the system failed, or None for bad bytes."""
+    failure = getattr(source, "failure", None)
+    if failure is not None:  # The decoder may have raised another one since.
+        return failure
+    # Damaged bytes can make a decoder seek to a place before the file's begin.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return error
+    return None
+
+
+def _naming(error, file):
+    """Returns an `OSError` of the same kind that names the file."""
+    if error.filename is not None or hasattr(file, "read"):
+        return error
+    return type(error)(error.errno, error.strerror, str(file))
+
+
+def _bound_pixels(image):
+    """Makes a JPEG decode smaller if it is too large, or refuses the image."""
+    width, height = image.size
+    scale = 1
+    while width * height > MOST_PIXELS * scale**2 and scale < 8:
+        scale *= 2
+    image.draft(None, (width // scale, height // scale))  # JPEG alone can.
+    if image.width * image.height > MOST_PIXELS:
+        raise UnreadableImage(
+            f"{width:,}x{height:,} pixels, more than {MOST_PIXELS:,}: make it "
+            "smaller first"
+        )
 
 
 def fit_square(image, resolution):
@@ -131,11 +216,9 @@ def require_pillow():
 
 
 def _why_unknown(file):
-    try:
-        with open(file, "rb") as stream:
-            return "not an image" if stream.read(1) else "empty file"
-    except (OSError, TypeError):
-        return "not an image"
+    if not hasattr(file, "read") and os.path.getsize(file) == 0:
+        return "empty file"
+    return "not an image"
 
 
 def _to_rgb(image, pillow):

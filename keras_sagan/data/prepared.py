@@ -1,7 +1,9 @@
 """Decodes and resizes images once, for all later training."""
 
 import hashlib
+import os
 import pathlib
+import re
 import sys
 
 import keras
@@ -47,7 +49,7 @@ class PreparedImages(Source):
     def __init__(self, path):
         self.path = pathlib.Path(path)
         summary = read_json(self.path / _SUMMARY)
-        if summary is None or summary.get("format") != _FORMAT:
+        if summary is None or not _is_summary(summary):
             raise ValueError(
                 "`path` must be a folder that `keras-sagan prepare` finished "
                 f"writing: run it again, it goes on. Received: path={path}"
@@ -58,10 +60,14 @@ class PreparedImages(Source):
         self.skipped = [tuple(pair) for pair in summary["skipped"]]
         self._shards, labels = [], []
         for name, count in summary["shards"]:
-            images = np.load(self.path / f"{name}.images.npy", mmap_mode="r")
-            labels.append(np.load(self.path / f"{name}.labels.npy"))
+            images = _load(self.path / f"{name}.images.npy")
+            labels.append(_load(self.path / f"{name}.labels.npy"))
             shape = (count, side, side, 3)
-            if images.shape != shape or labels[-1].shape != (count,):
+            if (
+                images.shape != shape
+                or images.dtype != np.uint8
+                or labels[-1].shape != (count,)
+            ):
                 raise ValueError(
                     f"`path` must hold the images that {_SUMMARY} lists, "
                     f"{shape} of them in {name}.images.npy. "
@@ -69,7 +75,19 @@ class PreparedImages(Source):
                 )
             self._shards.append(images)
         self.labels = np.concatenate(labels)
+        if self.class_names is not None:
+            self._check_labels()
         self._ends = np.cumsum([len(shard) for shard in self._shards])
+
+    def _check_labels(self):
+        n, kind = len(self.class_names), self.labels.dtype.kind
+        if kind not in "iu" or self.labels.min() < 0 or self.labels.max() >= n:
+            raise ValueError(
+                f"`path` must hold labels from 0 to {n - 1}, one of the {n} "
+                f"classes for each image. Received: path={self.path}, with "
+                f"{self.labels.dtype} from {self.labels.min()} to "
+                f"{self.labels.max()}"
+            )
 
     def __len__(self):
         return len(self.labels)
@@ -78,6 +96,43 @@ class PreparedImages(Source):
         shard = int(np.searchsorted(self._ends, index, side="right"))
         offset = index - self._ends[shard]  # Negative: from the shard's end.
         return self._shards[shard][offset], int(self.labels[index])
+
+
+def _load(path):
+    """Maps an array of a file into memory."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} must hold an array that `prepare` wrote. Received: {error}"
+        ) from error
+
+
+def _is_summary(summary):
+    """Whether JSON that was read is what `prepare` writes at its end."""
+    names = summary.get("class_names")
+    return (
+        summary.get("format") == _FORMAT
+        and type(summary.get("resolution")) is int
+        and (names is None or _are_all(names, str))
+        and _are_all(summary.get("skipped"), list)
+        and _are_all(summary.get("shards"), list)
+        and bool(summary["shards"])
+        and all(_is_shard(shard) for shard in summary["shards"])
+    )
+
+
+def _is_shard(shard):
+    # The name is a part of a path, so it must be one that `prepare` gives.
+    return (
+        len(shard) == 2
+        and re.fullmatch(r"shard-\d{5,}", str(shard[0])) is not None
+        and type(shard[1]) is int
+    )
+
+
+def _are_all(values, kind):
+    return isinstance(values, list) and all(type(x) is kind for x in values)
 
 
 def prepare(source, path, resolution=None, shard_size=4096, verbose=None):
@@ -150,7 +205,7 @@ def _recipe(source, shard_size):
     """Returns what the parts depend on; a continuation must have the same."""
     digest = hashlib.sha256()
     for name in source.names:
-        digest.update(name.encode() + b"\0")
+        digest.update(os.fsencode(name) + b"\0")
     return {
         "images": len(source),
         "resolution": source.native_resolution,

@@ -81,6 +81,34 @@ def describe_file(path):
     }
 
 
+def read_step(path):
+    """Returns how many steps the model in a `.keras` file was trained.
+
+    Args:
+        path: File that `SAGAN.save` wrote. All of its checksums are checked,
+            but nothing is loaded.
+
+    Raises:
+        ValueError: If the file is damaged, or holds something else.
+    """
+    import h5py
+
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            if archive.testzip() is not None:
+                raise ValueError(f"{archive.testzip()} has another checksum")
+            part = _Part(file, archive, archive.getinfo(_WEIGHTS))
+            with h5py.File(part) as h5:
+                return int(h5["vars"]["steps_trained"][()])
+    # A damaged file can end in any exception: NotImplementedError for a
+    # method of compression that zipfile lacks, zlib.error, struct.error, ...
+    except Exception as error:
+        raise ValueError(
+            f"`path` must be a whole .keras file that `SAGAN.save` wrote. "
+            f"Received: path={path}, where {type(error).__name__}: {error}"
+        ) from error
+
+
 def describe_model(model):
     """Returns what `describe_file` says of a model that is loaded.
 

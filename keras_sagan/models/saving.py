@@ -3,6 +3,11 @@
 The networks and the optimizers are saved by Keras, as attributes.
 """
 
+import contextlib
+import time
+import types
+import zipfile
+
 import keras
 from keras import ops
 
@@ -26,8 +31,28 @@ def save(model, *args, **kwargs):
     Of several processes that train together, one may do it alone.
     """
     model.sync_variables()
-    with backends.alone():
+    with backends.alone(), _dates_of_zip():
         keras.Model.save(model, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def _dates_of_zip():
+    """Inside, a machine whose clock stands before 1980 can write ZIP files.
+
+    ZIP has no such dates, and `zipfile.ZipFile.writestr`, which Keras calls,
+    asks the clock.
+    """
+    if time.localtime().tm_year >= 1980:
+        yield
+        return
+    first = time.struct_time((1980, 1, 1, 0, 0, 0, 1, 1, 0))
+    zipfile.time = types.SimpleNamespace(
+        time=time.time, localtime=lambda seconds=None: first
+    )
+    try:
+        yield
+    finally:
+        zipfile.time = time
 
 
 def save_own_variables(model, store):

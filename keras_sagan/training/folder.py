@@ -6,10 +6,11 @@ quickly.
 
 import contextlib
 import json
+import os
 import pathlib
 
 from keras_sagan.files import read_json
-from keras_sagan.files import read_json_lines
+from keras_sagan.files import read_step_lines
 from keras_sagan.files import step_files
 from keras_sagan.files import write_json
 
@@ -77,7 +78,11 @@ class Run:
         return self.settings_path.exists() or self.latest_model() is not None
 
     def settings(self):
-        """Returns the settings of the run, or {} if it has not begun."""
+        """Returns the settings of the run, or {} if it has not begun.
+
+        Raises:
+            ValueError: If `settings.json` holds something else.
+        """
         return read_json(self.settings_path) or {}
 
     def class_names(self):
@@ -86,12 +91,10 @@ class Run:
         Raises:
             ValueError: If `classes.json` is not a list of strings.
         """
-        names = read_json(self.classes_path)
+        names = read_json(self.classes_path, list)
         if names is None:
             return None
-        if not isinstance(names, list) or not all(
-            isinstance(name, str) for name in names
-        ):
+        if not all(isinstance(name, str) for name in names):
             raise ValueError(
                 "`classes.json` must be a list of strings. "
                 f"Received: {self.classes_path}, which holds {names!r:.80}"
@@ -100,7 +103,8 @@ class Run:
 
     def log(self):
         """Returns a dict of `step`, `time` and values for each logged epoch."""
-        return read_json_lines(self.log_path)
+        lines = read_step_lines(self.log_path)
+        return [entry for _, entry in lines if entry is not None]
 
     def checkpoints(self):
         """Returns the paths of the checkpoints, the oldest first."""
@@ -149,7 +153,7 @@ class Run:
         """Keeps the folder for this process while the context lasts.
 
         The lock ends with the process, even with one that is killed. On
-        Windows nothing is locked.
+        Windows, and where a file system locks no folders, nothing is locked.
 
         Raises:
             ValueError: If another process has the folder.
@@ -160,15 +164,20 @@ class Run:
         except ImportError:  # Windows has no such module.
             yield
             return
-        with open(self.path / ".lock", "w") as file:
+        with contextlib.ExitStack() as stack:
+            # The folder itself: a file in it might be deleted.
+            folder = os.open(self.path, os.O_RDONLY)
+            stack.callback(os.close, folder)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ValueError(
                     "`workdir` must be used by one process at a time, and "
                     "another one trains there now. "
                     f"Received: workdir={self.path}"
                 ) from None
+            except OSError as error:  # NFS locks no folders.
+                print(f"{self.path} cannot be locked ({error.strerror})")
             yield
 
 

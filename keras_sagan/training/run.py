@@ -101,6 +101,7 @@ def train(
                         steps,
                         log_every,
                         [
+                            *([_StillThere(run)] * writes),
                             *(_writers(run, steps, sample_every) * writes),
                             *callbacks,
                             # After callbacks that may change the logs, but
@@ -154,6 +155,33 @@ def _check_agreement(run, model):
             "`workdir` must be a folder that all processes see. Received: "
             f"workdir={run.path}, where they find the steps {steps}"
         )
+
+
+class _StillThere(EverySteps):
+    """Ends training with an error if the run's folder is moved or removed.
+
+    Whoever writes into it would make a folder that holds half of a run.
+    """
+
+    def __init__(self, run):
+        super().__init__(every=1)
+        self.path = run.path
+        self.begun = self._identity()
+
+    def act(self, step, logs):
+        if self._identity() != self.begun:
+            raise ValueError(
+                "`workdir` must stay where it is while training goes on. "
+                f"Received: workdir={self.path}, which was moved or removed "
+                f"before step {step:,}"
+            )
+
+    def _identity(self):
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return state.st_dev, state.st_ino
 
 
 class _Stop(EverySteps):

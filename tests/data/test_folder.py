@@ -1,7 +1,10 @@
 """Folders of images as people have them: every kind of file in them."""
 
+import errno
 import io
 import json
+import os
+import pathlib
 import struct
 import zlib
 
@@ -10,9 +13,12 @@ import pytest
 from PIL import Image
 
 from keras_sagan import data
+from keras_sagan.data import images as images_module
 from keras_sagan.data import prepared as prepared_module
+from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.images import fit_square
 from keras_sagan.data.images import read_image
+from keras_sagan.files import printable
 
 pytestmark = pytest.mark.no_backend
 
@@ -256,19 +262,174 @@ def test_images_without_classes(tmp_path):
     assert dataset[0].shape == (2, 16, 16, 3)
 
 
-def test_a_link_to_itself_ends(tmp_path):
+def two_classes(folder, count=3):
     for name in "ab":
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "1.png").write_bytes(GOOD["gray.png"])
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            (folder / name / f"{i}.png").write_bytes(GOOD["gray.png"])
+    return folder
+
+
+def test_a_link_to_itself_ends(tmp_path):
+    two_classes(tmp_path, 1)
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert len(data.ImageFolder(tmp_path)) == 2
+    source = data.ImageFolder(tmp_path)
+    assert len(source) == 2
+    assert source.skipped == [
+        ("a/loop", f"a link to {tmp_path}, which was read already")
+    ]
 
 
-def test_a_file_that_vanishes_is_passed_over(tmp_path):
+def test_links_that_multiply_end(tmp_path):
+    two_classes(tmp_path / "images")
+    for i in range(40):  # 2^40 ways through them.
+        step = tmp_path / "images" / "a" if i == 0 else tmp_path / f"{i}"
+        step.mkdir(exist_ok=True)
+        for name in ("left", "right"):
+            (step / name).symlink_to(tmp_path / f"{i + 1}")
+    (tmp_path / "40").mkdir()
+    assert len(data.ImageFolder(tmp_path / "images")) == 6
+
+
+def test_two_classes_may_be_links_to_one_folder(tmp_path):
+    two_classes(tmp_path / "real")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("cats", "dogs"):
+        (folder / name).symlink_to(tmp_path / "real" / "a")
+    source = data.ImageFolder(folder)
+    assert source.class_names == ("cats", "dogs")
+    assert source.labels == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_class_without_images_is_named(tmp_path):
+    two_classes(tmp_path)
+    (tmp_path / "aa").mkdir()
+    (tmp_path / "c" / "deep").mkdir(parents=True)
+    (tmp_path / "c" / "deep" / "notes.txt").write_text("none")
+    source = data.ImageFolder(tmp_path)
+    assert source.class_names == ("a", "b")
+    assert dict(source.skipped) == {
+        "aa": "a folder without images",
+        "c": "a folder without images",
+        "c/deep/notes.txt": "not an image",
+    }
+
+
+def test_a_class_that_cannot_be_read_ends_it(tmp_path, monkeypatch):
+    two_classes(tmp_path)
+    scandir = os.scandir
+
+    def denying(path):
+        if pathlib.Path(path).name == "a":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denying)
+    with pytest.raises(PermissionError, match="/a'"):
+        data.ImageFolder(tmp_path)
+
+
+FAILURES = [
+    OSError(errno.EIO, "Input/output error"),
+    OSError(errno.EACCES, "Permission denied"),
+    OSError(errno.ESTALE, "Stale file handle"),
+    MemoryError(),
+]
+
+
+def failing_file(broken, at, failure):
+    """What reads files here, where the system fails with one path."""
+
+    class System(io.FileIO):
+        def __init__(self, path):
+            if at == "open" and path == broken:
+                raise failure
+            super().__init__(path)
+            self.fails = path == broken
+
+        def readinto(self, buffer):
+            if self.fails and (at == "header" or self.tell() > 0):
+                raise failure
+            return super().readinto(memoryview(buffer)[:200])
+
+    return type("File", (images_module._File, System), {})
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=repr)
+@pytest.mark.parametrize("at", ["open", "header", "pixels"])
+def test_an_error_that_may_pass_condemns_no_image(
+    at, failure, tmp_path, monkeypatch
+):
+    """While it lasts, reading stops with the file's name; then all is well."""
+    content = saved(picture(400, 300), "PNG").read()
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    source = data.ImageFolder(tmp_path)
+    broken = tmp_path / "a" / "2.png"
+
+    monkeypatch.setattr(
+        images_module, "_File", failing_file(broken, at, failure)
+    )
+    for attempt in (
+        lambda: source[1],
+        lambda: data.ImageFolder(tmp_path)[1],
+        lambda: data.prepare(source, tmp_path / "out", 16),
+        lambda: data.from_source(source, 4, workers=0, resolution=16)[0],
+    ):
+        with pytest.raises(type(failure), match=r"a/2\.png"):
+            attempt()
+    monkeypatch.undo()
+    assert len(data.prepare(source, tmp_path / "out", 16)) == 4
+
+
+def test_a_named_pipe_is_left_out(tmp_path):
+    two_classes(tmp_path)
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    source = data.ImageFolder(tmp_path)
+    assert source.skipped == [("a/pipe.png", "not a regular file")]
+
+
+def test_a_file_that_vanishes_ends_it_and_is_named(tmp_path):
     for name in "abc":
         picture().save(tmp_path / f"{name}.png")
     folder = data.ImageFolder(tmp_path)
     (tmp_path / "b.png").unlink()
     dataset = data.from_source(folder, batch_size=3, workers=0, resolution=8)
-    assert dataset.batch(0).shape == (3, 8, 8, 3)
-    assert list(dataset.skipped) == ["b.png"]
+    with pytest.raises(FileNotFoundError, match=r"b\.png"):
+        dataset.batch(0)
+
+
+def test_a_file_that_turns_out_damaged_is_replaced_by_the_next(tmp_path):
+    for name in "abc":
+        picture(400, 300).save(tmp_path / f"{name}.png")
+    content = (tmp_path / "b.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(content[: len(content) // 2])
+    folder = data.ImageFolder(tmp_path)
+    datasets = [
+        data.from_source(folder, batch_size=3, workers=n, resolution=8)
+        for n in (0, 2)
+    ]
+    with pytest.warns(UserWarning, match=r"b\.png cannot be used"):
+        batches = [dataset.batch(0) for dataset in datasets]
+    np.testing.assert_array_equal(*batches)
+    assert [list(x.skipped) for x in datasets] == [["b.png"]] * 2
+
+
+def test_large_images_are_bounded_before_they_are_decoded(tmp_path):
+    side = 7100  # 50.4 million pixels.
+    Image.new("L", (side, side), 200).save(tmp_path / "a.png")
+    Image.new("RGB", (side, side), "red").save(tmp_path / "b.jpg")
+    with pytest.raises(UnreadableImage, match="7,100x7,100 pixels, more than"):
+        read_image(tmp_path / "a.png")
+    assert read_image(tmp_path / "b.jpg").size == (side // 2, side // 2)
+
+
+def test_a_name_of_no_encoding(tmp_path):
+    name = os.fsdecode(b"caf\xe9\x1b[31m.png")
+    (tmp_path / name).write_bytes(GOOD["gray.png"])
+    (tmp_path / os.fsdecode(b"bad\xe9.png")).write_bytes(b"")
+    prepared = data.prepare(data.ImageFolder(tmp_path), tmp_path / "out", 16)
+    assert len(prepared) == 1
+    assert printable(prepared.skipped[0][0]) == r"bad\udce9.png"

@@ -6,6 +6,7 @@ What is the same code on every backend is run once: `no_backend`.
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,7 +64,6 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
     assert {"discriminator_loss", "largest_sigma", "time"} <= set(lines[0])
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.*")}
     assert files == {
-        ".lock",
         "settings.json",
         "classes.json",
         "log.jsonl",
@@ -110,20 +110,230 @@ def test_one_process_a_folder(digits_like, tmp_path):
 
 
 @pytest.mark.no_backend
-def test_a_damaged_checkpoint_is_passed_over(digits_like, tmp_path, capsys):
-    train(tmp_path, 4, digits_like)
-    folder = tmp_path / "checkpoints"
-    last = folder / "step_00000004.keras"
-    content = bytearray(last.read_bytes())
-    with zipfile.ZipFile(last) as archive:
-        middle = archive.getinfo("model.weights.h5").header_offset + 5000
-    content[middle] ^= 255
-    last.write_bytes(content)
+def test_half_written_checkpoints_are_removed(two_checkpoints, tmp_path):
+    folder = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
     (folder / ".step_00000006.77.keras").write_bytes(b"half")
-    checkpoint = callbacks.Checkpoint(folder)
-    assert int(checkpoint.load_latest().steps_trained) == 2
-    assert "step_00000004.keras is damaged" in capsys.readouterr().out
-    assert not (folder / ".step_00000006.77.keras").exists()
+    assert callbacks.Checkpoint(folder).load_latest().count_steps() == 4
+    assert len(step_names(folder)) == 2
+
+
+def flip(path, member="model.weights.h5", offset=5000):
+    """Flips the bits of a byte in a member of a zip file."""
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo(member).header_offset + offset
+    content[at] ^= 255
+    path.write_bytes(content)
+
+
+def step_names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory):
+    """A folder with the checkpoints of steps 2 and 4."""
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(-1, 1, (32, 16, 16, 3)).astype("float32")
+    workdir = tmp_path_factory.mktemp("run")
+    train(workdir, 4, (noise, rng.integers(3, size=32)), sample_every=100)
+    return workdir / "checkpoints"
+
+
+def rezip(path, change):
+    """Writes a zip again, its members changed by a function of the name."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, change(name, content))
+
+
+def encrypt(path):
+    """Sets the flags that say that each member is encrypted."""
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(signature)
+        while at >= 0:
+            content[at + offset] |= 1
+            at = content.find(signature, at + 4)
+    path.write_bytes(content)
+
+
+def another_method(path):
+    """Says that each member is compressed in a way that nobody knows."""
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        content[at + 10 : at + 12] = b"\x63\x00"
+        at = content.find(b"PK\x01\x02", at + 4)
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "flipped": flip,
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-1000]),
+    "empty": lambda path: path.write_bytes(b""),
+    "encrypted": encrypt,
+    "method": another_method,
+    "not_json": lambda path: rezip(
+        path, lambda name, x: b"{" if name == "config.json" else x
+    ),
+    "other_class": lambda path: rezip(
+        path, lambda name, x: x.replace(b"keras_sagan>SAGAN", b"none>SAGAN")
+    ),
+    "no_weights": lambda path: rezip(
+        path, lambda name, x: b"" if name.endswith(".h5") else x
+    ),
+}
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_one_bad_checkpoint_is_set_aside(
+    damage, two_checkpoints, tmp_path, capsys
+):
+    folder = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    damage(folder / "step_00000004.keras")
+    damaged = (folder / "step_00000004.keras").read_bytes()
+    checkpoint = callbacks.Checkpoint(folder, keep=1)
+    model = checkpoint.load_latest()
+    assert model.count_steps() == 2
+    assert "step_00000004.keras" in capsys.readouterr().out
+    assert step_names(folder) == [
+        "step_00000002.keras",
+        "step_00000004.keras.damaged",
+    ]
+    # It does not hinder the same step, nor count as the one to keep.
+    model.steps_trained.assign(4)
+    checkpoint.set_model(model)
+    checkpoint.save()
+    assert step_names(folder) == [
+        "step_00000004.keras",
+        "step_00000004.keras.damaged",
+    ]
+    assert checkpoint.load_latest().count_steps() == 4
+    aside = (folder / "step_00000004.keras.damaged").read_bytes()
+    assert aside == damaged
+
+
+@pytest.mark.no_backend
+def test_checkpoints_that_are_damaged_while_training(two_checkpoints, tmp_path):
+    folder = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    checkpoint = callbacks.Checkpoint(folder, keep=1)
+    model = checkpoint.load_latest()
+    flip(folder / "step_00000004.keras")
+    checkpoint.set_model(model)
+    for step in (4, 6):  # Both damaged; the older one is kept until then.
+        model.steps_trained.assign(step)
+        checkpoint.save()
+    assert step_names(folder) == [
+        "step_00000004.keras.damaged",
+        "step_00000006.keras",
+    ]
+
+
+@pytest.mark.no_backend
+def test_a_checkpoint_counts_by_the_step_in_it(two_checkpoints, tmp_path):
+    folder = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    (folder / "step_00000002.keras").rename(folder / "step_00000099.keras")
+    checkpoint = callbacks.Checkpoint(folder, keep=1)
+    model = checkpoint.load_latest()
+    assert model.count_steps() == 4
+    model.steps_trained.assign(5)
+    checkpoint.set_model(model)
+    checkpoint.save()
+    assert step_names(folder) == ["step_00000005.keras"]
+
+
+@pytest.mark.no_backend
+def test_without_a_checkpoint_that_loads_nothing_begins_again(
+    digits_like, two_checkpoints, tmp_path
+):
+    folder = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    for path in folder.iterdir():
+        flip(path)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with pytest.raises(ValueError, match="One of the checkpoints must load"):
+        train(tmp_path, 6, digits_like)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+@pytest.mark.no_backend
+def test_a_log_never_stops_training(digits_like, tmp_path):
+    train(tmp_path, 3, digits_like, sample_every=100)
+    log = Run(tmp_path).log_path
+    good = log.read_bytes()
+    odd = b'[1]\n3\nnull\n\xff\xfe\n{"step": "two"}\n{}\n' + b"[" * 100_000
+    log.write_bytes(odd + b"\n" + good + b'{"step": 9}\n{"st')
+    train(tmp_path, 5, digits_like, sample_every=100)
+    assert log.read_bytes().startswith(odd + b"\n" + good)
+    assert [line["step"] for line in Run(tmp_path).log()] == [3, 5]
+    # It cannot even be written: a folder is in its place.
+    log.unlink()
+    log.mkdir()
+    with pytest.warns(UserWarning, match=r"log\.jsonl cannot be written"):
+        model = train(tmp_path, 7, digits_like, sample_every=100)
+    assert model.count_steps() == 7
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{", b"\xff", b"3", b"[" * 100_000, b""]
+)
+def test_odd_settings_name_the_file(content, digits_like, tmp_path):
+    (tmp_path / "settings.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"settings\.json must hold"):
+        train(tmp_path, 2, digits_like)
+
+
+@pytest.mark.no_backend
+def test_the_lock_is_not_a_file_that_can_be_deleted(digits_like, tmp_path):
+    class Intruder(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            for path in tmp_path.glob(".*"):
+                path.unlink()
+            with pytest.raises(ValueError, match="another one trains there"):
+                train(tmp_path, 2, digits_like)
+            refused.append(batch)
+
+    refused = []
+    train(tmp_path, 2, digits_like, callbacks=[Intruder()])
+    assert refused == [0, 1]
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_folder_that_is_moved_ends_the_run(moved, digits_like, tmp_path):
+    workdir, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+
+    class Remover(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 1:
+                workdir.rename(elsewhere)
+                if not moved:
+                    shutil.rmtree(elsewhere)
+
+    with pytest.raises(ValueError, match="was moved or removed before step 2"):
+        train(workdir, 8, digits_like, callbacks=[Remover()])
+    assert not workdir.exists()
+    assert elsewhere.exists() == moved
+
+
+@pytest.mark.no_backend
+def test_a_clock_before_1980_saves(tmp_path, monkeypatch):
+    localtime = time.localtime
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    monkeypatch.setattr(time, "localtime", lambda *seconds: localtime(1000.0))
+    model = tiny_model(compiled=False)
+    model.save(tmp_path / "model.keras")
+    assert zipfile.time is time
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert all(same(values(state_of(again)), values(state_of(model))))
+
+
+def state_of(model):
+    return [*model.generator.variables, *model.discriminator.variables]
 
 
 class Poison(keras.callbacks.Callback):
