@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_number
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
@@ -17,7 +19,8 @@ class BatchNorm(keras.layers.Layer):
     variance, as the SAGAN release does; inference uses the stored ones.
     Moments are computed as `mean((x - mean)^2)` in at least float32: Keras'
     `BatchNormalization` uses `E[x^2] - E[x]^2` on PyTorch, which is negative
-    for `mean 100, std 0.01`. Gradients of every order are right.
+    for `mean 100, std 0.01`. Gradients of every order are right. As Keras'
+    own, a layer with `trainable = False` always runs in inference.
 
     Args:
         momentum: Float in [0, 1], the share that the moving moments keep.
@@ -51,19 +54,9 @@ class BatchNorm(keras.layers.Layer):
     def __init__(
         self, momentum=0.999, epsilon=1e-5, synchronized=True, **kwargs
     ):
-        if not 0 <= momentum <= 1:
-            raise ValueError(
-                f"`momentum` must be in [0, 1]. Received: momentum={momentum}"
-            )
-        if not epsilon > 0:
-            raise ValueError(
-                f"`epsilon` must be positive. Received: epsilon={epsilon}"
-            )
-        if not isinstance(synchronized, bool):
-            raise ValueError(
-                "`synchronized` must be True or False. "
-                f"Received: synchronized={synchronized!r}"
-            )
+        check_number("momentum", momentum, 0, 1)
+        check_number("epsilon", epsilon, 0, low_open=True)
+        check_bool("synchronized", synchronized)
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
@@ -107,7 +100,7 @@ class BatchNorm(keras.layers.Layer):
 
     def _normalize(self, inputs, gamma, beta, training):
         """`gamma` and `beta` broadcast: `(..., channels)`."""
-        if training:
+        if training and self.trainable:
             x, mean, variance = backends.standardize(
                 inputs, self.epsilon, self.synchronized
             )

@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
 from keras_sagan.layers.batch_norm import BatchNorm
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
@@ -104,11 +107,9 @@ class ConditionalBatchNorm(BatchNorm):
         synchronized=True,
         **kwargs,
     ):
-        if not isinstance(num_classes, int) or num_classes < 1:
-            raise ValueError(
-                "`num_classes` must be a positive integer. "
-                f"Received: num_classes={num_classes}"
-            )
+        check_integer("num_classes", num_classes, 1)
+        check_bool("spectral_normalization", spectral_normalization)
+        check_number("spectral_epsilon", spectral_epsilon, 0)
         super().__init__(
             momentum=momentum,
             epsilon=epsilon,

@@ -4,8 +4,12 @@ import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
 
 _PACKAGE = "keras_sagan"
+# Arguments of `keras.layers.Conv2D` that these convolutions do not have.
+_FIXED = ("strides", "padding", "data_format", "dilation_rate", "groups")
 
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
@@ -35,6 +39,14 @@ class Conv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters, kernel_size, **kwargs):
+        check_integer("filters", filters, 1)
+        for name in _FIXED:
+            if name in kwargs:
+                raise ValueError(
+                    f"`{name}` must not be given to {type(self).__name__}, "
+                    "which has stride 1, 'same' padding and channels last. "
+                    f"Received: {name}={kwargs[name]!r}"
+                )
         super().__init__(
             filters,
             kernel_size,
@@ -63,13 +75,7 @@ class Conv2D(keras.layers.Conv2D):
 
     def get_config(self):
         config = super().get_config()
-        for name in (
-            "strides",
-            "padding",
-            "data_format",
-            "dilation_rate",
-            "groups",
-        ):
+        for name in _FIXED:
             del config[name]
         return config
 
@@ -88,6 +94,7 @@ class _ResamplingConv2D(Conv2D):
                 "`kernel_size` must be 3 in a resampling convolution. "
                 f"Received: kernel_size={kernel_size}"
             )
+        check_bool("fused", fused)
         self.fused = fused
 
     def get_config(self):
@@ -176,7 +183,9 @@ class DownsampleConv2D(_ResamplingConv2D):
         if self.fused:
             return backends.conv2d_downsample(inputs, kernel, bias)
         outputs = backends.conv2d(inputs, kernel, bias)
-        return ops.average_pool(outputs, 2, strides=2)
+        return ops.average_pool(
+            outputs, 2, strides=2, data_format=self.data_format
+        )
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -4,6 +4,9 @@ import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
 from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.copies import assign
@@ -90,11 +93,14 @@ class SelfAttention2D(keras.layers.Layer):
             ("value_ratio", value_ratio),
             ("pool_size", pool_size),
         ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value}"
-                )
+            check_integer(name, value, 1)
+        for name, value in (
+            ("output_projection", output_projection),
+            ("use_bias", use_bias),
+            ("spectral_normalization", spectral_normalization),
+        ):
+            check_bool(name, value)
+        check_number("spectral_epsilon", spectral_epsilon, 0)
         if not output_projection and value_ratio != 1:
             raise ValueError(
                 "`value_ratio` must be 1 without `output_projection`: the "

@@ -1,14 +1,15 @@
 """Spectral normalization as a reparametrization of a layer's kernel."""
 
-import math
-
 import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
 from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.copies import rebuild
+from keras_sagan.layers.kernel_layout import kernel_layout
 
 _PACKAGE = "keras_sagan"
 
@@ -46,8 +47,12 @@ class SpectralNormalization(keras.layers.Wrapper):
         layer: A `keras.layers.Layer` with a variable `kernel` (convolutions,
             `Dense`, `EinsumDense`, ...) or `embeddings` (`Embedding`).
             The last axis of a kernel is taken as output channels; in the
-            `Conv*Transpose` layers it is the last but one, and the matrix of
-            an `Embedding` is the transposed table, `(output_dim, input_dim)`.
+            `Conv*Transpose` layers it is the last but one, in `EinsumDense`
+            the equation says which axes are outputs, and the matrix of an
+            `Embedding` is the transposed table, `(output_dim, input_dim)`.
+            A convolution in groups, such as `DepthwiseConv2D`, is a matrix of
+            blocks, one for each group, and zeros: each block has its own part
+            of `u` and `v`, and the largest of their norms is `sigma`.
         power_iterations: Positive integer, iterations per training call.
         epsilon: Non-negative float, the least norm that a vector is divided
             by. Released code 1e-12, BigGAN-PyTorch 1e-8, StudioGAN 1e-6.
@@ -83,16 +88,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         seed=None,
         **kwargs,
     ):
-        if not isinstance(power_iterations, int) or power_iterations < 1:
-            raise ValueError(
-                "`power_iterations` must be a positive integer. "
-                f"Received: power_iterations={power_iterations}"
-            )
-        if not epsilon >= 0:
-            raise ValueError(
-                "`epsilon` must be a non-negative float. "
-                f"Received: epsilon={epsilon}"
-            )
+        check_integer("power_iterations", power_iterations, 1)
+        check_number("epsilon", epsilon, 0)
         if initial_vectors not in ("exact", "random"):
             raise ValueError(
                 '`initial_vectors` must be "exact" or "random". '
@@ -110,7 +107,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def build(self, input_shape=None):
         super().build(input_shape)
-        rows, columns = self._matrix_shape()
+        rows, columns = self._layout().matrix_shape
         # Initializers, not values: a model that is built while it is traced
         # gets its kernels later, and these right after them.
         self.u = self.add_weight(
@@ -121,8 +118,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
         self.v = self.add_weight(
             shape=(rows,),
-            initializer=lambda shape, dtype: backends.normalize(
-                _column(self._matrix(), self.u.value), self.epsilon, 0.0
+            initializer=lambda shape, dtype: self._normalize(
+                _column(self._matrix(), self.u.value), 0.0
             ),
             trainable=False,
             name="v",
@@ -144,9 +141,12 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self._normalized_by(u, v, self.sigma())
 
     def sigma(self):
-        """Returns `v W u^T`, a scalar tensor: the norm that `u`, `v` give."""
+        """Returns the norm that `u` and `v` give, `v W u^T`, a scalar tensor.
+
+        Of several groups it is the largest one.
+        """
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
-        return ops.sum(_row(v, self._matrix()) * u)
+        return self._sigma(_row(v, self._matrix()), u)
 
     def iterate(self):
         """Stores what `iterated_vectors` returns, and returns it."""
@@ -162,10 +162,10 @@ class SpectralNormalization(keras.layers.Wrapper):
         # A zero kernel (a zero-initialized residual branch, say) must not
         # erase the vectors that later iterations start from.
         for _ in range(self.power_iterations):
-            v = backends.normalize(_column(matrix, u), self.epsilon, v)
+            v = self._normalize(_column(matrix, u), v)
             row = _row(v, matrix)
-            u = backends.normalize(row, self.epsilon, u)
-        return u, v, ops.sum(row * u)
+            u = self._normalize(row, u)
+        return u, v, self._sigma(row, u)
 
     def after_averaging(self, momentum):
         """Makes averaged `u` and `v` those of the averaged kernel.
@@ -195,16 +195,40 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
         return copy
 
+    def _normalize(self, vector, otherwise):
+        """Divides a vector, or each group's part of it, by its norm."""
+        groups = self._layout().groups
+        if groups == 1:
+            return backends.normalize(vector, self.epsilon, otherwise)
+        parts = ops.reshape(vector, (groups, -1))
+        norms = ops.sqrt(ops.sum(ops.square(parts), axis=1, keepdims=True))
+        units = parts / ops.maximum(norms, self.epsilon)
+        otherwise = ops.broadcast_to(
+            ops.reshape(ops.cast(otherwise, vector.dtype), (-1,)), vector.shape
+        )
+        otherwise = ops.reshape(otherwise, parts.shape)
+        return ops.reshape(ops.where(norms > 0, units, otherwise), (-1,))
+
+    def _sigmas(self, row, u):
+        """`v W` and `u` to the norm of each group."""
+        return ops.sum(ops.reshape(row * u, (self._layout().groups, -1)), 1)
+
+    def _sigma(self, row, u):
+        if self._layout().groups == 1:
+            return ops.sum(row * u)
+        return ops.max(self._sigmas(row, u))
+
     def _normalized_by(self, u, v, sigma):
+        if self._layout().groups > 1:
+            # Of the group whose norm is the largest, and zeros.
+            sigmas = self._sigmas(_row(v, self._matrix()), u)
+            chosen = ops.one_hot(ops.argmax(sigmas), len(sigmas), dtype=u.dtype)
+            u, v = (_of_group(x, chosen) for x in (u, v))
         # A kernel of zeros stays one: 0 / 0 would poison the network.
         matrix = backends.divide_by_norm(
             self._matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
         )
-        shape = self.kernel.shape
-        if self._is_transposed():
-            shape = (*shape[:-2], shape[-1], shape[-2])
-            return ops.swapaxes(ops.reshape(matrix, shape), -1, -2)
-        return ops.reshape(matrix, shape)
+        return self._layout().to_kernel(matrix)
 
     @property
     def kernel(self):
@@ -212,40 +236,35 @@ class SpectralNormalization(keras.layers.Wrapper):
         # Not an attribute of this one too: it would be saved twice.
         for name in ("kernel", "embeddings"):
             kernel = getattr(self.layer, name, None)
-            if isinstance(kernel, keras.Variable):
+            if not isinstance(kernel, keras.Variable):
+                continue
+            if "float" in kernel.dtype:
                 return kernel
+            raise ValueError(
+                "`layer` must have a kernel of floats; to quantize a layer, "
+                "take `folded()` first, which needs no norm. Received: a "
+                f"kernel of {kernel.dtype} in {self.name}"
+            )
         raise ValueError(
-            "`layer` must have a variable `kernel` or `embeddings`. "
-            f"Received: layer={self.layer}"
+            "`layer` must have a variable `kernel` or `embeddings`, and no "
+            f"LoRA. Received: layer={self.layer}"
         )
 
-    def _is_transposed(self):
-        """Whether the output channels are the kernel's last but one axis."""
-        return isinstance(
-            self.layer,
-            (
-                keras.layers.Conv1DTranspose,
-                keras.layers.Conv2DTranspose,
-                keras.layers.Conv3DTranspose,
-                keras.layers.Embedding,
-            ),
-        )
+    def _layout(self):
+        return kernel_layout(self.layer, tuple(self.kernel.shape))
 
     def _matrix(self):
-        kernel = ops.convert_to_tensor(self.kernel)
-        if self._is_transposed():
-            kernel = ops.swapaxes(kernel, -1, -2)
-        return ops.reshape(kernel, (-1, kernel.shape[-1]))  # (rows, columns)
-
-    def _matrix_shape(self):
-        columns = self.kernel.shape[-2 if self._is_transposed() else -1]
-        return math.prod(self.kernel.shape) // columns, columns
+        return self._layout().to_matrix(ops.convert_to_tensor(self.kernel))
 
     def _initial_u(self, shape, dtype):
         if self.initial_vectors == "exact":
-            return ops.cast(leading_singular_vector(self._matrix()), dtype)
+            blocks = self._layout().to_blocks(
+                ops.convert_to_tensor(self.kernel)
+            )
+            u = leading_singular_vector(blocks)
+            return ops.cast(ops.reshape(u, shape), dtype)
         normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)
-        return backends.normalize(normal(shape, dtype), self.epsilon, 0.0)
+        return self._normalize(normal(shape, dtype), 0.0)
 
     def _call_with_kernel(self, kernel, *args, **kwargs):
         """Runs the wrapped layer with `kernel` in the variable's place."""
@@ -288,11 +307,13 @@ def leading_singular_vector(matrix):
     It is searched for in the smaller one of the two Gram matrices.
 
     Args:
-        matrix: Float tensor `(rows, columns)`.
+        matrix: Float tensor `(rows, columns)`, or matrices `(groups, rows,
+            columns)`.
 
     Returns:
-        A unit vector `(columns,)`, in at least float32, of either sign. It is
-        zero for a matrix of zeros that has more columns than rows.
+        A unit vector `(columns,)`, in at least float32, of either sign, or
+        one for each matrix, `(groups, columns)`. It is zero for a matrix of
+        zeros that has more columns than rows.
 
     Example:
     >>> matrix = np.array([[0.0, 2.0], [1.0, 0.0]], "float32")
@@ -302,13 +323,22 @@ def leading_singular_vector(matrix):
     [0.0, 1.0]
     """
     matrix = ops.cast(matrix, at_least_float32(matrix.dtype))
-    rows, columns = matrix.shape
+    rows, columns = matrix.shape[-2:]
+    transposed = ops.swapaxes(matrix, -1, -2)
     if columns <= rows:
-        gram = ops.transpose(matrix) @ matrix
-        return ops.linalg.eigh(gram)[1][:, -1]
-    gram = matrix @ ops.transpose(matrix)
-    u = _row(ops.linalg.eigh(gram)[1][:, -1], matrix)
-    return backends.normalize(u, 0.0, 0.0)
+        return ops.linalg.eigh(transposed @ matrix)[1][..., -1]
+    left = ops.linalg.eigh(matrix @ transposed)[1][..., -1:]
+    u = (transposed @ left)[..., 0]
+    if len(matrix.shape) == 2:
+        return backends.normalize(u, 0.0, 0.0)
+    norms = ops.sqrt(ops.sum(ops.square(u), axis=-1, keepdims=True))
+    return ops.where(norms > 0, u / ops.where(norms > 0, norms, 1.0), 0.0)
+
+
+def _of_group(vector, chosen):
+    """Returns a vector with zeros in all groups but one."""
+    parts = ops.reshape(vector, (len(chosen), -1))
+    return ops.reshape(parts * chosen[:, None], (-1,))
 
 
 # With `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.

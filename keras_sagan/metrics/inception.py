@@ -254,7 +254,9 @@ class _Network:
             *outputs, pooled = outputs
             outputs = [ops.relu(y) for y in outputs]
         if pool is not None:
-            layer = pool(3, 1, "same", dtype="float32")
+            layer = pool(
+                3, 1, "same", data_format="channels_last", dtype="float32"
+            )
             pooled = (
                 ops.relu(layer(pooled))
                 if average
@@ -344,4 +346,7 @@ class _Network:
 
 
 def _max_pool(x):
-    return keras.layers.MaxPooling2D(3, 2, dtype="float32")(x)
+    layer = keras.layers.MaxPooling2D(
+        3, 2, data_format="channels_last", dtype="float32"
+    )
+    return layer(x)

@@ -7,6 +7,8 @@ import keras
 from absl import logging
 from keras import layers
 
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
 from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import BatchNorm
@@ -74,7 +76,7 @@ class Blocks:
 
     def first_block(self, x, filters, name):
         """Halves the image: conv, ReLU, conv, pool; shortcut pool, conv."""
-        shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+        shortcut = self.pool(x, f"{name}_pool")
         shortcut = self.conv(shortcut, filters, 1, f"{name}_shortcut")
         x = self.conv(x, filters, 3, f"{name}_conv_1")
         x = layers.ReLU(name=f"{name}_relu")(x)
@@ -87,7 +89,7 @@ class Blocks:
         shortcut = rectified if self.shortcut_after_relu else x
         if downsample:
             # The 1x1 convolution and the average commute: pool first.
-            shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(shortcut)
+            shortcut = self.pool(shortcut, f"{name}_pool")
         if downsample or x.shape[-1] != filters:
             shortcut = self.conv(shortcut, filters, 1, f"{name}_shortcut")
         x = self.conv(rectified, filters, 3, f"{name}_conv_1")
@@ -97,6 +99,12 @@ class Blocks:
         else:
             x = self.conv(x, filters, 3, f"{name}_conv_2")
         return layers.Add(name=name)([x, shortcut])
+
+    def pool(self, x, name):
+        """Halves the map: means of 2x2 locations."""
+        return layers.AveragePooling2D(
+            2, data_format="channels_last", name=name
+        )(x)
 
     def down_conv(self, x, filters, name):
         return self.normalized(
@@ -185,24 +193,23 @@ def residual_control_size(channels):
     return width, (attention, 18 * channels * width)
 
 
-def check_architecture(resolution, num_classes, base_channels, attention):
-    """Raises a ValueError where a network of these arguments has no meaning."""
+def check_architecture(
+    resolution, num_classes, base_channels, attention, **flags
+):
+    """Raises a ValueError where a network of these arguments has no meaning.
+
+    `flags` are further arguments, each True or False.
+    """
+    for name, value in flags.items():
+        check_bool(name, value)
     if resolution not in RESOLUTIONS:
         raise ValueError(
             "`resolution` must be 4 * 2**k pixels, from 16 to 256: one of "
             f"{RESOLUTIONS}. Received: resolution={resolution}"
         )
-    if num_classes is not None and not _is_positive_integer(num_classes):
-        raise ValueError(
-            "`num_classes` must be a positive integer or None. "
-            f"Received: num_classes={num_classes}"
-        )
-    if not _is_positive_integer(base_channels):
-        raise ValueError(
-            "`base_channels` must be a positive integer. "
-            f"Received: base_channels={base_channels}"
-        )
-    if not callable(attention) and attention not in ATTENTION_FORMS:
+    check_integer("num_classes", num_classes, 1, optional=True)
+    check_integer("base_channels", base_channels, 1)
+    if not callable(attention) and attention not in (*ATTENTION_FORMS,):
         raise ValueError(
             "`attention` must be 'released', 'paper' or a function. "
             f"Received: attention={attention!r}"
@@ -213,6 +220,8 @@ def check_attention_resolutions(attention_resolutions, resolution, valid):
     """Returns the map sizes to attend at, the default for None."""
     if attention_resolutions is None:
         return (32,) if resolution >= 64 else (resolution // 2,)
+    if not isinstance(attention_resolutions, (tuple, list)):
+        attention_resolutions = (attention_resolutions,)  # Refused below.
     attention_resolutions = tuple(attention_resolutions)
     for size in attention_resolutions:
         if size not in valid:
@@ -227,7 +236,3 @@ def check_attention_resolutions(attention_resolutions, resolution, valid):
 def full_precision():
     """The dtype of what must not be rounded to bfloat16: at least float32."""
     return at_least_float32(keras.config.dtype_policy().compute_dtype)
-
-
-def _is_positive_integer(value):
-    return isinstance(value, int) and value >= 1

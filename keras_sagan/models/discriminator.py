@@ -83,7 +83,15 @@ def build_discriminator(
     `discriminator.py`; Miyato and Koyama, arXiv 1802.05637, for the
     projection.
     """
-    check_architecture(resolution, num_classes, base_channels, attention)
+    check_architecture(
+        resolution,
+        num_classes,
+        base_channels,
+        attention,
+        spectral_normalization=spectral_normalization,
+        shortcut_after_relu=shortcut_after_relu,
+        fused_resampling=fused_resampling,
+    )
     widths = [base_channels * width for width in WIDTHS[resolution]]
     halvings = DOWNSAMPLINGS[resolution]
     sizes = [resolution >> min(i, halvings) for i in range(1, len(widths) + 1)]

@@ -4,6 +4,8 @@ import keras
 from keras import layers
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
 from keras_sagan.layers.dense import Dense
 from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
@@ -94,12 +96,17 @@ def build_generator(
 
     Reference: Zhang et al., arXiv 1805.08318; the release, `generator.py`.
     """
-    check_architecture(resolution, num_classes, base_channels, attention)
-    if not isinstance(latent_dim, int) or latent_dim < 1:
-        raise ValueError(
-            "`latent_dim` must be a positive integer. "
-            f"Received: latent_dim={latent_dim}"
-        )
+    check_architecture(
+        resolution,
+        num_classes,
+        base_channels,
+        attention,
+        spectral_normalization=spectral_normalization,
+        class_table_spectral_normalization=class_table_spectral_normalization,
+        batch_norm_synchronized=batch_norm_synchronized,
+        fused_resampling=fused_resampling,
+    )
+    check_integer("latent_dim", latent_dim, 1)
     first, *widths = [base_channels * width for width in WIDTHS[resolution]]
     sizes = [8 * 2**i for i in range(len(widths))]
     attention_resolutions = check_attention_resolutions(
@@ -137,10 +144,15 @@ def build_generator(
 
 
 def _as_pair(momentum):
-    if isinstance(momentum, (tuple, list)):
-        blocks, last = momentum
-        return blocks, last
-    return momentum, momentum
+    pair = momentum if isinstance(momentum, (tuple, list)) else [momentum] * 2
+    if len(pair) != 2:
+        raise ValueError(
+            "`batch_norm_momentum` must be a float in [0, 1] or a pair of "
+            f"them. Received: batch_norm_momentum={momentum}"
+        )
+    for value in pair:
+        check_number("batch_norm_momentum", value, 0, 1)
+    return tuple(pair)
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")

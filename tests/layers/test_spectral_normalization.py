@@ -2,6 +2,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import scipy.linalg
 from keras import ops
 
 from keras_sagan.layers import SpectralNormalization
@@ -22,6 +23,19 @@ CASES = {
     "conv1d": (lambda: keras.layers.Conv1D(6, 3), IMAGES[0]),
     "dense": (lambda: keras.layers.Dense(7), ROWS),
     "einsum_dense": (lambda: keras.layers.EinsumDense("ab,bc->ac", 7), ROWS),
+    "einsum_outputs_first": (
+        lambda: keras.layers.EinsumDense("ab,cdb->acd", (3, 5)),
+        ROWS,
+    ),
+    "einsum_heads": (  # One matrix for each of the 8 columns of the map.
+        lambda: keras.layers.EinsumDense("bhwc,wcd->bhwd", (8, 8, 5)),
+        IMAGES,
+    ),
+    "depthwise": (
+        lambda: keras.layers.DepthwiseConv2D(3, depth_multiplier=2),
+        IMAGES,
+    ),
+    "groups": (lambda: keras.layers.Conv2D(6, 3, groups=2), IMAGES),
     "embedding": (
         lambda: keras.layers.Embedding(9, 5),
         np.arange(4, dtype="int32"),
@@ -45,7 +59,35 @@ def matrix_of(layer, kernel):
         return kernel.T
     if isinstance(layer.layer, keras.layers.Conv2DTranspose):
         kernel = np.moveaxis(kernel, 2, 3)
+    equation = getattr(layer.layer, "equation", None)
+    if equation == "ab,cdb->acd":
+        return kernel.reshape(-1, kernel.shape[-1]).T
+    if equation == "bhwc,wcd->bhwd":
+        return scipy.linalg.block_diag(*kernel)
+    if isinstance(layer.layer, keras.layers.DepthwiseConv2D):
+        return scipy.linalg.block_diag(
+            *(kernel[:, :, i].reshape(9, 2) for i in range(4))
+        )
+    if getattr(layer.layer, "groups", 1) == 2:
+        blocks = np.split(kernel, 2, axis=-1)
+        return scipy.linalg.block_diag(*(x.reshape(18, 3) for x in blocks))
     return kernel.reshape(-1, kernel.shape[-1])
+
+
+def number_of_groups(layer):
+    """How many blocks the matrix of the layer's kernel has."""
+    if isinstance(layer.layer, keras.layers.DepthwiseConv2D):
+        return 4
+    if getattr(layer.layer, "equation", None) == "bhwc,wcd->bhwd":
+        return 8
+    return getattr(layer.layer, "groups", 1)
+
+
+def units(vector, groups):
+    """Divides the part of each group by its norm; returns the norms, too."""
+    parts = vector.reshape(groups, -1)
+    norms = np.linalg.norm(parts, axis=1)
+    return (parts / norms[:, None]).reshape(-1), norms
 
 
 def spectral_norm(matrix):
@@ -70,7 +112,8 @@ def test_random_vectors_are_seeded_and_converge(case):
         layer.build(inputs.shape)
     assert all(same(values([first.u, first.v]), values([again.u, again.v])))
     assert not np.array_equal(array(first.u), array(other.u))
-    np.testing.assert_allclose(np.linalg.norm(array(first.u)), 1, rtol=1e-5)
+    _, norms = units(array(first.u), number_of_groups(first))
+    np.testing.assert_allclose(norms, 1, rtol=1e-5)
     assert array(first.sigma()) < array(exact.sigma()) * (1 - 1e-4)
     for _ in range(300):
         first.iterate()
@@ -136,11 +179,10 @@ def test_power_iteration_is_the_published_one(case):
     layer.u.assign(u)
     layer(inputs, training=True)
     matrix = matrix_of(layer, layer.kernel)
-    v = matrix @ u
-    v /= np.linalg.norm(v)
-    u = v @ matrix
-    sigma = np.linalg.norm(u)
-    u /= sigma
+    groups = number_of_groups(layer)
+    v, _ = units(matrix @ u, groups)
+    u, sigmas = units(v @ matrix, groups)
+    sigma = sigmas.max()
     np.testing.assert_allclose(array(layer.v), v, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(array(layer.u), u, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(array(layer.sigma()), sigma, rtol=1e-5)
@@ -156,8 +198,11 @@ def test_gradient_is_the_closed_form(case, rng):
         layer.variables,
     )
     g, w = matrix_of(layer, weights), matrix_of(layer, layer.kernel)
-    u, v = array(layer.u), array(layer.v)
-    sigma = v @ w @ u
+    groups = number_of_groups(layer)
+    u, v = (array(x).reshape(groups, -1) for x in (layer.u, layer.v))
+    sigmas = ((v.reshape(-1) @ w).reshape(groups, -1) * u).sum(axis=1)
+    largest = np.eye(groups)[[sigmas.argmax()]].T  # The others are zero.
+    u, v, sigma = (u * largest).ravel(), (v * largest).ravel(), sigmas.max()
     expected = (g - np.sum(g * w) / sigma * np.outer(v, u)) / sigma
     assert relative_error(matrix_of(layer, gradient), expected) < 1e-4
 
@@ -283,3 +328,25 @@ def test_a_kernel_is_saved_once(tmp_path):
         sizes = []
         file.visititems(lambda name, x: sizes.append(getattr(x, "size", 0)))
     assert sum(sizes) == sum(np.size(array(v)) for v in layer.variables)
+
+
+def test_a_kernel_of_integers_or_with_lora_is_refused_by_name():
+    quantized = SpectralNormalization(keras.layers.Dense(8))
+    quantized.build((None, 8))
+    quantized.layer.quantize("int8")
+    with pytest.raises(ValueError, match="take `folded\\(\\)` first"):
+        quantized(np.ones((2, 8), "float32"))
+    adapted = SpectralNormalization(keras.layers.Dense(8))
+    adapted.build((None, 8))
+    adapted.layer.enable_lora(2)
+    with pytest.raises(ValueError, match="and no LoRA"):
+        adapted(np.ones((2, 8), "float32"))
+
+
+def test_a_folded_layer_can_be_quantized(rng):
+    x = rng.normal(size=(4, 8)).astype("float32")
+    layer = SpectralNormalization(keras.layers.Dense(8))
+    expected = array(layer(x))
+    folded = layer.folded()
+    folded.quantize("int8")
+    np.testing.assert_allclose(array(folded(x)), expected, atol=0.05)
