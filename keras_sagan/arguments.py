@@ -69,7 +69,7 @@ def check_number(
     elif low == 0:
         rule = "positive" if low_open else "a non-negative float"
     else:
-        rule = "a float"
+        rule = "a float" + ("" if low is None else f" of at least {low}")
     raise _error(name, rule, value, optional)
 
 
@@ -91,8 +91,9 @@ def check_path(name, value, optional=False):
 
 
 def check_seed(name, value):
-    """Raises a `ValueError` unless `value` is an integer from 0, or None."""
-    check_integer(name, value, 0, optional=True)
+    """Raises a `ValueError` unless `value` can be a seed of NumPy's."""
+    for part in value if isinstance(value, (tuple, list)) else [value]:
+        check_integer(name, part, 0, optional=True)
 
 
 def _error(name, rule, value, optional, remark=""):

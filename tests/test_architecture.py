@@ -24,6 +24,7 @@ MODULES = [
 # What each room (a package or module of keras_sagan) may import of the others,
 # at its top or inside of functions. Each imports only rooms above it.
 MAY_IMPORT = {
+    "arguments": set(),
     "version": set(),
     "files": set(),
     "tensor_files": set(),
@@ -42,6 +43,9 @@ MAY_IMPORT = {
     "hub": {"files", "layers", "models", "version", "visualization"},
     "app": {"visualization"},
 }
+for _rooms in MAY_IMPORT.values():
+    _rooms.add("arguments")
+MAY_IMPORT["arguments"] = set()
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}
 EXCEPTIONS = {
@@ -60,6 +64,7 @@ UNDERSCORED = {
     "_foreach_add_": "torch: one kernel for many tensors",
     "_foreach_mul": "torch: the same",
     "_foreach_mul_": "torch: the same",
+    "_jax_state": "keras: the values of variables while `fit` runs on JAX",
     "_flatten_layers": "keras: no public way leads below `Model.layers`",
 }
 

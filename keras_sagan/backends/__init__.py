@@ -3,7 +3,8 @@
 The module of the chosen backend supplies
 
 - `Trainer`, mixed into `SAGAN`: `value_and_gradients(loss_fn, variables)`,
-  `is_due(every)`, `sync_variables()`, `set_jit_compile(jit_compile)`, and
+  `is_due(every)`, `sync_variables()`, `keeping_variables()`,
+  `set_jit_compile(jit_compile)`, and
   `train_step` and `test_step` in the shape that the Keras trainer of that
   backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is

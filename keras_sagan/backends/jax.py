@@ -1,5 +1,7 @@
 """SAGAN on JAX."""
 
+import contextlib
+
 import jax
 import keras
 from jax import numpy as jnp
@@ -86,6 +88,37 @@ class Trainer:
     def sync_variables(self):
         """During `fit` the values live in the trainer, not in the variables."""
         self.jax_state_sync()
+
+    @contextlib.contextmanager
+    def keeping_variables(self):
+        """Around Keras' `fit` or `evaluate`: an error leaves the values.
+
+        Keras takes them out of the variables before each step, and puts them
+        back when an epoch has come to its end.
+        """
+        self._jax_state = None  # What an earlier call may have left there.
+        variables = [
+            *self.variables,
+            *self.optimizer.variables,
+            *self.metrics_variables,
+        ]
+        before = [(v, v.value) for v in variables]
+        try:
+            yield
+        except BaseException:
+            self.jax_state_sync()
+            for variable, value in before:
+                if _is_lost(variable):  # No step has been run.
+                    variable.assign(value)
+            raise
+
+
+def _is_lost(variable):
+    """Whether Keras has taken the value out of a variable."""
+    try:
+        return variable.value is None
+    except TypeError:  # It asks the initializer, and there is none left.
+        return True
 
 
 def _run_statelessly(function, variables, state, data):

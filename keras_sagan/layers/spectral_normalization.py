@@ -6,10 +6,11 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
-from keras_sagan.backends.precision import at_least_float32
+from keras_sagan.layers import singular_vectors
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.copies import rebuild
 from keras_sagan.layers.kernel_layout import kernel_layout
+from keras_sagan.layers.singular_vectors import leading_singular_vector
 
 _PACKAGE = "keras_sagan"
 
@@ -119,7 +120,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.v = self.add_weight(
             shape=(rows,),
             initializer=lambda shape, dtype: self._normalize(
-                _column(self._matrix(), self.u.value), 0.0
+                singular_vectors.column(self._matrix(), self.u.value), 0.0
             ),
             trainable=False,
             name="v",
@@ -146,7 +147,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         Of several groups it is the largest one.
         """
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
-        return self._sigma(_row(v, self._matrix()), u)
+        return self._sigma(singular_vectors.row(v, self._matrix()), u)
 
     def iterate(self):
         """Stores what `iterated_vectors` returns, and returns it."""
@@ -162,8 +163,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         # A zero kernel (a zero-initialized residual branch, say) must not
         # erase the vectors that later iterations start from.
         for _ in range(self.power_iterations):
-            v = self._normalize(_column(matrix, u), v)
-            row = _row(v, matrix)
+            v = self._normalize(singular_vectors.column(matrix, u), v)
+            row = singular_vectors.row(v, matrix)
             u = self._normalize(row, u)
         return u, v, self._sigma(row, u)
 
@@ -200,14 +201,9 @@ class SpectralNormalization(keras.layers.Wrapper):
         groups = self._layout().groups
         if groups == 1:
             return backends.normalize(vector, self.epsilon, otherwise)
-        parts = ops.reshape(vector, (groups, -1))
-        norms = ops.sqrt(ops.sum(ops.square(parts), axis=1, keepdims=True))
-        units = parts / ops.maximum(norms, self.epsilon)
-        otherwise = ops.broadcast_to(
-            ops.reshape(ops.cast(otherwise, vector.dtype), (-1,)), vector.shape
+        return singular_vectors.normalize_groups(
+            vector, groups, self.epsilon, otherwise
         )
-        otherwise = ops.reshape(otherwise, parts.shape)
-        return ops.reshape(ops.where(norms > 0, units, otherwise), (-1,))
 
     def _sigmas(self, row, u):
         """`v W` and `u` to the norm of each group."""
@@ -221,9 +217,9 @@ class SpectralNormalization(keras.layers.Wrapper):
     def _normalized_by(self, u, v, sigma):
         if self._layout().groups > 1:
             # Of the group whose norm is the largest, and zeros.
-            sigmas = self._sigmas(_row(v, self._matrix()), u)
+            sigmas = self._sigmas(singular_vectors.row(v, self._matrix()), u)
             chosen = ops.one_hot(ops.argmax(sigmas), len(sigmas), dtype=u.dtype)
-            u, v = (_of_group(x, chosen) for x in (u, v))
+            u, v = (singular_vectors.of_group(x, chosen) for x in (u, v))
         # A kernel of zeros stays one: 0 / 0 would poison the network.
         matrix = backends.divide_by_norm(
             self._matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
@@ -299,56 +295,3 @@ class SpectralNormalization(keras.layers.Wrapper):
             "initial_vectors": self.initial_vectors,
             "seed": self.seed,
         }
-
-
-def leading_singular_vector(matrix):
-    """Returns the right singular vector of the largest singular value.
-
-    It is searched for in the smaller one of the two Gram matrices.
-
-    Args:
-        matrix: Float tensor `(rows, columns)`, or matrices `(groups, rows,
-            columns)`.
-
-    Returns:
-        A unit vector `(columns,)`, in at least float32, of either sign, or
-        one for each matrix, `(groups, columns)`. It is zero for a matrix of
-        zeros that has more columns than rows.
-
-    Example:
-    >>> matrix = np.array([[0.0, 2.0], [1.0, 0.0]], "float32")
-    >>> u = keras_sagan.layers.spectral_normalization.leading_singular_vector(
-    ...     keras.ops.convert_to_tensor(matrix))
-    >>> np.abs(keras.ops.convert_to_numpy(u)).round(3).tolist()
-    [0.0, 1.0]
-    """
-    matrix = ops.cast(matrix, at_least_float32(matrix.dtype))
-    rows, columns = matrix.shape[-2:]
-    transposed = ops.swapaxes(matrix, -1, -2)
-    if columns <= rows:
-        return ops.linalg.eigh(transposed @ matrix)[1][..., -1]
-    left = ops.linalg.eigh(matrix @ transposed)[1][..., -1:]
-    u = (transposed @ left)[..., 0]
-    if len(matrix.shape) == 2:
-        return backends.normalize(u, 0.0, 0.0)
-    norms = ops.sqrt(ops.sum(ops.square(u), axis=-1, keepdims=True))
-    return ops.where(norms > 0, u / ops.where(norms > 0, norms, 1.0), 0.0)
-
-
-def _of_group(vector, chosen):
-    """Returns a vector with zeros in all groups but one."""
-    parts = ops.reshape(vector, (len(chosen), -1))
-    return ops.reshape(parts * chosen[:, None], (-1,))
-
-
-# With `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.
-
-
-def _row(vector, matrix):
-    """`(rows,) (rows, columns)` to `(columns,)`."""
-    return (vector[None, :] @ matrix)[0]
-
-
-def _column(matrix, vector):
-    """`(rows, columns) (columns,)` to `(rows,)`."""
-    return (matrix @ vector[:, None])[:, 0]

@@ -6,7 +6,10 @@ from keras.callbacks import LambdaCallback
 
 from keras_sagan import backends
 from keras_sagan import losses
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
 from keras_sagan.models import checks
+from keras_sagan.models import data_checks
 from keras_sagan.models.meter import Meter
 from keras_sagan.models.optimizer_pair import OptimizerPair
 from keras_sagan.models.watch import Watch
@@ -45,6 +48,13 @@ def compile(
         ValueError: If the two optimizers are one object, or `loss` or
             `gradient_penalty` is of no known kind.
     """
+    check_bool("run_eagerly", run_eagerly)
+    check_integer("steps_per_execution", steps_per_execution, 1)
+    if jit_compile not in (True, False, None, "auto"):
+        raise ValueError(
+            "`jit_compile` must be True, False or 'auto'. "
+            f"Received: jit_compile={jit_compile!r}"
+        )
     loss = losses.get(loss)
     extra = check_loss(loss)
     penalties = check_penalties(gradient_penalty)
@@ -101,27 +111,41 @@ def fit(
         A `keras.callbacks.History`.
 
     Raises:
-        ValueError: If the first batch is not what the networks take: the
-            message says what to do.
+        ValueError: If the arrays, the first batch of a dataset, or the
+            labels of a later one are not what the networks take. The message
+            says what to do.
     """
     if not model.compiled:
         raise ValueError("You must call `compile()` before `fit()`.")
-    x, batch = check_data(model, x, y, batch_size)
+    data_checks.check_no_weights(kwargs)
+    validation = kwargs.pop("validation_data", None)
+    x, batch = data_checks.checked(model, x, y, batch_size)
+    parts = model.discriminator_steps * model.gradient_accumulation_steps
+    checks.check_batch_size(batch, parts, backends.devices())
+    if validation is not None:
+        kwargs["validation_data"] = checked_validation(model, validation)
     backends.prepare_training()
     if isinstance(x, keras.utils.PyDataset):
         # Keras would shuffle the batches by a global seed, and a resumed
         # run would see another order; such a dataset orders itself.
         kwargs.setdefault("shuffle", False)
     model.broadcast_variables()
-    callbacks = fit_callbacks(
-        callbacks, x, kwargs.get("validation_data"), batch
-    )
-    return keras.Model.fit(
-        model, x, y, batch_size, epochs, verbose, callbacks, **kwargs
-    )
+    with model.keeping_variables():
+        return keras.Model.fit(
+            model,
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            fit_callbacks(callbacks, x, kwargs.get("validation_data"), batch),
+            **kwargs,
+        )
 
 
-def evaluate(model, x=None, *args, callbacks=None, **kwargs):
+def evaluate(
+    model, x=None, y=None, batch_size=None, *args, callbacks=None, **kwargs
+):
     """Computes the losses; arguments as in `keras.Model.evaluate`.
 
     Both networks run in inference, on the same latents and labels at each
@@ -130,14 +154,55 @@ def evaluate(model, x=None, *args, callbacks=None, **kwargs):
     state = model.evaluation_seed_generator.state
     before = ops.convert_to_numpy(state)
     rewind = rewind_to_here(x)
+    # `fit` has checked what it evaluates.
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        data_checks.check_no_weights(kwargs)
+        x, _ = data_checks.checked(model, x, y, batch_size)
     callbacks = evaluate_callbacks(callbacks, rewind)
     try:
-        return keras.Model.evaluate(
-            model, x, *args, callbacks=callbacks, **kwargs
-        )
+        with model.keeping_variables():
+            return keras.Model.evaluate(
+                model, x, y, batch_size, *args, callbacks=callbacks, **kwargs
+            )
     finally:
         state.assign(before)
         rewind()
+
+
+def train_on_batch(model, x, y=None, *args, **kwargs):
+    """Runs one step; arguments as in `keras.Model.train_on_batch`.
+
+    Raises:
+        ValueError: As `fit` does.
+    """
+    check_batch(model, x, y, args, kwargs)
+    return keras.Model.train_on_batch(model, x, y, *args, **kwargs)
+
+
+def test_on_batch(model, x, y=None, *args, **kwargs):
+    """Computes the losses; arguments as in `keras.Model.test_on_batch`.
+
+    Raises:
+        ValueError: As `fit` does.
+    """
+    check_batch(model, x, y, args, kwargs)
+    return keras.Model.test_on_batch(model, x, y, *args, **kwargs)
+
+
+def check_batch(model, x, y, weights, arguments):
+    """Checks the arguments of `train_on_batch` and `test_on_batch`."""
+    names = ("sample_weight", "class_weight")
+    data_checks.check_no_weights({**arguments, **dict(zip(names, weights))})
+    data_checks.checked(model, x, y)
+
+
+def checked_validation(model, validation):
+    """Returns the validation data of `fit`, checked."""
+    if isinstance(validation, (tuple, list)):
+        images, labels = data_checks.unpack_batch(tuple(validation))
+        data_checks.checked(model, images, labels)
+        return validation
+    return data_checks.checked(model, validation)[0]
 
 
 def make_optimizer_pair(generator_optimizer, discriminator_optimizer):
@@ -217,24 +282,6 @@ def check_penalties(gradient_penalty):
                 f"None. Received: gradient_penalty={penalty!r}"
             )
     return list(penalties)
-
-
-def check_data(model, x, y, batch_size):
-    """Checks the first batch that `fit` is given.
-
-    Returns:
-        The data, which still has its first batch, and the number of images
-        in a batch.
-
-    Raises:
-        ValueError: If the networks do not take such images and labels.
-    """
-    images, labels, x = checks.first_batch(x, y, batch_size)
-    checks.check_images(images, model.image_shape)
-    checks.check_labels(labels, model.num_classes, len(images))
-    parts = model.discriminator_steps * model.gradient_accumulation_steps
-    checks.check_batch_size(len(images), parts, backends.devices())
-    return x, len(images)
 
 
 def fit_callbacks(callbacks, x, validation_data, batch_size):

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
 from keras_sagan.layers.nested import layers_with
 from keras_sagan.models import checks
 from keras_sagan.models import sampling
@@ -35,15 +37,16 @@ def generate(
             classes.
         num_images: Positive integer. None: as many as `labels`, `latents` or
             `class_weights`, or else one.
-        seed: Integer, or None for images that differ at each call.
+        seed: Non-negative integer, or a tuple of them, or None for images
+            that differ at each call.
         latents: Floats `(N, latent_dim)`, or None to draw them from N(0, I).
         class_weights: Floats `(N, num_classes)` instead of `labels`, rows
             summing to 1: each image blends the class-conditional batch norms
             of the classes with these weights. The generator must know its
             classes by `ConditionalBatchNorm` alone.
         ema: Whether to use the EMA generator.
-        truncation: Positive float t: entries of the latents beyond +-t are
-            drawn again (BigGAN's truncation trick). None: no truncation.
+        truncation: Float t of at least 0.01: entries of the latents beyond +-t
+            are drawn again (BigGAN's truncation trick). None: no truncation.
         standing_statistics: Positive integer: batch norms use the mean
             statistics of that many batches of fresh latents and labels, on a
             copy of the generator. None: the statistics moved in training.
@@ -72,12 +75,12 @@ def generate(
     latents, labels = draw_inputs(
         model, labels, num_images, seed, latents, truncation
     )
-    checks.check_positive_integer("batch_size", batch_size)
+    check_integer("batch_size", batch_size, 1)
+    check_bool("ema", ema)
+    check_bool("quantize", quantize)
     generator = model.ema_generator if ema else model.generator
     if standing_statistics is not None:
-        checks.check_positive_integer(
-            "standing_statistics", standing_statistics
-        )
+        check_integer("standing_statistics", standing_statistics, 1)
         generator = sampling.with_standing_statistics(
             generator,
             standing_statistics,
@@ -149,7 +152,7 @@ def largest_sigma(model):
 
 
 def _check_class_weights(class_weights, labels, num_classes):
-    weights = np.asarray(class_weights)
+    weights = sampling.as_array("class_weights", class_weights)
     if labels is not None:
         raise ValueError(
             "`labels` must be None if `class_weights` is given. "

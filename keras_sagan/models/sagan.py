@@ -293,6 +293,8 @@ class SAGAN(backends.Trainer, keras.Model):
     compile = fitting.compile
     fit = fitting.fit
     evaluate = fitting.evaluate
+    train_on_batch = fitting.train_on_batch
+    test_on_batch = fitting.test_on_batch
     generate = generation.generate
     draw_inputs = generation.draw_inputs
     largest_sigma = generation.largest_sigma

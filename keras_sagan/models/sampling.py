@@ -7,11 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
+from keras_sagan.arguments import check_seed
 from keras_sagan.backends.padding import pad_rows
 from keras_sagan.layers.calls import call
 from keras_sagan.layers.calls import network_inputs
 from keras_sagan.layers.nested import layers_with
-from keras_sagan.models import checks
 from keras_sagan.models import networks
 from keras_sagan.models.cloning import clone_network
 from keras_sagan.models.cloning import is_graph
@@ -22,17 +24,22 @@ def prepare_inputs(
 ):
     """Checks or draws latents `(N, latent_dim)` and labels, see `generate`."""
     if latents is not None:
-        latents = np.asarray(latents, dtype=keras.config.floatx())
+        latents = as_array("latents", latents).astype(keras.config.floatx())
         if latents.ndim != 2 or latents.shape[1] != latent_dim:
             raise ValueError(
                 f"`latents` must have shape (N, {latent_dim}). "
                 f"Received: latents of shape {latents.shape}"
+            )
+        if not np.all(np.isfinite(latents)):
+            raise ValueError(
+                "`latents` must be finite. Received: NaN or infinity in them"
             )
         if truncation is not None:
             raise ValueError(
                 "`truncation` is for latents that are drawn. Received: "
                 f"truncation={truncation} and latents"
             )
+    check_seed("seed", seed)
     n = _number_of_images(labels, num_images, latents)
     rng = np.random.default_rng(seed)
     if latents is None:
@@ -40,9 +47,23 @@ def prepare_inputs(
     return latents, _prepare_labels(labels, n, num_classes, rng)
 
 
+def as_array(name, values):
+    """Returns numbers as an array; what is none raises a `ValueError`."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "iuf":
+            return array
+        received = f"dtype {array.dtype}"
+    except (TypeError, ValueError) as error:
+        received = str(error)
+    raise ValueError(f"`{name}` must be numbers. Received: {received}")
+
+
 def _number_of_images(labels, num_images, latents):
     if num_images is not None:
-        checks.check_positive_integer("num_images", num_images)
+        check_integer("num_images", num_images, 1)
+    if labels is not None:
+        labels = as_array("labels", labels)
     lengths = {
         "num_images": num_images,
         "labels": len(labels) if np.ndim(labels) else None,
@@ -67,7 +88,7 @@ def _prepare_labels(labels, n, num_classes, rng):
         return None
     if labels is None:
         return rng.integers(num_classes, size=n, dtype="int32")
-    labels = np.asarray(labels)
+    labels = as_array("labels", labels)
     if labels.ndim > 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             "`labels` must be an integer or integers of shape (N,); floats "
@@ -87,11 +108,8 @@ def draw_latents(rng, n, latent_dim, truncation=None):
     """Draws from N(0, I), entries beyond +-truncation again."""
     latents = rng.standard_normal((n, latent_dim))
     if truncation is not None:
-        if not truncation > 0:
-            raise ValueError(
-                "`truncation` must be a positive float or None. "
-                f"Received: truncation={truncation}"
-            )
+        # Where so few entries lie inside, drawing again takes forever.
+        check_number("truncation", truncation, 0.01)
         while np.any(beyond := np.abs(latents) > truncation):
             latents[beyond] = rng.standard_normal(beyond.sum())
     return latents.astype(keras.config.floatx())

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.models import checks
+from keras_sagan.models import data_checks
 
 
 class Examples(typing.NamedTuple):
@@ -63,9 +64,11 @@ def unpack(data):
     Bytes become floats in [-1, 1] here, on the device: a quarter of the data
     has to be moved.
     """
-    images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-    if keras.backend.standardize_dtype(images.dtype) == "uint8":
-        images = ops.cast(images, keras.config.floatx()) / 127.5 - 1.0
+    images, labels = data_checks.unpack_batch(data)
+    is_uint8 = keras.backend.standardize_dtype(images.dtype) == "uint8"
+    images = ops.cast(ops.convert_to_tensor(images), keras.config.floatx())
+    if is_uint8:
+        images = images / 127.5 - 1.0
     labels = None if labels is None else ops.cast(labels, "int32")
     return Examples(images, labels)
 

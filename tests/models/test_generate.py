@@ -166,7 +166,7 @@ def test_touches_no_training_seed(model):
         ),
         ({"num_images": 0}, "`num_images` must be a positive integer"),
         ({"latents": np.zeros((2, 5))}, r"`latents` must have shape \(N, 8\)"),
-        ({"truncation": 0.0}, "`truncation` must be a positive float"),
+        ({"truncation": 0.0}, "`truncation` must be a float"),
         (
             {"latents": np.zeros((2, 8)), "truncation": 1.0},
             "`truncation` is for latents that are drawn",

@@ -1,0 +1,319 @@
+"""Checks of the images and labels that `SAGAN` is given.
+
+Arrays are checked whole before anything is run. Of a dataset the first batch
+is checked then, and the labels of each batch as it comes.
+"""
+
+import copy
+import warnings
+
+import keras
+import numpy as np
+from keras import ops
+
+# Images that are looked at together.
+_CHUNK = 1024
+
+
+def checked(model, x, y=None, batch_size=None):
+    """Checks what `fit` or `evaluate` is given.
+
+    Args:
+        model: The `SAGAN`.
+        x: Images, or a dataset.
+        y: Labels, or None.
+        batch_size: Images per batch of arrays; None is 32, as in Keras.
+
+    Returns:
+        `x`, or what yields the same batches and checks the labels in them,
+        and the number of images in its first batch.
+
+    Raises:
+        ValueError: If the networks do not take such images and labels.
+    """
+    if isinstance(x, (list, tuple)):
+        raise ValueError(
+            "`x` must be images, as an array, or a dataset; labels are given "
+            "as `y`: `fit(images, labels)`. Received: x of type "
+            f"{type(x).__name__}"
+        )
+    if x is None:
+        raise ValueError("`x` must be images or a dataset. Received: x=None")
+    if y is not None or hasattr(x, "shape"):
+        check_arrays(model, x, y)
+        return x, min(len(x), batch_size or 32)
+    x, batch = _peek(
+        x, lambda batch: _check_labels_of_batch(model, batch), model.num_classes
+    )
+    images, labels = unpack_batch(batch)
+    images = ops.convert_to_numpy(images)
+    check_shape(images, model.image_shape)
+    check_values(images)
+    _check_labels(model, labels, len(images))
+    return x, len(images)
+
+
+def check_arrays(model, images, labels):
+    """Checks whole arrays of images and labels."""
+    check_shape(images, model.image_shape)
+    if len(images) == 0:
+        raise ValueError("`x` must hold images. Received: none")
+    for begin in range(0, len(images), _CHUNK):
+        chunk = images[begin : begin + _CHUNK]
+        # A warning about one chunk of many would be wrong.
+        is_whole = len(images) <= _CHUNK
+        check_values(ops.convert_to_numpy(chunk), may_warn=is_whole)
+    _check_labels(model, labels, len(images))
+
+
+def unpack_batch(batch):
+    """Returns the images and labels of what a dataset yields.
+
+    Raises:
+        ValueError: If there are weights, too: a GAN has none.
+    """
+    images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if weights is not None:
+        raise ValueError(
+            "A batch must be images, or (images, labels): `sample_weight` has "
+            "no meaning for a GAN. Received: a tuple of "
+            f"{len(batch)} entries"
+        )
+    return images, labels
+
+
+def check_no_weights(arguments):
+    """Raises a ValueError if Keras' arguments for weights are given."""
+    for name in ("sample_weight", "class_weight"):
+        if arguments.get(name) is not None:
+            raise ValueError(
+                f"`{name}` must be None: the losses of a GAN weigh all images "
+                f"alike. Received: {name} of type "
+                f"{type(arguments[name]).__name__}"
+            )
+
+
+def check_shape(images, image_shape):
+    """Checks the shape and dtype of images `(batch, H, W, C)`."""
+    shape, dtype = tuple(images.shape), str(images.dtype).split(".")[-1]
+    received = f"Received: images of shape {shape}, {dtype}"
+    if shape[1:] != tuple(image_shape):
+        wanted = ", ".join(map(str, image_shape))
+        gray = image_shape[-1] == 3 and shape[3:] in ((), (1,))
+        hint = "; repeat the channel of gray ones three times" if gray else ""
+        raise ValueError(
+            f"Images must have the shape (batch, {wanted}), which the networks "
+            "were built for: resize them, or build networks of their "
+            f"size{hint}. {received}"
+        )
+    if dtype != "uint8" and "float" not in dtype:
+        raise ValueError(
+            "Images must be floats in [-1, 1], or uint8: for pixels from 0 to "
+            f"255, `images.astype('uint8')`. {received}"
+        )
+
+
+def check_values(images, may_warn=True):
+    """Checks that images are finite and in [-1, 1], or uint8."""
+    received = f"Received: images of shape {images.shape}, {images.dtype}"
+    if images.dtype == np.uint8:
+        return
+    if not np.all(np.isfinite(images)):
+        raise ValueError(
+            "Images must be finite: look for what made NaN or infinity in "
+            f"the preparation of the data. {received}, with "
+            f"{np.size(images) - np.sum(np.isfinite(images))} such values"
+        )
+    low, high = float(images.min()), float(images.max())
+    if low < -1.001 or high > 1.001:
+        raise ValueError(
+            "Images must be in [-1, 1]: for pixels from 0 to 255, "
+            "`images / 127.5 - 1`. "
+            f"{received}, from {low:.4g} to {high:.4g}"
+        )
+    if may_warn and low >= 0 and high > 0:
+        warnings.warn(
+            "Images in [-1, 1] are expected, and these have no dark half: for "
+            f"images in [0, 1], `2 * images - 1`. {received}, from {low:.4g} "
+            f"to {high:.4g}",
+            stacklevel=3,
+        )
+
+
+def check_labels(labels, num_classes, num_images):
+    """Checks labels against the classes of the networks."""
+    if num_classes is None:
+        if labels is not None:
+            raise ValueError(
+                "This SAGAN has no classes: give images alone, or build the "
+                "networks with `num_classes`. Received: labels of shape "
+                f"{np.shape(labels)}"
+            )
+        return
+    if labels is None:
+        raise ValueError(
+            f"This SAGAN has {num_classes} classes: call `fit(images, "
+            "labels)`, or give a dataset of such pairs, or make a SAGAN of "
+            "networks without labels. Received: images alone"
+        )
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu" or labels.shape != (num_images,):
+        advice = _advice(labels, num_images, num_classes)
+        raise ValueError(
+            f"Labels must be integers of shape ({num_images},), one for each "
+            f"image{advice}. Received: labels of shape {labels.shape} and "
+            f"dtype {labels.dtype}"
+        )
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"Labels must be in [0, {num_classes}), as the networks were "
+            "built. Received: labels from "
+            f"{labels.min()} to {labels.max()}"
+        )
+
+
+def _check_labels(model, labels, num_images):
+    if labels is not None:
+        labels = ops.convert_to_numpy(labels)
+    check_labels(labels, model.num_classes, num_images)
+
+
+def _advice(labels, num_images, num_classes):
+    """Returns what makes of these labels those that are wanted, if it can."""
+    if labels.dtype.kind not in "iufb" or labels.shape[:1] != (num_images,):
+        return ""
+    if labels.shape == (num_images, num_classes) and num_classes > 1:
+        rows = labels.sum(axis=1)
+        if np.all((labels == 0) | (labels == 1)) and np.all(rows == 1):
+            return ": these are one-hot, so take `labels.argmax(-1)`"
+        return ""
+    if labels.size == num_images:
+        flat = "" if labels.ndim == 1 else ".reshape(-1)"
+        cast = "" if labels.dtype.kind in "iu" else ".astype('int32')"
+        if np.all(labels == np.rint(labels)):
+            return f": take `labels{flat}{cast}`"
+    return ""
+
+
+def _check_labels_of_batch(model, batch):
+    images, labels = unpack_batch(batch)
+    if labels is None or model.num_classes is None:
+        return  # The first batch has been checked, and the others are alike.
+    _check_labels(model, labels, images.shape[0])
+
+
+def _peek(x, check, num_classes):
+    """Returns a dataset that checks its batches, and its first batch.
+
+    A stream gives its batch away only once: what is returned still has it.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        return _CheckedDataset(x, check), x[0]
+    if hasattr(x, "take"):  # A tf.data.Dataset, which must stay one.
+        batch = next(iter(x.take(1)), None)
+        if batch is None:
+            raise _without_batches(x)
+        if isinstance(batch, tuple) and len(batch) == 2 and num_classes:
+            x = _checked_graph(x, num_classes)
+        return x, batch
+    iterator = iter(x)
+    try:
+        batch = next(iterator)
+    except StopIteration:
+        raise _without_batches(x) from None
+    if hasattr(x, "__next__"):
+        return _with_first(batch, x, check), batch
+    if hasattr(x, "batch_sampler"):  # A DataLoader, which must stay one.
+        return _checked_loader(x, batch, iterator, check), batch
+    return x, batch
+
+
+def _without_batches(x):
+    return ValueError(
+        "`x` must yield batches. Received: a dataset without any, of type "
+        f"{type(x).__name__}"
+    )
+
+
+def _checked_graph(dataset, num_classes):
+    """Returns a `tf.data.Dataset` that fails at a label that is no class.
+
+    It is TensorFlow's on every backend, and runs beside the device.
+    """
+    import tensorflow
+
+    def check(images, labels):
+        inside = (labels >= 0) & (labels < num_classes)
+        message = (
+            f"Labels must be in [0, {num_classes}), as the networks were built"
+        )
+        right = tensorflow.debugging.Assert(
+            tensorflow.reduce_all(inside), [message, labels]
+        )
+        with tensorflow.control_dependencies([right]):
+            return images, tensorflow.identity(labels)
+
+    return dataset.map(check)
+
+
+def _with_first(batch, rest, check):
+    # A generator, not `itertools.chain`: Keras knows the type.
+    yield batch
+    for batch in rest:
+        check(batch)
+        yield batch
+
+
+def _checked_loader(loader, first, rest, check):
+    """Returns a copy of a `DataLoader` that begins with what was begun."""
+    begun = [_with_first(first, rest, check)]
+
+    class Checked(type(loader)):
+        def __iter__(self):
+            if begun:
+                yield from begun.pop()
+                return
+            for batch in super().__iter__():
+                check(batch)
+                yield batch
+
+    loader = copy.copy(loader)
+    loader.__class__ = Checked
+    return loader
+
+
+class _CheckedDataset(keras.utils.PyDataset):
+    """A `PyDataset` whose batches are checked as they come."""
+
+    def __init__(self, dataset, check):
+        super().__init__(
+            workers=dataset.workers,
+            use_multiprocessing=dataset.use_multiprocessing,
+            max_queue_size=dataset.max_queue_size,
+        )
+        self.dataset = dataset
+        self.check = check
+
+    def __getitem__(self, index):
+        batch = self.dataset[index]
+        self.check(batch)
+        return batch
+
+    @property
+    def num_batches(self):
+        return self.dataset.num_batches
+
+    @property
+    def start_step(self):
+        """Where a dataset of `keras_sagan.data` is; others have None."""
+        return getattr(self.dataset, "start_step", None)
+
+    @start_step.setter
+    def start_step(self, step):
+        self.dataset.start_step = step
+
+    def on_epoch_begin(self):
+        self.dataset.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self.dataset.on_epoch_end()
