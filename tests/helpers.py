@@ -10,7 +10,13 @@ import numpy as np
 
 import keras_sagan
 from keras_sagan import backends
+from keras_sagan import layers
 from keras_sagan import models
+from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.dense import Dense
+from keras_sagan.models.discriminator import ClassEmbedding
+from keras_sagan.models.discriminator import InnerProduct
+from keras_sagan.models.discriminator import SumOverMap
 
 if keras.backend.backend() == "jax":
     import jax
@@ -177,6 +183,51 @@ def tiny_networks(num_classes=3, resolution=16, **kwargs):
     return generator, models.build_discriminator(
         resolution, num_classes, base_channels=2, **kwargs
     )
+
+
+def small_networks(num_classes=3):
+    """Networks at 16 pixels with one layer of each kind, for the algorithm.
+
+    A step of theirs compiles in a third of the time of `tiny_networks`.
+    """
+    x = latents = keras.Input((8,), name="latents")
+    labels = None if num_classes is None else keras.Input((), dtype="int32")
+    x = SpectralNormalization(Dense(4 * 4 * 8), name="linear")(x)
+    x = keras.layers.Reshape((4, 4, 8))(x)
+    if labels is None:
+        x = layers.BatchNorm(name="norm")(x)
+    else:
+        x = layers.ConditionalBatchNorm(num_classes, name="norm")(x, labels)
+    x = SpectralNormalization(layers.UpsampleConv2D(8), name="up_8")(x)
+    x = layers.SelfAttention2D(name="attention_8")(x)
+    x = keras.layers.ReLU()(x)
+    x = SpectralNormalization(layers.UpsampleConv2D(3), name="up_16")(x)
+    images = keras.layers.Activation("tanh", dtype="float32")(x)
+    inputs = latents if labels is None else [latents, labels]
+    generator = keras.Model(inputs, images, name="generator")
+
+    x = images = keras.Input((16, 16, 3), name="images")
+    labels = None if num_classes is None else keras.Input((), dtype="int32")
+    x = SpectralNormalization(layers.DownsampleConv2D(8), name="down_8")(x)
+    x = layers.SelfAttention2D(name="attention_8")(x)
+    x = keras.layers.ReLU()(x)
+    x = SpectralNormalization(layers.DownsampleConv2D(8), name="down_4")(x)
+    h = SumOverMap(dtype="float32")(x)
+    logits = SpectralNormalization(Dense(1, dtype="float32"), name="linear")(h)
+    if labels is not None:
+        embedding = ClassEmbedding(num_classes, 8, dtype="float32")
+        embedded = SpectralNormalization(embedding, name="embedding")(labels)
+        projection = InnerProduct(dtype="float32")(h, embedded)
+        logits = keras.layers.Add(dtype="float32")([logits, projection])
+    inputs = images if labels is None else [images, labels]
+    return generator, keras.Model(inputs, logits, name="discriminator")
+
+
+def small_model(num_classes=3, compiled=True, **kwargs):
+    model = keras_sagan.SAGAN(*small_networks(num_classes), seed=7, **kwargs)
+    if compiled:
+        model.compile()
+    return model
 
 
 def tiny_model(num_classes=3, resolution=16, compiled=True, **kwargs):

@@ -140,6 +140,17 @@ def _check_network(name, network, inputs):
         raise ValueError(
             f"`{name}` must be a `keras.Model`. Received: {name}={network!r}"
         )
+    half = [
+        layer.name
+        for layer in layers_with(network, "compute_dtype")
+        if layer.compute_dtype == "float16"
+    ]
+    if half:
+        raise ValueError(
+            f"`{name}` must not compute in float16, whose gradients vanish "
+            "without a scaled loss: build it under 'mixed_bfloat16'. "
+            f"Received: {len(half)} layers in float16, such as {half[0]}"
+        )
     if _number_of_inputs(network) not in (None, inputs):
         what = {"generator": "latents", "discriminator": "images"}[name]
         rule = f"{what} alone" if inputs == 1 else f"[{what}, labels]"

@@ -301,6 +301,8 @@ class SAGAN(backends.Trainer, keras.Model):
     from_preset = classmethod(sharing.from_preset)
     save_to_preset = sharing.save_to_preset
     save = saving.save
+    save_weights = saving.save_weights
+    get_weights = saving.get_weights
     save_own_variables = saving.save_own_variables
     load_own_variables = saving.load_own_variables
     get_config = saving.get_config
@@ -309,7 +311,10 @@ class SAGAN(backends.Trainer, keras.Model):
     compile_from_config = saving.compile_from_config
 
     def call(self, inputs, training=False):
-        """Runs the EMA generator on latents, or on `[latents, labels]`."""
+        """Runs the EMA generator on latents, or on `[latents, labels]`.
+
+        `generate` does it for any number of images, and draws the latents.
+        """
         return self.ema_generator(inputs, training=training)
 
     @property
@@ -319,5 +324,6 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def count_steps(self):
         """Returns the number of steps trained, an integer."""
+        self.sync_variables()
         # Where TensorFlow mirrors variables, `int` does not take one.
         return int(ops.convert_to_numpy(self.steps_trained))

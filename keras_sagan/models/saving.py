@@ -35,6 +35,19 @@ def save(model, *args, **kwargs):
         keras.Model.save(model, *args, **kwargs)
 
 
+def save_weights(model, *args, **kwargs):
+    """Saves the weights; as in `keras.Model.save_weights`."""
+    model.sync_variables()
+    with backends.alone(), _dates_of_zip():
+        keras.Model.save_weights(model, *args, **kwargs)
+
+
+def get_weights(model):
+    """Returns the values of all variables; as in `keras.Model.get_weights`."""
+    model.sync_variables()
+    return keras.Model.get_weights(model)
+
+
 @contextlib.contextmanager
 def _dates_of_zip():
     """Inside, a machine whose clock stands before 1980 can write ZIP files.

@@ -9,7 +9,7 @@ import pytest
 from keras_sagan.callbacks import Evaluation
 from keras_sagan.callbacks import ProgressBar
 from keras_sagan.metrics import Metric
-from tests.helpers import tiny_model
+from tests.helpers import small_model
 
 
 class Terminal(io.StringIO):
@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("kind", [Terminal, io.StringIO])
 def test_progress_bar_tells_where_training_is(kind, digits_like):
     stream = kind()
-    model = tiny_model()
+    model = small_model()
     model.fit(
         *digits_like,
         batch_size=8,
@@ -48,7 +48,7 @@ def test_progress_bar_without_a_known_end(digits_like):
         yield images[:8], labels[:8]
         yield images[8:16], labels[8:16]
 
-    tiny_model().fit(
+    small_model().fit(
         batches(), verbose=0, callbacks=[ProgressBar(stream=stream)]
     )
     assert "step 2" in stream.getvalue() and "left" not in stream.getvalue()
@@ -74,7 +74,7 @@ def test_evaluation_keeps_the_best_model(
             **kwargs,
         )
 
-    model, callback = tiny_model(ema_start_step=100), evaluation()
+    model, callback = small_model(ema_start_step=100), evaluation()
     history = model.fit(
         *digits_like, batch_size=8, epochs=3, verbose=0, callbacks=[callback]
     )
@@ -133,7 +133,7 @@ def test_evaluation_keeps_the_best_by_a_metric_of_ones_own(
         num_images=4,
         feature_extractor=colours,
     )
-    history = tiny_model().fit(
+    history = small_model().fit(
         *digits_like, batch_size=8, epochs=3, verbose=0, callbacks=[callback]
     )
     assert history.history["steps"] == [2, 5, 4]

@@ -3,7 +3,7 @@
 import pytest
 
 from keras_sagan import callbacks
-from tests.helpers import tiny_model
+from tests.helpers import small_model
 
 pytestmark = pytest.mark.usefixtures("any_singular_vector")
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("any_singular_vector")
 )
 def test_guard(losses, fails):
     guard = callbacks.Guard(patience=3)
-    guard.set_model(tiny_model())
+    guard.set_model(small_model())
     guard.on_train_begin()
 
     def run():
@@ -37,7 +37,7 @@ def test_guard(losses, fails):
 
 @pytest.mark.no_backend
 def test_guard_sees_a_collapse():
-    model = tiny_model()
+    model = small_model()
     guard = callbacks.Guard(patience=2, images_every=1)
     guard.set_model(model)
     logs = {"discriminator_loss": 1.0, "generator_loss": 0.0}

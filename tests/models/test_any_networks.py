@@ -281,3 +281,146 @@ def test_attributes_of_other_layers_mean_nothing():
     assert "largest_sigma" not in history
     with pytest.raises(ValueError, match="labels are given as `y`"):
         model.fit((images, images))
+
+
+def plain_discriminator(head):
+    x = images = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(4, 4, 4, activation="relu")(x)
+    return keras.Model(images, head(x))
+
+
+HEADS = {
+    "(B, 1)": lambda x: layers.Dense(1)(layers.Flatten()(x)),
+    "(B,)": lambda x: layers.Reshape(())(layers.Dense(1)(layers.Flatten()(x))),
+    "(B, h, w, 1)": lambda x: layers.Conv2D(1, 1)(x),
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_forms_of_logits(head, rng):
+    """A map of logits is averaged; what the loss is of one logit, it is."""
+    model = keras_sagan.SAGAN(
+        sequential_networks()[0], plain_discriminator(head), seed=1
+    )
+    model.compile(run_eagerly=keras.backend.backend() != "jax")
+    images = rng.uniform(-1, 1, (8, SIZE, SIZE, 3)).astype("float32")
+    logs = model.evaluate(images, batch_size=8, verbose=0, return_dict=True)
+    real = array(model.discriminator(images))
+    np.testing.assert_allclose(logs["real_logits"], real.mean(), rtol=1e-4)
+    history = model.fit(images, batch_size=4, verbose=0).history
+    assert np.isfinite(history["discriminator_loss"]).all()
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Idle(layers.Layer):
+    """Has a weight that it does not use."""
+
+    def build(self, input_shape):
+        self.unused = self.add_weight(shape=(3,), name="unused")
+
+    def call(self, x):
+        return x
+
+
+def test_a_weight_that_is_not_used_stays(rng):
+    generator, discriminator = sequential_networks()
+    generator.add(Idle())
+    model = keras_sagan.SAGAN(generator, discriminator, seed=1)
+    model.compile()
+    before = array(generator.layers[-1].unused)
+    images = rng.uniform(-1, 1, (8, SIZE, SIZE, 3)).astype("float32")
+    model.fit(images, batch_size=4, verbose=0)
+    np.testing.assert_array_equal(before, array(generator.layers[-1].unused))
+
+
+@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
+def test_a_network_may_be_frozen_as_a_whole(frozen, rng):
+    model = keras_sagan.SAGAN(*sequential_networks(), seed=1)
+    getattr(model, frozen).trainable = False
+    model.compile()
+    other = {"generator": "discriminator", "discriminator": "generator"}[frozen]
+    before = {
+        name: values(getattr(model, name).variables) for name in (frozen, other)
+    }
+    images = rng.uniform(-1, 1, (8, SIZE, SIZE, 3)).astype("float32")
+    history = model.fit(images, batch_size=4, verbose=0).history
+    assert history[f"{frozen}_gradient_norm"] == [0.0]
+    for name, moved in ((frozen, False), (other, True)):
+        after = values(getattr(model, name).variables)
+        changed = [
+            not np.array_equal(a, b) for a, b in zip(before[name], after)
+        ]
+        assert any(changed) == moved
+
+
+def test_gray_networks_take_gray_images(rng):
+    generator = keras.Sequential(
+        [
+            keras.Input((LATENTS,)),
+            layers.Dense(SIZE * SIZE, activation="tanh"),
+            layers.Reshape((SIZE, SIZE, 1)),
+        ]
+    )
+    x = images = keras.Input((SIZE, SIZE, 1))
+    discriminator = keras.Model(images, layers.Dense(1)(layers.Flatten()(x)))
+    model = keras_sagan.SAGAN(generator, discriminator)
+    model.compile()
+    gray = rng.integers(0, 256, (8, SIZE, SIZE, 1), "uint8")
+    model.fit(gray, batch_size=4, verbose=0)
+    assert model.generate(num_images=2).shape == (2, SIZE, SIZE, 1)
+    with pytest.raises(ValueError, match=r"\(batch, 16, 16, 1\)"):
+        model.fit(np.repeat(gray, 3, axis=-1), verbose=0)
+
+
+def test_float16_is_refused_when_it_is_built():
+    keras.config.set_dtype_policy("mixed_float16")
+    with pytest.raises(ValueError, match="`generator` must not compute in flo"):
+        keras_sagan.SAGAN(*sequential_networks())
+
+
+def test_two_outputs_are_refused():
+    generator, discriminator = sequential_networks()
+    x = discriminator.outputs[0]
+    two = keras.Model(discriminator.inputs, [x, x])
+    with pytest.raises(ValueError, match="must have one output"):
+        keras_sagan.SAGAN(generator, two)
+
+
+def test_the_model_may_be_called_and_predicts(rng):
+    model = keras_sagan.SAGAN(*sequential_networks())
+    model.compile()
+    latents = rng.normal(size=(4, LATENTS)).astype("float32")
+    expected = array(model.ema_generator(latents))
+    np.testing.assert_allclose(array(model(latents)), expected, atol=1e-6)
+    predicted = model.predict(latents, verbose=0)
+    np.testing.assert_allclose(predicted, expected, atol=1e-6)
+
+
+def test_callbacks_see_current_values(rng, tmp_path):
+    """On JAX the values are not in the variables while `fit` runs."""
+    model = keras_sagan.SAGAN(*sequential_networks(), seed=1)
+    model.compile()
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(model.count_steps())
+            weights = model.get_weights()
+            path = tmp_path / f"{batch}.weights.h5"
+            model.save_weights(path)
+            model.save(tmp_path / f"{batch}.keras")
+            copy = keras.saving.load_model(tmp_path / f"{batch}.keras")
+            for a, b in zip(weights, copy.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+            other = keras_sagan.SAGAN(*sequential_networks(), seed=1)
+            other.compile()
+            other.load_weights(path)
+            np.testing.assert_array_equal(
+                other.generate(seed=0), model.generate(seed=0)
+            )
+            seen.append(model.predict(np.zeros((2, LATENTS)), verbose=0).shape)
+
+    images = rng.uniform(-1, 1, (8, SIZE, SIZE, 3)).astype("float32")
+    model.fit(images, batch_size=4, verbose=0, callbacks=[Look()])
+    shape = (2, SIZE, SIZE, 3)
+    assert seen == [1, shape, 2, shape]

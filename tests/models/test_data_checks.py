@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.helpers import array
-from tests.helpers import tiny_model
+from tests.helpers import small_model
 from tests.helpers import values
 
 BACKEND = keras.backend.backend()
@@ -14,7 +14,7 @@ ENTRIES = ("fit", "validation", "evaluate")
 
 @pytest.fixture(scope="module")
 def model():
-    return tiny_model()
+    return small_model()
 
 
 def give(model, entry, *data):
@@ -125,7 +125,7 @@ def test_no_batch_is_lost_or_changed(kind, digits_like):
     models = []
     for data in ((kind(images, labels),), digits_like):
         keras.utils.set_random_seed(0)
-        model = tiny_model()
+        model = small_model()
         model.fit(*data, batch_size=8, shuffle=False, verbose=0)
         assert model.count_steps() == 4
         models.append(model)
@@ -148,7 +148,7 @@ def test_an_iterable_loader_keeps_its_first_batch():
                 yield np.full((16, 16, 3), i / 16, "float32"), i % 3
 
     seen = []
-    model = tiny_model()
+    model = small_model()
     step = model.step
     model.step = lambda data: seen.append(array(data[0])) or step(data)
     model.fit(torch.utils.data.DataLoader(Stream(), 4), verbose=0)

@@ -9,6 +9,7 @@ from keras_sagan.models import step
 from keras_sagan.models import updates
 from tests.helpers import array
 from tests.helpers import same
+from tests.helpers import small_model
 from tests.helpers import tiny_model
 from tests.helpers import tiny_networks
 from tests.helpers import values
@@ -35,7 +36,7 @@ def fit(model, data, **kwargs):
 
 
 def test_fit_logs_what_one_watches(digits_like):
-    model = tiny_model()
+    model = small_model()
     history = fit(model, digits_like, epochs=2).history
     assert set(history) == LOGS
     for name in LOGS:
@@ -57,7 +58,7 @@ def test_fit_logs_what_one_watches(digits_like):
 
 def test_gradient_norms_are_those_of_the_updates(digits_like):
     # Plain gradient descent moves a network by the rate times its gradient.
-    model = tiny_model(compiled=False)
+    model = small_model(compiled=False)
     model.compile(keras.optimizers.SGD(0.25), keras.optimizers.SGD(0.5))
     images, labels = (x[:8] for x in digits_like)
     networks = {"generator": 0.25, "discriminator": 0.5}
@@ -83,7 +84,7 @@ def test_uint8_images_are_normalized(digits_like):
 
 def test_augmentation_is_of_real_and_fake_and_differentiable(digits_like):
     images, labels = (x[:8] for x in digits_like)
-    model = tiny_model(augmentation=("translation", "color", "cutout"))
+    model = small_model(augmentation=("translation", "color", "cutout"))
     inputs = model.prepare((images, labels))
     draws = [*inputs.discriminator, *inputs.generator]
     assert [tuple(d.augmentation.shape) for d in draws] == [(16, 7), (8, 7)]
@@ -119,7 +120,7 @@ def test_every_trainable_variable_learns(digits_like):
 
 
 def test_discriminator_step_moves_no_generator_weight(digits_like):
-    model = tiny_model()
+    model = small_model()
     model.compile(
         keras.optimizers.SGD(0.0),
         keras.optimizers.SGD(0.1),
@@ -185,7 +186,7 @@ def _run_a_way(digits_like, **options):
     rng = np.random.default_rng(0)
     drawn = rng.normal(size=(8, 8)).astype("float32"), digits_like[1][:8]
     keras.utils.set_random_seed(3)
-    model = tiny_model(compiled=False)
+    model = small_model(compiled=False)
     draw = step.Draw(*map(keras.ops.convert_to_tensor, drawn))
     model.draw = lambda x, times=1: draw
     model.compile(
@@ -197,7 +198,7 @@ def _run_a_way(digits_like, **options):
 
 def test_batch_is_split_and_each_part_seen_once(digits_like):
     images, labels = digits_like
-    model = tiny_model(discriminator_steps=2, gradient_accumulation_steps=2)
+    model = small_model(discriminator_steps=2, gradient_accumulation_steps=2)
     parts = model.prepare((images[:8], labels[:8])).real
     assert len(parts) == 4
     np.testing.assert_array_equal(
@@ -221,7 +222,7 @@ def test_accumulated_gradient_is_that_of_the_whole_batch(digits_like):
     weights = []
     for steps in (1, 2):
         keras.utils.set_random_seed(3)
-        model = tiny_model(compiled=False, gradient_accumulation_steps=steps)
+        model = small_model(compiled=False, gradient_accumulation_steps=steps)
         for layer in flatten_layers(model.generator):
             layer.trainable = False
         for layer in flatten_layers(model.discriminator):
@@ -245,7 +246,7 @@ def test_accumulated_gradient_is_that_of_the_whole_batch(digits_like):
 
 
 def test_average_copies_before_its_start_and_moves_after_it(digits_like):
-    model = tiny_model(ema_momentum=0.75, ema_start_step=2)
+    model = small_model(ema_momentum=0.75, ema_start_step=2)
     data = [x[:16] for x in digits_like]
     fit(model, data, epochs=1)
     assert int(model.steps_trained) == 2
@@ -274,7 +275,7 @@ def test_average_copies_before_its_start_and_moves_after_it(digits_like):
 
 def test_average_keeps_its_own_norms(digits_like):
     """Averaged u and v alone would not be those of the averaged kernel."""
-    model = tiny_model(ema_momentum=0.9, ema_start_step=0, compiled=False)
+    model = small_model(ema_momentum=0.9, ema_start_step=0, compiled=False)
     model.compile(
         keras.optimizers.Adam(0.02, beta_1=0.0), keras.optimizers.Adam(0.02)
     )
@@ -291,7 +292,7 @@ def test_average_keeps_its_own_norms(digits_like):
 
 
 def test_fake_labels_are_uniform_and_fresh():
-    model = tiny_model(num_classes=3)
+    model = small_model(num_classes=3)
     images = np.zeros((3000, 1), "float32")
     (latents, labels, *_), (more_latents, more_labels, *_) = (
         model.draw(images) for _ in range(2)
@@ -305,7 +306,7 @@ def test_fake_labels_are_uniform_and_fresh():
 
 
 def test_evaluate_gives_the_hinge_losses_and_changes_nothing(digits_like):
-    model = tiny_model()
+    model = small_model()
     fit(model, digits_like, epochs=1)
     before = values([*model.variables, *model.optimizer.variables])
     results = [
@@ -336,7 +337,7 @@ def test_validation_data_does_not_disturb_training(digits_like):
     results = []
     for kwargs in ({}, {"validation_data": digits_like}):
         keras.utils.set_random_seed(3)
-        model = tiny_model()
+        model = small_model()
         history = fit(model, digits_like, epochs=2, **kwargs)
         results.append(values(model.trainable_variables))
     assert "val_generator_loss" in history.history
@@ -345,7 +346,7 @@ def test_validation_data_does_not_disturb_training(digits_like):
 
 def test_unconditional(digits_like):
     images, _ = digits_like
-    model = tiny_model(num_classes=None)
+    model = small_model(num_classes=None)
     model.fit(images, batch_size=8, verbose=0)
     assert model.generate(num_images=3).shape == (3, 16, 16, 3)
     assert np.isfinite(model.evaluate(images, verbose=0)).all()
@@ -353,7 +354,7 @@ def test_unconditional(digits_like):
 
 def test_mixed_bfloat16_trains(digits_like):
     keras.config.set_dtype_policy("mixed_bfloat16")
-    model = tiny_model()
+    model = small_model()
     history = fit(model, digits_like, epochs=2).history
     assert np.isfinite(history["generator_loss"]).all()
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
@@ -362,7 +363,7 @@ def test_mixed_bfloat16_trains(digits_like):
 
 def test_kinds_of_data(digits_like):
     images, labels = digits_like
-    model = tiny_model()
+    model = small_model()
     model.fit(keras_sagan.data.from_arrays(images, labels, 8), verbose=0)
 
     def batches():
@@ -388,7 +389,7 @@ def test_kinds_of_data(digits_like):
 
 
 def test_callbacks_run(digits_like, tmp_path):
-    model = tiny_model()
+    model = small_model()
     seen = []
     fit(
         model,
@@ -414,14 +415,14 @@ def test_callbacks_run(digits_like, tmp_path):
 
 
 def test_learning_rate_of_both_is_refused():
-    model = tiny_model()
+    model = small_model()
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)
     with pytest.raises(AttributeError, match="SAGAN has two learning rates"):
         model.optimizer.learning_rate = 0.1
 
 
 def test_defaults_are_those_of_the_release():
-    model = tiny_model()
+    model = small_model()
     generator, discriminator = (
         model.generator_optimizer,
         model.discriminator_optimizer,
@@ -434,7 +435,7 @@ def test_defaults_are_those_of_the_release():
 
 
 def test_save_and_load_is_whole(digits_like, tmp_path):
-    model = tiny_model(discriminator_steps=2, ema_momentum=0.5)
+    model = small_model(discriminator_steps=2, ema_momentum=0.5)
     model.compile(
         keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.RMSprop(2e-3)
     )
@@ -461,10 +462,10 @@ def test_save_and_load_is_whole(digits_like, tmp_path):
 
 
 def test_save_weights_and_load_weights(digits_like, tmp_path):
-    model = tiny_model()
+    model = small_model()
     fit(model, digits_like)
     model.save_weights(tmp_path / "x.weights.h5")
-    other = tiny_model()
+    other = small_model()
     other.load_weights(tmp_path / "x.weights.h5")
     assert int(other.steps_trained) == int(model.steps_trained)
     np.testing.assert_array_equal(
@@ -473,7 +474,7 @@ def test_save_weights_and_load_weights(digits_like, tmp_path):
 
 
 def test_uncompiled_model_saves_and_loads(tmp_path):
-    model = tiny_model(compiled=False)
+    model = small_model(compiled=False)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(
@@ -492,7 +493,7 @@ def test_uncompiled_model_saves_and_loads(tmp_path):
 )
 def test_refuses_bad_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
-        tiny_model(**kwargs)
+        small_model(**kwargs)
 
 
 def test_refuses_networks_that_do_not_fit():
@@ -513,19 +514,19 @@ def test_refuses_networks_that_do_not_fit():
 def test_refuses_one_optimizer_for_both():
     optimizer = keras.optimizers.Adam()
     with pytest.raises(ValueError, match="must be two objects"):
-        tiny_model(compiled=False).compile(optimizer, optimizer)
+        small_model(compiled=False).compile(optimizer, optimizer)
 
 
 def test_fit_before_compile(digits_like):
     with pytest.raises(ValueError, match=r"must call `compile\(\)` before"):
-        fit(tiny_model(compiled=False), digits_like)
+        fit(small_model(compiled=False), digits_like)
 
 
 def test_fit_refuses_bad_data(digits_like):
     images, labels = digits_like
     nan = images.copy()
     nan[3, 0, 0, 0] = np.nan
-    model = tiny_model()
+    model = small_model()
     for x, y, message in (
         (images[:, :8], labels, r"must have the shape \(batch, 16, 16, 3\)"),
         (images[..., :1], labels, "repeat the channel of gray ones"),
@@ -540,9 +541,9 @@ def test_fit_refuses_bad_data(digits_like):
         with pytest.raises(ValueError, match=message):
             fit(model, (x, y))
     with pytest.raises(ValueError, match="This SAGAN has no classes"):
-        fit(tiny_model(num_classes=None), (images, labels))
+        fit(small_model(num_classes=None), (images, labels))
     with pytest.raises(ValueError, match="must divide into"):
-        fit(tiny_model(discriminator_steps=3), digits_like)
+        fit(small_model(discriminator_steps=3), digits_like)
     # Wrong labels, so that nothing is trained.
     with (
         pytest.warns(UserWarning, match=r"in \[0, 1\], `2 \* images - 1`"),

@@ -37,7 +37,9 @@ def test_what_it_wrote_is_what_it_says(tmp_path):
 @pytest.mark.parametrize("content", ['{"0": "ant"}', '["ant", 2]', '"ant"'])
 def test_class_names_must_be_strings(content, tmp_path):
     (tmp_path / "classes.json").write_text(content)
-    with pytest.raises(ValueError, match="must be a list of strings"):
+    with pytest.raises(
+        ValueError, match=r"classes\.json.*must (be|hold) a list"
+    ):
         Run(tmp_path).class_names()
 
 
@@ -73,7 +75,7 @@ def test_a_lock_ends_with_its_context_or_process(tmp_path):
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
     assert result.returncode == 9
     with run.lock():
-        assert (tmp_path / ".lock").exists()
+        assert not list(tmp_path.iterdir())  # The folder itself is locked.
 
 
 def test_it_needs_no_framework():

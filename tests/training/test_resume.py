@@ -4,7 +4,7 @@ import keras
 
 from keras_sagan import data
 from tests.helpers import same
-from tests.helpers import tiny_model
+from tests.helpers import small_model
 from tests.helpers import values
 
 
@@ -25,11 +25,11 @@ def test_resuming_is_exact(digits_like, tmp_path):
         model.fit(dataset, initial_epoch=first, epochs=last, verbose=0)
 
     keras.utils.set_random_seed(1)
-    uninterrupted = tiny_model(ema_momentum=0.9, ema_start_step=3)
+    uninterrupted = small_model(ema_momentum=0.9, ema_start_step=3)
     fit(uninterrupted, 0, 4)
 
     keras.utils.set_random_seed(1)
-    model = tiny_model(ema_momentum=0.9, ema_start_step=3)
+    model = small_model(ema_momentum=0.9, ema_start_step=3)
     fit(model, 0, 2)
     model.save(tmp_path / "checkpoint.keras")
     halfway = values(state(model))
@@ -69,7 +69,7 @@ def test_fit_and_evaluate_begin_where_a_dataset_is(digits_like):
     """Keras ends an epoch of a dataset before it begins."""
     steps, training = noting(digits_like)
     validation_steps, validation = noting(digits_like)
-    model = tiny_model()
+    model = small_model()
     model.fit(training, epochs=3, verbose=0)
     assert (training.start_step, steps) == (11, {*range(5, 11)})
     steps.clear()

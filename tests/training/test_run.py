@@ -23,7 +23,7 @@ from keras_sagan import callbacks
 from keras_sagan import data
 from keras_sagan.training import Run
 from tests.helpers import same
-from tests.helpers import tiny_model
+from tests.helpers import small_model
 from tests.helpers import values
 from tests.training.test_resume import state
 
@@ -31,7 +31,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("any_singular_vector")
 
 
-def train(workdir, steps, images_and_labels, make_model=tiny_model, **kwargs):
+def train(workdir, steps, images_and_labels, make_model=small_model, **kwargs):
     source = data.ArrayImages(*images_and_labels)
     options = {"log_every": 3, "sample_every": 4, "checkpoint_every": 2}
     return keras_sagan.train(
@@ -325,7 +325,7 @@ def test_a_clock_before_1980_saves(tmp_path, monkeypatch):
     localtime = time.localtime
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     monkeypatch.setattr(time, "localtime", lambda *seconds: localtime(1000.0))
-    model = tiny_model(compiled=False)
+    model = small_model(compiled=False)
     model.save(tmp_path / "model.keras")
     assert zipfile.time is time
     again = keras.saving.load_model(tmp_path / "model.keras")
