@@ -1,11 +1,16 @@
 """Reads files, and writes them whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
 import re
 import shutil
+import zipfile
+
+# What a small zip file may always hold, in bytes.
+_FREE = 64 * 2**20
 
 
 @contextlib.contextmanager
@@ -81,6 +86,63 @@ def read_json(path, kind=dict):
             f"{path} must hold {what} of JSON. Received: {text[:60]!r}"
         )
     return content
+
+
+def check_archive(archive, path, times):
+    """Raises a `ValueError` if a zip file holds far more than its own size.
+
+    Args:
+        archive: `zipfile.ZipFile`. No member gives more bytes than it says.
+        path: Its path.
+        times: How many times its size it may hold; `_FREE` bytes always.
+    """
+    size = os.path.getsize(path)
+    inside = sum(member.file_size for member in archive.infolist())
+    if inside > max(_FREE, times * size):
+        raise ValueError(
+            f"{path} would take {inside:,} bytes of memory, more than {times} "
+            f"times its size. Received: a file of {size:,} bytes"
+        )
+
+
+def read_npz(path, names=None):
+    """Reads the arrays of an `.npz` file.
+
+    Args:
+        path: The file. It may hold a hundred times its size.
+        names: Names of arrays, of which those that are there are read. None:
+            all are read.
+
+    Returns:
+        A dict of NumPy arrays.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If the system cannot read it.
+        ValueError: If it is no such file, or is damaged.
+    """
+    import numpy as np  # The command line must start quickly.
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path, times=100)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {
+                name: arrays[name]
+                for name in arrays.files
+                if names is None or name in names
+            }
+    # Damaged bytes lead zipfile, zlib and NumPy to any exception.
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (
+            None,
+            errno.EINVAL,
+        ):
+            raise
+        raise ValueError(
+            "`path` must be an .npz file of arrays. "
+            f"Received: path={path}: {error}"
+        ) from error
 
 
 def read_step_lines(path):

@@ -7,13 +7,19 @@ containers and numbers, and refuses the rest.
 """
 
 import collections
+import io
 import math
 import pathlib
 import pickle
+import pickletools
 import struct
 import zipfile
+import zlib
 
 import numpy as np
+
+from keras_sagan.files import check_archive
+from keras_sagan.files import read_npz
 
 _STORAGES = {
     "DoubleStorage": np.dtype("<f8"),
@@ -80,10 +86,15 @@ def read_tensors(path):
         AttributeError,
         IndexError,
         KeyError,
+        MemoryError,
+        NotImplementedError,
         OverflowError,
+        RecursionError,
+        RuntimeError,
         TypeError,
         UnicodeDecodeError,
         ValueError,
+        zlib.error,
     ) as error:
         raise ValueError(
             "`path` must be a whole .pth, .safetensors or .npz file. Received: "
@@ -102,9 +113,9 @@ def _read_file(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if any(name.endswith("data.pkl") for name in names):
-                return _read_zip(archive)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+                check_archive(archive, path, times=4)
+                return _read_zip(archive, _Budget(path))
+        return read_npz(path)
     if path.suffix == ".safetensors" or start[8:9] == b"{":
         from safetensors.numpy import load_file
 
@@ -115,7 +126,26 @@ def _read_file(path):
     return _read_legacy(path)
 
 
-def _read_zip(archive):
+class _Budget:
+    """Bounds what a file makes of its bytes.
+
+    Names and tensors can be shared: forty dicts, each twice in the next one,
+    have 2^40 names, and a tensor of strides 0 repeats one number.
+    """
+
+    def __init__(self, path):
+        # Tensors may be views of one another.
+        self.bytes = 4 * path.stat().st_size + 2**20
+        self.names = 1_000_000
+
+    def take(self, count, size):
+        self.names -= 1
+        self.bytes -= count * size
+        if self.names < 0 or self.bytes < 0:
+            raise ValueError("tensors that take far more than the file")
+
+
+def _read_zip(archive, budget):
     """A `.pth` since PyTorch 1.6: a pickle, and one entry per storage."""
     pickled = next(n for n in archive.namelist() if n.endswith("data.pkl"))
     folder = pickled.removesuffix("data.pkl")
@@ -123,26 +153,49 @@ def _read_zip(archive):
     def storage(kind, key):
         return np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
 
-    with archive.open(pickled) as file:
-        return _resolve(_Unpickler(file).load(), storage)
+    content = archive.read(pickled)
+    _check_pickle(io.BytesIO(content))
+    content = _Unpickler(io.BytesIO(content)).load()
+    return _resolve(content, storage, budget)
+
+
+def _check_pickle(file):
+    """Reads the program of a pickle, and refuses one that takes memory.
+
+    The pickle machine keeps a table of what is put away by numbers, as long
+    as the largest number.
+    """
+    begin = file.tell()
+    for i, (operation, argument, _) in enumerate(pickletools.genops(file)):
+        if "PUT" in operation.name and int(argument) > 2 * i + 2:
+            raise ValueError(f"a pickle that counts to {argument}")
+    file.seek(begin)
 
 
 def _read_legacy(path):
     """A `.pth` before PyTorch 1.6: pickles, then the storages in a row."""
     with path.open("rb") as file:
-        unpicklers = (_Unpickler(file) for _ in iter(int, 1))
-        magic, _, information = (next(unpicklers).load() for _ in range(3))
+        left = path.stat().st_size
+
+        def load():
+            _check_pickle(file)
+            unpickler = _Unpickler(file)
+            return unpickler.load(), unpickler
+
+        (magic, _), _, (information, _) = (load() for _ in range(3))
         if magic != _LEGACY_MAGIC or not information["little_endian"]:
             raise ValueError("not a .pth file")
-        unpickler = next(unpicklers)
-        content = unpickler.load()
+        content, unpickler = load()
+        keys, _ = load()
         storages = {}
-        for key in next(unpicklers).load():
+        for key in keys:
             (size,) = struct.unpack("<q", file.read(8))
             kind = unpickler.kinds[key]
+            if not 0 <= size * kind.itemsize <= left - file.tell():
+                raise ValueError("a storage beyond the end of the file")
             data = file.read(size * kind.itemsize)
             storages[key] = np.frombuffer(data, kind, count=size)
-    return _resolve(content, lambda kind, key: storages[key])
+    return _resolve(content, lambda kind, key: storages[key], _Budget(path))
 
 
 class _Tensor:
@@ -152,12 +205,16 @@ class _Tensor:
         self.kind, self.bfloat16, self.key = storage
         self.layout = offset, shape, strides
 
-    def read(self, storage):
+    def __setstate__(self, state):
+        raise _Refused("a tensor that is changed after it was made")
+
+    def read(self, storage, budget):
         values = storage(self.kind, self.key)
         offset, shape, strides = self.layout
         sizes = (offset, *shape, *strides)
         if any(not isinstance(n, int) or n < 0 for n in sizes):
             raise ValueError("a tensor of impossible shape")
+        budget.take(math.prod(shape), values.itemsize)
         last = offset + sum((n - 1) * s for n, s in zip(shape, strides))
         if math.prod(shape) and last >= len(values):
             raise ValueError("a tensor beyond its storage")
@@ -182,10 +239,6 @@ class _Ignored:
         pass
 
 
-def _rebuild_parameter(tensor, *_):
-    return tensor
-
-
 class _Unpickler(pickle.Unpickler):
     """Knows tensors and containers; any other name is refused."""
 
@@ -197,14 +250,16 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if module == "torch._utils":
+            # New objects each time: a pickle can set attributes of whatever
+            # it is given, and later files must not see them.
             if name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
-                return _Tensor
+                return lambda *arguments: _Tensor(*arguments)
             if name == "_rebuild_parameter":
-                return _rebuild_parameter
+                return lambda tensor, *_: tensor
         if module in ("torch", "torch.storage") and name in _STORAGES:
             return name
         if (module, name) in _IGNORED:
-            return _Ignored
+            return type("Ignored", (_Ignored,), {})
         raise _Refused(f"the name {module}.{name}")
 
     def persistent_load(self, reference):
@@ -215,12 +270,13 @@ class _Unpickler(pickle.Unpickler):
         return _STORAGES[name], name == "BFloat16Storage", key
 
 
-def _resolve(content, storage):
+def _resolve(content, storage, budget):
     """Replaces the tensors by arrays, and drops what is neither."""
     if isinstance(content, _Tensor):
-        return content.read(storage)
+        return content.read(storage, budget)
     if isinstance(content, dict):
-        return {k: _resolve(v, storage) for k, v in content.items()}
+        budget.take(0, 0)
+        return {k: _resolve(v, storage, budget) for k, v in content.items()}
     return None
 
 

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "arguments": set(),
     "version": set(),
     "files": set(),
-    "tensor_files": set(),
+    "tensor_files": {"files"},
     "backends": set(),
     "distribution": {"backends"},
     "layers": {"backends"},
@@ -64,7 +64,6 @@ UNDERSCORED = {
     "_foreach_add_": "torch: one kernel for many tensors",
     "_foreach_mul": "torch: the same",
     "_foreach_mul_": "torch: the same",
-    "_jax_state": "keras: the values of variables while `fit` runs on JAX",
     "_flatten_layers": "keras: no public way leads below `Model.layers`",
 }
 

@@ -1,10 +1,12 @@
 """Images in arrays as a source."""
 
-import zipfile
-
 import numpy as np
 
 from keras_sagan.data.source import Source
+from keras_sagan.files import read_npz
+
+# A label needs a name, and networks a row for it: ImageNet-21k has 21,841.
+_MOST_CLASSES = 100_000
 
 
 class ArrayImages(Source):
@@ -75,14 +77,7 @@ def load_npz(path):
     >>> len(keras_sagan.data.load_npz("images.npz"))
     4
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"`path` must be an .npz file of arrays. Received: path={path}: "
-            f"{error}"
-        ) from error
+    arrays = read_npz(path)
     if "images" not in arrays or arrays["images"].dtype != np.uint8:
         raise ValueError(
             "`path` must hold `images`, uint8 (N, height, width, 3). Received: "
@@ -103,8 +98,8 @@ def _check_labels(labels, n):
             f"`labels` must be integers of shape ({n},). "
             f"Received: labels of shape {labels.shape} and dtype {labels.dtype}"
         )
-    if labels.min() < 0:
+    if labels.min() < 0 or labels.max() >= _MOST_CLASSES:
         raise ValueError(
-            "`labels` must not be negative. "
-            f"Received: {labels.min()} among them"
+            f"`labels` must be from 0 to {_MOST_CLASSES - 1:,}. Received: "
+            f"labels from {labels.min()} to {labels.max()}"
         )

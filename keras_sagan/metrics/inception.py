@@ -254,9 +254,7 @@ class _Network:
             *outputs, pooled = outputs
             outputs = [ops.relu(y) for y in outputs]
         if pool is not None:
-            layer = pool(
-                3, 1, "same", data_format="channels_last", dtype="float32"
-            )
+            layer = pool(3, 1, "same", **_POOL)
             pooled = (
                 ops.relu(layer(pooled))
                 if average
@@ -345,8 +343,8 @@ class _Network:
             )
 
 
+_POOL = {"data_format": "channels_last", "dtype": "float32"}
+
+
 def _max_pool(x):
-    layer = keras.layers.MaxPooling2D(
-        3, 2, data_format="channels_last", dtype="float32"
-    )
-    return layer(x)
+    return keras.layers.MaxPooling2D(3, 2, **_POOL)(x)

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from keras_sagan.files import read_npz
 from keras_sagan.files import replacing
 
 _AT_ONCE = 5000  # Intra-FID has as many per class: 80 MB at D = 2048.
@@ -144,20 +145,24 @@ class GaussianStatistics:
             ValueError: If the file does not hold them.
         """
         path = pathlib.Path(path)
-        with np.load(path, allow_pickle=False) as arrays:
-            files = set(arrays.files)
-            if not {"mu", "sigma"} <= files:
-                raise ValueError(
-                    "`path` must be an .npz with `mu` and `sigma`. "
-                    f"Received: {path} with {', '.join(sorted(files))}"
-                )
-            statistics = cls()
+        arrays = read_npz(path)
+        if not {"mu", "sigma"} <= set(arrays):
+            raise ValueError(
+                "`path` must be an .npz with `mu` and `sigma`. "
+                f"Received: {path} with {', '.join(sorted(arrays))}"
+            )
+        statistics = cls()
+        try:
             statistics._mean = np.float64(arrays["mu"])
             covariance = np.float64(arrays["sigma"])
-            if "count" in files:
+            if "count" in arrays:
                 statistics._count = int(arrays["count"])
-            if "made_from" in files:
+            if "made_from" in arrays:
                 statistics.made_from = json.loads(str(arrays["made_from"]))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(
+                f"`path` must hold statistics. Received: {path}, where {error}"
+            ) from error
         d = statistics.mean.size
         if statistics.mean.shape != (d,) or covariance.shape != (d, d):
             raise ValueError(

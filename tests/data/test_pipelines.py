@@ -171,7 +171,7 @@ def test_from_source_refuses(arguments, message):
         ((np.zeros((0, 4, 4, 3)),), "N at least 1"),
         ((np.zeros((4, 8, 8, 3)), np.zeros(3, "i4")), "`labels` must be int"),
         ((np.zeros((4, 8, 8, 3)), np.zeros(4)), "dtype float64"),
-        ((np.zeros((4, 8, 8, 3)), np.full(4, -1)), "must not be negative"),
+        ((np.zeros((4, 8, 8, 3)), np.full(4, -1)), "must be from 0 to 99,999"),
         ((np.zeros((4, 8, 8, 3)), None, 5), "`batch_size` must be an integer"),
     ],
 )

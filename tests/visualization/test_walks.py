@@ -85,7 +85,7 @@ def test_truncation_grid_keeps_labels_and_seed(model):
         ("class_grid", {"columns": 0}, "`columns` must be a positive integer"),
         ("class_grid", {"classes": [5]}, r"\[0, 3\).* with 5"),
         ("truncation_grid", {"truncations": ()}, "must be one or more"),
-        ("truncation_grid", {"truncations": (0,)}, "must be a positive float"),
+        ("truncation_grid", {"truncations": (0,)}, "must be a float"),
     ],
 )
 def test_refuses(name, kwargs, message, model):
