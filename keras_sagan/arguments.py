@@ -1,10 +1,9 @@
 """Checks of arguments: each names the argument, the rule and what came."""
 
 import numbers
-import os
 
 
-def check_integer(name, value, low=None, high=None, optional=False, remark=""):
+def check_integer(name, value, low=None, high=None, optional=False):
     """Raises a `ValueError` unless `value` is an integer in a closed range.
 
     Args:
@@ -13,7 +12,6 @@ def check_integer(name, value, low=None, high=None, optional=False, remark=""):
         low: The least integer that is allowed, or None.
         high: The greatest one, or None.
         optional: Whether None is allowed, too.
-        remark: What else the message says of the rule.
     """
     if value is None and optional:
         return
@@ -30,7 +28,7 @@ def check_integer(name, value, low=None, high=None, optional=False, remark=""):
         rule = f"a {('non-negative', 'positive')[low]} integer"
     else:
         rule = "an integer" + ("" if low is None else f", at least {low}")
-    raise _error(name, rule, value, optional, remark)
+    raise _error(name, rule, value, optional)
 
 
 def check_number(
@@ -40,7 +38,6 @@ def check_number(
     high=None,
     low_open=False,
     high_open=False,
-    optional=False,
 ):
     """Raises a `ValueError` unless `value` is a real number in a range.
 
@@ -51,10 +48,7 @@ def check_number(
         high: The upper end of the range, or None.
         low_open: Whether `low` itself is out of the range.
         high_open: Whether `high` itself is out of the range.
-        optional: Whether None is allowed, too.
     """
-    if value is None and optional:
-        return
     if (
         isinstance(value, numbers.Real)
         and not isinstance(value, bool)
@@ -70,24 +64,14 @@ def check_number(
         rule = "positive" if low_open else "a non-negative float"
     else:
         rule = "a float" + ("" if low is None else f" of at least {low}")
-    raise _error(name, rule, value, optional)
+    raise _error(name, rule, value)
 
 
-def check_bool(name, value, optional=False):
+def check_bool(name, value):
     """Raises a `ValueError` unless `value` is True or False."""
     # NumPy's own kind of bool is one, too.
-    if type(value).__name__ not in ("bool", "bool_") and not (
-        value is None and optional
-    ):
-        raise _error(name, "True or False", value, optional)
-
-
-def check_path(name, value, optional=False):
-    """Raises a `ValueError` unless `value` can be the path of a file."""
-    if not isinstance(value, (str, os.PathLike)) and not (
-        value is None and optional
-    ):
-        raise _error(name, "a path", value, optional)
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise _error(name, "True or False", value)
 
 
 def check_seed(name, value):
@@ -96,8 +80,8 @@ def check_seed(name, value):
         check_integer(name, part, 0, optional=True)
 
 
-def _error(name, rule, value, optional, remark=""):
-    rule += " or None" * optional + remark
+def _error(name, rule, value, optional=False):
+    rule += " or None" * optional
     shown = repr(value)
     if len(shown) > 80:
         shown = f"{shown[:80]}..., a {type(value).__name__}"

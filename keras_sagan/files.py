@@ -134,15 +134,24 @@ def read_npz(path, names=None):
             }
     # Damaged bytes lead zipfile, zlib and NumPy to any exception.
     except Exception as error:
-        if isinstance(error, OSError) and error.errno not in (
-            None,
-            errno.EINVAL,
-        ):
+        if is_of_the_system(error):
             raise
         raise ValueError(
             "`path` must be an .npz file of arrays. "
             f"Received: path={path}: {error}"
         ) from error
+
+
+def is_of_the_system(error):
+    """Whether an error says that a file could not be read, whatever is in it.
+
+    Decoders raise `OSError`, too: without a number, or with that of an
+    invalid argument where damaged bytes make them seek before the beginning.
+    """
+    return isinstance(error, OSError) and error.errno not in (
+        None,
+        errno.EINVAL,
+    )
 
 
 def read_step_lines(path):

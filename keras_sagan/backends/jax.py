@@ -96,6 +96,7 @@ class Trainer:
         Keras takes them out of the variables before each step, and puts them
         back when an epoch has come to its end.
         """
+        self.sync_variables()  # A callback of `fit` may evaluate.
         self._jax_state = None  # What an earlier call may have left there.
         variables = [
             *self.variables,

@@ -6,6 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_sagan.arguments import check_integer
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import step_file
@@ -38,10 +39,7 @@ class Checkpoint(EverySteps):
 
     def __init__(self, directory, every=1000, keep=3):
         super().__init__(every)
-        if not isinstance(keep, int) or keep < 1:
-            raise ValueError(
-                f"`keep` must be a positive integer. Received: keep={keep}"
-            )
+        check_integer("keep", keep, 1)
         self.directory = pathlib.Path(directory)
         self.keep = keep
         self._known = {}

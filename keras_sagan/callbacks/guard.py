@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from keras_sagan.arguments import check_integer
+
 
 class TrainingFailed(RuntimeError):
     """Training has failed; the message says how."""
@@ -36,11 +38,7 @@ class Guard(keras.callbacks.Callback):
             ("patience", patience),
             ("images_every", images_every),
         ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value}"
-                )
+            check_integer(name, value, 1)
         self.patience = patience
         self.images_every = images_every
 

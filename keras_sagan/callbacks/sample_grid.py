@@ -2,6 +2,7 @@
 
 import pathlib
 
+from keras_sagan.arguments import check_integer
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
@@ -39,11 +40,7 @@ class SampleGrid(EverySteps):
         scale=None,
     ):
         super().__init__(every)
-        if columns < 1:
-            raise ValueError(
-                "`columns` must be a positive integer. "
-                f"Received: columns={columns}"
-            )
+        check_integer("columns", columns, 1)
         self.directory = pathlib.Path(directory)
         self.columns = columns
         self.classes = classes

@@ -10,6 +10,7 @@ are listed with the reason in FOLDER/prepared.json.
 
 from keras_sagan.cli import options
 from keras_sagan.cli.parsing import number
+from keras_sagan.files import printable
 
 
 def add_arguments(parser):
@@ -55,6 +56,6 @@ def print_summary(prepared):
     if prepared.skipped:
         print(f"{len(prepared.skipped):,} files were left out:")
     for name, reason in prepared.skipped[:20]:
-        print(f"  {name}: {reason}")
+        print(f"  {printable(name)}: {printable(reason)}")
     if len(prepared.skipped) > 20:
         print(f"  and more; see {prepared.path / 'prepared.json'}")

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from keras_sagan.arguments import check_integer
 from keras_sagan.data.arrays import ArrayImages
 from keras_sagan.data.source import Source
 
@@ -81,10 +82,7 @@ def load_photographs(resolution=32, crops=500, seed=0):
             "`resolution` must be from 16 to 128, because the photographs "
             f"are small. Received: resolution={resolution}"
         )
-    if not isinstance(crops, int) or crops < 1:
-        raise ValueError(
-            f"`crops` must be a positive integer. Received: crops={crops}"
-        )
+    check_integer("crops", crops, 1)
     images = [
         _crop(photograph, resolution, np.random.default_rng([seed, i, j]))
         for i, photograph in enumerate(_photographs())

@@ -1,13 +1,14 @@
 """Reads an image file, and makes a square of it."""
 
 import contextlib
-import errno
 import io
 import os
 import stat
 import warnings
 
 import numpy as np
+
+from keras_sagan.files import is_of_the_system
 
 # A 1-pixel image can be enlarged, but there is nothing in it to learn.
 SMALLEST_SIDE = 8
@@ -125,10 +126,7 @@ def _failure(error, source):
     failure = getattr(source, "failure", None)
     if failure is not None:  # The decoder may have raised another one since.
         return failure
-    # Damaged bytes can make a decoder seek to a place before the file's begin.
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-        return error
-    return None
+    return error if is_of_the_system(error) else None
 
 
 def _naming(error, file):

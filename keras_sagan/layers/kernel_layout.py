@@ -21,8 +21,9 @@ class KernelLayout:
 
     Attributes:
         shape: Shape of the kernel.
-        order: Its axes in the order of groups, rows and columns. A row is an
-            input that is summed over, and a column is an output.
+        view: The same, with the groups of output channels as an axis.
+        order: Axes of `view` in the order of groups, rows and columns. A row
+            is an input that is summed over, and a column is an output.
         groups: Number of blocks on the diagonal of the matrix. Outside of the
             blocks it is zero.
         rows: Number of inputs in a group.
@@ -30,6 +31,7 @@ class KernelLayout:
     """
 
     shape: tuple
+    view: tuple
     order: tuple
     groups: int
     rows: int
@@ -45,11 +47,9 @@ class KernelLayout:
 
         Of a kernel without groups it is the matrix itself.
         """
-        axes = tuple(range(len(self.shape)))
-        if self.split:  # Groups are neighbours among the output channels.
-            kernel = ops.reshape(kernel, (self.rows, self.groups, self.columns))
-            return ops.transpose(kernel, (1, 0, 2))
-        if self.order != axes:
+        if self.view != self.shape:
+            kernel = ops.reshape(kernel, self.view)
+        if self.order != self._axes:
             kernel = ops.transpose(kernel, self.order)
         shape = self.rows, self.columns
         if self.groups > 1:
@@ -70,18 +70,17 @@ class KernelLayout:
             shape = self.groups, self.rows, self.groups, self.columns
             matrix = ops.reshape(matrix, shape)
             matrix = ops.sum(matrix * self._diagonal(matrix), axis=2)
-        if self.split:
-            return ops.reshape(ops.transpose(matrix, (1, 0, 2)), self.shape)
-        kernel = ops.reshape(matrix, [self.shape[axis] for axis in self.order])
-        axes = tuple(range(len(self.shape)))
-        if self.order == axes:
-            return kernel
-        return ops.transpose(kernel, sorted(axes, key=self.order.__getitem__))
+        kernel = ops.reshape(matrix, [self.view[axis] for axis in self.order])
+        if self.order != self._axes:
+            back = sorted(self._axes, key=self.order.__getitem__)
+            kernel = ops.transpose(kernel, back)
+        if self.view != self.shape:
+            kernel = ops.reshape(kernel, self.shape)
+        return kernel
 
     @property
-    def split(self):
-        """Whether the last axis is groups of output channels."""
-        return self.groups > 1 and len(self.order) == 0
+    def _axes(self):
+        return tuple(range(len(self.view)))
 
     def _diagonal(self, like):
         return ops.eye(self.groups, dtype=like.dtype)[:, None, :, None]
@@ -104,14 +103,15 @@ def kernel_layout(layer, shape):
     groups = getattr(layer, "groups", 1)
     if groups == 1:
         return _layout(shape, (), axes[:-1], (axes[-1],))
-    rows, columns = math.prod(shape[:-1]), shape[-1] // groups
-    return KernelLayout(shape, (), groups, rows, columns)
+    view = (*shape[:-1], groups, shape[-1] // groups)
+    return _layout(shape, (len(shape) - 1,), axes[:-1], (len(shape),), view)
 
 
-def _layout(shape, *kinds):
-    """`kinds` are the axes of groups, of rows and of columns."""
-    sizes = (math.prod(shape[axis] for axis in axes) for axes in kinds)
-    return KernelLayout(shape, tuple(sum(kinds, ())), *sizes)
+def _layout(shape, groups, rows, columns, view=None):
+    """Returns the layout of the axes of groups, of rows and of columns."""
+    view, kinds = view or shape, (groups, rows, columns)
+    sizes = (math.prod(view[axis] for axis in axes) for axes in kinds)
+    return KernelLayout(shape, view, (*groups, *rows, *columns), *sizes)
 
 
 def _einsum_axes(equation):

@@ -36,8 +36,8 @@ def leading_singular_vector(matrix):
     u = (transposed @ left)[..., 0]
     if len(matrix.shape) == 2:
         return backends.normalize(u, 0.0, 0.0)
-    norms = ops.sqrt(ops.sum(ops.square(u), axis=-1, keepdims=True))
-    return ops.where(norms > 0, u / ops.where(norms > 0, norms, 1.0), 0.0)
+    flat = normalize_groups(ops.reshape(u, (-1,)), u.shape[0], 0.0, 0.0)
+    return ops.reshape(flat, u.shape)
 
 
 def normalize_groups(vector, groups, epsilon, otherwise):

@@ -108,7 +108,8 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def build(self, input_shape=None):
         super().build(input_shape)
-        rows, columns = self._layout().matrix_shape
+        self._layout = kernel_layout(self.layer, tuple(self.kernel.shape))
+        rows, columns = self._layout.matrix_shape
         # Initializers, not values: a model that is built while it is traced
         # gets its kernels later, and these right after them.
         self.u = self.add_weight(
@@ -198,7 +199,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def _normalize(self, vector, otherwise):
         """Divides a vector, or each group's part of it, by its norm."""
-        groups = self._layout().groups
+        groups = self._layout.groups
         if groups == 1:
             return backends.normalize(vector, self.epsilon, otherwise)
         return singular_vectors.normalize_groups(
@@ -207,15 +208,15 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def _sigmas(self, row, u):
         """`v W` and `u` to the norm of each group."""
-        return ops.sum(ops.reshape(row * u, (self._layout().groups, -1)), 1)
+        return ops.sum(ops.reshape(row * u, (self._layout.groups, -1)), 1)
 
     def _sigma(self, row, u):
-        if self._layout().groups == 1:
+        if self._layout.groups == 1:
             return ops.sum(row * u)
         return ops.max(self._sigmas(row, u))
 
     def _normalized_by(self, u, v, sigma):
-        if self._layout().groups > 1:
+        if self._layout.groups > 1:
             # Of the group whose norm is the largest, and zeros.
             sigmas = self._sigmas(singular_vectors.row(v, self._matrix()), u)
             chosen = ops.one_hot(ops.argmax(sigmas), len(sigmas), dtype=u.dtype)
@@ -224,7 +225,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         matrix = backends.divide_by_norm(
             self._matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
         )
-        return self._layout().to_kernel(matrix)
+        return self._layout.to_kernel(matrix)
 
     @property
     def kernel(self):
@@ -246,17 +247,12 @@ class SpectralNormalization(keras.layers.Wrapper):
             f"LoRA. Received: layer={self.layer}"
         )
 
-    def _layout(self):
-        return kernel_layout(self.layer, tuple(self.kernel.shape))
-
     def _matrix(self):
-        return self._layout().to_matrix(ops.convert_to_tensor(self.kernel))
+        return self._layout.to_matrix(ops.convert_to_tensor(self.kernel))
 
     def _initial_u(self, shape, dtype):
         if self.initial_vectors == "exact":
-            blocks = self._layout().to_blocks(
-                ops.convert_to_tensor(self.kernel)
-            )
+            blocks = self._layout.to_blocks(ops.convert_to_tensor(self.kernel))
             u = leading_singular_vector(blocks)
             return ops.cast(ops.reshape(u, shape), dtype)
         normal = keras.initializers.RandomNormal(stddev=1.0, seed=self.seed)

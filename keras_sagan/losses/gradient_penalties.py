@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_integer
 from keras_sagan.backends.precision import mean
 from keras_sagan.losses.adversarial import snake_case
 
@@ -40,10 +41,7 @@ class GradientPenalty:
             raise ValueError(
                 f"`weight` must be a positive float. Received: weight={weight}"
             )
-        if not isinstance(every, int) or every < 1:
-            raise ValueError(
-                f"`every` must be a positive integer. Received: every={every}"
-            )
+        check_integer("every", every, 1)
         self.weight = weight
         self.every = every
         self.name = name or snake_case(type(self).__name__)

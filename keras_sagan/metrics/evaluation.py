@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from keras_sagan import backends
+from keras_sagan.files import read_npz
 from keras_sagan.metrics.built_in import get_metrics
 from keras_sagan.metrics.features import Cache
 from keras_sagan.metrics.features import Features
@@ -248,8 +249,7 @@ def _is_statistics(images):
     path = pathlib.Path(images)
     if path.suffix != ".npz" or not path.is_file():
         return False
-    with np.load(path, allow_pickle=False) as arrays:
-        return "mu" in arrays.files
+    return "mu" in read_npz(path, ["mu"])
 
 
 def _chosen(images, protocol, seed):

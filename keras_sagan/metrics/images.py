@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 
+from keras_sagan.files import read_npz
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
 
 
@@ -135,15 +137,14 @@ def _open(name, path):
             f"`{name}` must be a folder of pictures or an .npz. "
             f"Received: {path}"
         )
-    with np.load(path, allow_pickle=False) as arrays:
-        key = next((k for k in ("images", "arr_0") if k in arrays.files), None)
-        if key is None:
-            raise ValueError(
-                f"`{name}` must hold `images`, or `mu` and `sigma`. "
-                f"Received: {path} with {', '.join(arrays.files)}"
-            )
-        labels = arrays["labels"] if "labels" in arrays.files else None
-        return arrays[key], labels
+    arrays = read_npz(path)
+    key = next((k for k in ("images", "arr_0") if k in arrays), None)
+    if key is None:
+        raise ValueError(
+            f"`{name}` must hold `images`, or `mu` and `sigma`. "
+            f"Received: {path} with {', '.join(arrays)}"
+        )
+    return arrays[key], arrays.get("labels")
 
 
 def _check_array(name, images):

@@ -5,6 +5,7 @@ is checked then, and the labels of each batch as it comes.
 """
 
 import copy
+import functools
 import warnings
 
 import keras
@@ -42,9 +43,7 @@ def checked(model, x, y=None, batch_size=None):
     if y is not None or hasattr(x, "shape"):
         check_arrays(model, x, y)
         return x, min(len(x), batch_size or 32)
-    x, batch = _peek(
-        x, lambda batch: _check_labels_of_batch(model, batch), model.num_classes
-    )
+    x, batch = _peek(model, x)
     images, labels = unpack_batch(batch)
     images = ops.convert_to_numpy(images)
     check_shape(images, model.image_shape)
@@ -202,19 +201,20 @@ def _check_labels_of_batch(model, batch):
     _check_labels(model, labels, images.shape[0])
 
 
-def _peek(x, check, num_classes):
+def _peek(model, x):
     """Returns a dataset that checks its batches, and its first batch.
 
     A stream gives its batch away only once: what is returned still has it.
     """
+    check = functools.partial(_check_labels_of_batch, model)
     if isinstance(x, keras.utils.PyDataset):
         return _CheckedDataset(x, check), x[0]
     if hasattr(x, "take"):  # A tf.data.Dataset, which must stay one.
         batch = next(iter(x.take(1)), None)
         if batch is None:
             raise _without_batches(x)
-        if isinstance(batch, tuple) and len(batch) == 2 and num_classes:
-            x = _checked_graph(x, num_classes)
+        if isinstance(batch, tuple) and len(batch) == 2 and model.num_classes:
+            x = _checked_graph(x, model.num_classes)
         return x, batch
     iterator = iter(x)
     try:

@@ -6,6 +6,7 @@ import keras
 
 from keras_sagan import backends
 from keras_sagan import data
+from keras_sagan.files import printable
 from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.sagan import SAGAN
 from keras_sagan.training.folder import Run
@@ -154,6 +155,6 @@ def _print_left_out(source):
     if source.skipped:
         print(f"{len(source.skipped):,} images were left out:")
     for name, reason in source.skipped[:_SHOWN]:
-        print(f"  {name}: {reason}")
+        print(f"  {printable(name)}: {printable(reason)}")
     if len(source.skipped) > _SHOWN:
         print(f"  and {len(source.skipped) - _SHOWN:,} more")

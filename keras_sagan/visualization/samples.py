@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_integer
 from keras_sagan.visualization.grids import image_grid
 
 
@@ -52,10 +53,7 @@ def class_grid(
         classes = range(min(10, model.num_classes))
     classes = list(classes)
     check_class_names(class_names, model.num_classes)
-    if columns < 1:
-        raise ValueError(
-            f"`columns` must be a positive integer. Received: columns={columns}"
-        )
+    check_integer("columns", columns, 1)
     images = model.generate(
         labels=np.repeat(classes, columns),
         seed=seed,

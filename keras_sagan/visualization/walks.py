@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 
+from keras_sagan.arguments import check_integer
+
 
 def latent_walk(
     model,
@@ -166,7 +168,4 @@ def _check_walk(name, stations, steps):
             f"`{name}` must be two integers or more. "
             f"Received: {name}={stations}"
         )
-    if not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise ValueError(
-            f"`steps` must be a positive integer. Received: steps={steps}"
-        )
+    check_integer("steps", steps, 1)

@@ -419,6 +419,9 @@ def test_callbacks_see_current_values(rng, tmp_path):
                 other.generate(seed=0), model.generate(seed=0)
             )
             seen.append(model.predict(np.zeros((2, LATENTS)), verbose=0).shape)
+            model.evaluate(images, batch_size=4, verbose=0)
+            for a, b in zip(weights, model.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
 
     images = rng.uniform(-1, 1, (8, SIZE, SIZE, 3)).astype("float32")
     model.fit(images, batch_size=4, verbose=0, callbacks=[Look()])

@@ -216,7 +216,7 @@ def test_batch_is_split_and_each_part_seen_once(digits_like):
 
 
 def test_accumulated_gradient_is_that_of_the_whole_batch(digits_like):
-    """Of the discriminator: it has no batch statistics."""
+    """It is the discriminator's, which has no batch statistics."""
     images, labels = digits_like
     latents = np.random.default_rng(0).normal(size=(8, 8)).astype("float32")
     weights = []

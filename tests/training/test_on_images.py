@@ -160,7 +160,7 @@ def test_prepared_images_too_large_for_a_cpu(tmp_path, capsys, monkeypatch):
 @pytest.mark.no_backend
 @pytest.mark.parametrize("kind", ["npz", "folder"])
 def test_prepare_and_train_with_all_defaults(kind, tmp_path, capsys, rng):
-    """From a shell: only the folders are said, and how short the run is."""
+    """A shell gives only the folders, and how short the run is."""
     if kind == "npz":
         images = npz(tmp_path / "images.npz", 48, rng)
     else:

@@ -414,7 +414,7 @@ def test_tensorboard_reads_what_is_logged(digits_like, tmp_path):
 
 @pytest.mark.no_backend
 def test_what_is_sent_to_wandb(digits_like, tmp_path, monkeypatch):
-    """To a stand-in with the three functions that are called."""
+    """A stand-in with the three functions that are called receives it."""
     called = []
 
     class Session:
