@@ -13,6 +13,7 @@ from keras_sagan.arguments import check_seed
 from keras_sagan.backends.padding import pad_rows
 from keras_sagan.layers.calls import call
 from keras_sagan.layers.calls import network_inputs
+from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.layers.nested import layers_with
 from keras_sagan.models import networks
 from keras_sagan.models.cloning import clone_network
@@ -159,7 +160,11 @@ def with_standing_statistics(
     """
     copy = networks.copy_of(generator, latent_dim, num_classes)
     # Keras' own batch norm uses moving statistics where it is not trainable.
-    copy.trainable = True
+    # Each layer is told: the copy of a frozen network says that it is
+    # trainable although its layers are not, and Keras on TensorFlow does
+    # nothing where an attribute is assigned what it already holds.
+    for layer in flatten_layers(copy):
+        layer.trainable = True
     norms = _batch_norms(copy)
     statistics = {
         id(v) for x in norms for v in (x.moving_mean, x.moving_variance)

@@ -241,8 +241,10 @@ def test_accumulated_gradient_is_that_of_the_whole_batch(digits_like):
         parts = [(*pair, step.Draw(None, None)) for pair in zip(*both)]
         updates.update(model, "discriminator", parts)
         weights.append(values(model.discriminator.trainable_variables))
+    # The gradients of some offsets are sums of real and fake images' that
+    # cancel, so that what remains is rounding.
     for a, b in zip(*weights, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_average_copies_before_its_start_and_moves_after_it(digits_like):
