@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sagan.files import read_json_lines
+from keras_sagan.files import read_step_lines
 from tests.distribution.test_replicas import run_processes
 
 BACKEND = keras.backend.backend()
@@ -16,7 +16,8 @@ def losses(path, steps, dtype, *which):
     script = "-m", "tests.distribution.digits"
     arguments = path, str(steps), dtype, *which
     run_processes(processes, *script, *arguments, seconds=1800)
-    lines = [[line[name] for name in LOSSES] for line in read_json_lines(path)]
+    entries = [entry for _, entry in read_step_lines(path)]
+    lines = [[entry[name] for name in LOSSES] for entry in entries]
     assert len(lines) == 10
     return np.array(lines)
 
