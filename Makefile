@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo test lint format clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python examples/digits.py
+	$(BIN)/python keras_sagan/quiet.py examples/digits.py
 
 test: $(VENV)/.test lint
 	@for backend in $(BACKENDS); do \

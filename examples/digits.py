@@ -76,7 +76,7 @@ def main(_):
         verbose=0,
         callbacks=[
             callbacks.ProgressBar(),
-            callbacks.SampleGrid(out / "samples", every=315, scale=3),
+            callbacks.SampleGrid(out / "samples", scale=3),
         ],
     )
     minutes = (time.perf_counter() - start) / 60

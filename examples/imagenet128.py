@@ -110,7 +110,12 @@ flags.DEFINE_enum(
     "Precision of the convolutions.",
 )
 flags.DEFINE_integer("log_every", 100, "Steps between lines of the log.", 1)
-flags.DEFINE_integer("sample_every", 1000, "Steps between sample grids.", 1)
+flags.DEFINE_integer(
+    "sample_every",
+    None,
+    "Steps between sample grids. Default: 100, 200, 400, 800, then every 1000.",
+    1,
+)
 flags.DEFINE_integer("checkpoint_every", 1000, "Steps between checkpoints.", 1)
 flags.DEFINE_integer("keep", 3, "Number of checkpoints that are kept.", 1)
 flags.DEFINE_integer(

@@ -4,11 +4,13 @@ The public names are imported when they are first used (PEP 562), except for
 those that Keras must know to load a saved model.
 """
 
+import contextlib
 import importlib
 import pathlib
 import sys
 import typing
 
+from keras_sagan.quiet import quiet
 from keras_sagan.version import __version__
 
 if typing.TYPE_CHECKING:  # For editors; `__getattr__` does it at run time.
@@ -84,7 +86,8 @@ def __getattr__(name):
 
 def _import(name):
     # Backends come first: they explain what to do where Keras' is missing.
-    importlib.import_module("keras_sagan.backends")
+    with quiet() if _ON_COMMAND_LINE else contextlib.nullcontext():
+        importlib.import_module("keras_sagan.backends")
     return importlib.import_module(f"keras_sagan.{name}")
 
 
@@ -95,10 +98,12 @@ def __dir__():
 def _runs_the_command_line():
     """Whether this process is `keras-sagan`, which shows help in no time."""
     program = pathlib.Path(getattr(sys, "argv", [""])[0] or "")
-    return program.stem == "keras-sagan"
+    # While Python looks for the module of `python -m`, it puts "-m" there.
+    return program.stem in ("keras-sagan", "-m")
 
 
-if not _runs_the_command_line():
+_ON_COMMAND_LINE = _runs_the_command_line()
+if not _ON_COMMAND_LINE:
     # Keras finds the classes of a saved model only where they are registered,
     # which is when their modules are imported. It does not import them.
     for _module in _SERIALIZABLE:

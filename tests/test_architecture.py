@@ -26,6 +26,7 @@ MODULES = [
 MAY_IMPORT = {
     "arguments": set(),
     "version": set(),
+    "quiet": set(),
     "files": set(),
     "tensor_files": {"files"},
     "backends": set(),

@@ -156,3 +156,63 @@ def test_public_names_are_there():
             public = getattr(module, name)
             if callable(public):
                 assert public.__doc__, name
+
+
+@pytest.mark.no_backend
+def test_is_found_beside_a_folder_of_its_name(tmp_path):
+    """As it is in the folder that a checkout lies in."""
+    (tmp_path / "keras_sagan").mkdir()
+    code = "import keras_sagan; print(keras_sagan.__version__)"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert result.stdout.strip() == keras_sagan.__version__, result.stderr
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("start", [["-m", "keras_sagan"], ["keras-sagan"]])
+def test_help_imports_no_framework(start):
+    code = """
+import runpy, sys
+if sys.argv[1] == "-m":
+    sys.argv = ["-m", "--help"]
+    try:
+        runpy.run_module("keras_sagan", run_name="__main__", alter_sys=True)
+    except SystemExit:
+        pass
+else:
+    sys.argv = ["keras-sagan", "train", "--help"]
+    from keras_sagan import cli
+    cli.main()
+print({"keras", "numpy", "torch"} & set(sys.modules))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, *start],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert result.stdout.endswith("set()\n"), result.stdout + result.stderr
+
+
+@pytest.mark.no_backend
+def test_quiet_drops_notes_alone():
+    code = """
+import os
+from keras_sagan.quiet import quiet
+with quiet():
+    os.write(2, b"WARNING: All log messages before absl::InitializeLog() is\\n")
+    os.write(2, b"I0000 00:00:1795.1 7 port.cc:153] oneDNN is on.\\n")
+    os.write(2, b"E0000 00:00:1795.1 7 cuda.cc:15] Something failed.\\n")
+    os.write(2, b"UserWarning: something is old\\n")
+os.write(2, b"I am later\\n")
+"""
+    assert run(code).stderr.split("\n") == [
+        "E0000 00:00:1795.1 7 cuda.cc:15] Something failed.",
+        "UserWarning: something is old",
+        "I am later",
+        "",
+    ]

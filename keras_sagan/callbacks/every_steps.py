@@ -33,9 +33,15 @@ class EverySteps(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         previous, self._step = self._step, self._before + batch + 1
-        # One call may stand for several steps.
-        if self._step // self.every > previous // self.every:
+        if self.is_due(previous, self._step):
             self.act(self._step, logs or {})
+
+    def is_due(self, previous, step):
+        """Whether to act after `step`, if `previous` was the step before.
+
+        One call may stand for several steps.
+        """
+        return step // self.every > previous // self.every
 
     def act(self, step, logs):
         """Does what the callback is for; a subclass defines it."""

@@ -1,15 +1,18 @@
 """A progress bar for runs of many short epochs."""
 
+import shutil
 import sys
 import time
 
 import keras
 
+# In the order of their use: what does not fit on the line is left out.
 _SHOWN = (
-    ("D loss", "discriminator_loss"),
-    ("G loss", "generator_loss"),
-    ("D(real)", "real_logits"),
-    ("D(fake)", "fake_logits"),
+    ("D loss {:.2f}", "discriminator_loss"),
+    ("G loss {:.2f}", "generator_loss"),
+    ("{:.0f} images/s", "images_per_second"),
+    ("D(real) {:.2f}", "real_logits"),
+    ("D(fake) {:.2f}", "fake_logits"),
 )
 
 
@@ -17,13 +20,15 @@ class ProgressBar(keras.callbacks.Callback):
     """Shows one line for the whole run: steps, losses, images/s, time left.
 
     Keras' own bar starts again in each epoch and shows every log. Use this
-    one with `fit(..., verbose=0)`. If the output is not a terminal, it writes
-    a line after the first step and one after each twentieth of the run.
+    one with `fit(..., verbose=0)`. The line is as long as the terminal allows;
+    what does not fit is left out from its end. A notebook shows one line, too.
+    If the output is neither a terminal nor a notebook, the callback writes a
+    line after the first step and one after each twentieth of the run.
 
     Args:
         total: Positive integer, the step at which the run ends. None: it
             follows from the epochs of `fit`.
-        width: Positive integer, number of characters of the bar.
+        width: Positive integer, largest number of characters of the bar.
         stream: File object to write to. None: standard output.
 
     Example:
@@ -43,6 +48,10 @@ class ProgressBar(keras.callbacks.Callback):
         self._start = None
         self._written = 0
         self._twentieth = -1  # The first step is shown, too.
+        self._rewrites = self.stream.isatty() or _is_notebook(self.stream)
+        self._longest = 0
+        if not self._total or self._steps < self._total:
+            self._show("Compiling the first step; this can take minutes")
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._start is None:
@@ -57,39 +66,68 @@ class ProgressBar(keras.callbacks.Callback):
         if self.total is None and self.params.get("steps"):
             epochs = self.params["epochs"] - self._first_epoch
             self._total = self._begin + epochs * self.params["steps"]
-        if self.stream.isatty():
+        if self._rewrites:
             if now - self._written > 0.2:
                 self._written = now
-                self._write("\r" + self._line(now) + "\x1b[K")
+                self._show(self._line(now))
         elif self._total and self._steps * 20 // self._total > self._twentieth:
             self._twentieth = self._steps * 20 // self._total
-            self._write(self._line(now) + "\n")
+            self._show(self._line(now))
 
     def on_train_end(self, logs=None):
-        if self._start is not None and self.stream.isatty():
-            line = self._line(time.perf_counter())
-            self._write("\r" + line + "\x1b[K\n")
+        if self._rewrites and self._start is not None:
+            self._show(self._line(time.perf_counter()))
+            self._write("\n")
 
     def _line(self, now):
         logs = self._logs
         parts = [f"step {self._steps:,}"]
         first, start = self._start
         if self._total:
-            share = self._steps / self._total
-            filled = round(share * self.width)
-            bar = "#" * filled + "-" * (self.width - filled)
-            parts = [f"[{bar}] step {self._steps:,}/{self._total:,}"]
-        for name, key in _SHOWN:
+            parts = [f"step {self._steps:,}/{self._total:,}"]
+            if self._steps > first:
+                rate = (now - start) / (self._steps - first)
+                left = rate * (self._total - self._steps)
+                parts.append(f"{_duration(left)} left")
+        for text, key in _SHOWN:
             if key in logs:
-                parts.append(f"{name} {float(logs[key]):.2f}")
-        if "images_per_second" in logs:
-            parts.append(f"{float(logs['images_per_second']):.0f} images/s")
-        if self._total and self._steps > first:
-            rate = (now - start) / (self._steps - first)
-            left = round(rate * (self._total - self._steps))
-            parts.append(f"{left // 60}:{left % 60:02d} left")
-        return "  ".join(parts)
+                parts.append(text.format(float(logs[key])))
+        return self._fitted(parts)
+
+    def _fitted(self, parts):
+        """Joins the parts that fit on a line, and a bar if there is room."""
+        columns = shutil.get_terminal_size().columns - 1
+        while len(parts) > 1 and len("  ".join(parts)) > columns:
+            parts.pop()
+        line = "  ".join(parts)
+        width = min(self.width, columns - len(line) - 3)
+        if not self._total or width < 4:
+            return line
+        filled = round(self._steps / self._total * width)
+        return f"[{'#' * filled}{'-' * (width - filled)}] {line}"
+
+    def _show(self, line):
+        """Writes a line; in place of the one before where that is possible."""
+        if not self._rewrites:
+            self._write(line + "\n")
+            return
+        # With blanks, because a notebook knows no command to erase.
+        self._write("\r" + line.ljust(self._longest))
+        self._longest = max(self._longest, len(line))
 
     def _write(self, text):
         self.stream.write(text)
         self.stream.flush()
+
+
+def _is_notebook(stream):
+    return type(stream).__module__.startswith("ipykernel.")
+
+
+def _duration(seconds):
+    """Writes a duration as `h:mm:ss`, or `m:ss` below an hour."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{seconds:02d}"
+    return f"{minutes}:{seconds:02d}"

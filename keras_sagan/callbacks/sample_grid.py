@@ -7,6 +7,10 @@ from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
 
+# Steps of the first grids: most changes at the beginning.
+_FIRST = (100, 200, 400, 800)
+_LATER = 1000
+
 
 class SampleGrid(EverySteps):
     """Saves a grid of images of fixed latents as training goes on.
@@ -16,7 +20,8 @@ class SampleGrid(EverySteps):
 
     Args:
         directory: Folder for the files, `step_00001000.png` and so on.
-        every: Positive integer, steps between grids.
+        every: Positive integer, steps between grids. None: a grid at steps
+            100, 200, 400 and 800, and then at every thousandth step.
         columns: Positive integer, images per class (or per row, without
             classes).
         classes: Integers, the classes shown. None: the first ten.
@@ -33,13 +38,14 @@ class SampleGrid(EverySteps):
     def __init__(
         self,
         directory,
-        every=1000,
+        every=None,
         columns=10,
         classes=None,
         seed=0,
         scale=None,
     ):
-        super().__init__(every)
+        super().__init__(_LATER if every is None else every)
+        self.first = _FIRST if every is None else ()
         check_integer("columns", columns, 1)
         self.directory = pathlib.Path(directory)
         self.columns = columns
@@ -51,6 +57,10 @@ class SampleGrid(EverySteps):
         super().on_train_begin(logs)
         if self._step == 0:
             self._save(0)  # What it starts from: noise.
+
+    def is_due(self, previous, step):
+        first = any(previous < x <= step for x in self.first)
+        return first or super().is_due(previous, step)
 
     def act(self, step, logs):
         self._save(step)

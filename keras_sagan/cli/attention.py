@@ -13,6 +13,7 @@ import argparse
 import pathlib
 
 from keras_sagan.cli import options
+from keras_sagan.cli import outputs
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import comma_separated
@@ -59,7 +60,8 @@ def run(arguments):
     else:
         classes = parse_classes(arguments.classes, names, model.num_classes)
         given["labels"] = classes or list(range(min(10, model.num_classes)))
-    _save_all(model, names, given, arguments.out)
+    default = outputs.unused(outputs.beside(arguments.model, "attention"))
+    _save_all(model, names, given, arguments.out or default)
 
 
 def _save_all(model, names, given, out):

@@ -7,6 +7,7 @@ Example:
 import pathlib
 
 from keras_sagan.cli import options
+from keras_sagan.cli import outputs
 from keras_sagan.training.folder import Run
 
 
@@ -36,5 +37,6 @@ def run(arguments):
         )
     from keras_sagan import visualization
 
-    visualization.training_curves(path, arguments.out)
-    print(f"Wrote {arguments.out}")
+    out = arguments.out or outputs.beside(arguments.log, "curves.png")
+    visualization.training_curves(path, out)
+    print(f"Wrote {out}")

@@ -45,15 +45,22 @@ def add_images(parser):
     parser.add_argument("images", metavar="IMAGES", help=IMAGES_HELP)
 
 
-def add_out(parser, help, default=None, required=False, suffixes=None):
-    """Adds --out, a `pathlib.Path`; `suffixes` are those that it may have."""
-    if default is not None:
-        help += " Default: %(default)s."
+def add_out(parser, help, beside=None, required=False, suffixes=None):
+    """Adds --out, a `pathlib.Path`.
+
+    Args:
+        parser: Where it is added.
+        help: What it means.
+        beside: Name that a verb gives `outputs.beside` if there is no --out.
+        required: Whether it must be given.
+        suffixes: Those that it may have. None: any.
+    """
+    if beside is not None:
+        help += f" Default: {beside} in the folder of the model or run."
     parser.add_argument(
         "--out",
         metavar="PATH",
         type=path_ending_in(*suffixes) if suffixes else pathlib.Path,
-        default=default,
         required=required,
         help=help,
     )

@@ -9,6 +9,7 @@ Examples:
 import sys
 
 from keras_sagan.cli import options
+from keras_sagan.cli import outputs
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import UsageError
@@ -52,6 +53,8 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    default = outputs.unused(outputs.beside(arguments.model, "samples.png"))
+    arguments.out = arguments.out or default
     single = not arguments.out.suffix
     if single and len(arguments.truncation) > 1:
         raise UsageError(

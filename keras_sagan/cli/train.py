@@ -32,6 +32,13 @@ def add_arguments(parser):
         type=number(int, 1),
         help="Number of training steps. Default: chosen.",
     )
+    parser.add_argument(
+        "--sample_every",
+        metavar="N",
+        type=number(int, 1),
+        help="Steps between grids of generated images. Default: a grid at "
+        "steps 100, 200, 400 and 800, and then at every thousandth step.",
+    )
     options.add_seed(
         parser,
         "Seed of the weights, the latents and the order of the images. "
@@ -50,4 +57,5 @@ def run(arguments):
         base_channels=arguments.base_channels,
         steps=arguments.steps,
         seed=arguments.seed,
+        sample_every=arguments.sample_every,
     )

@@ -7,6 +7,7 @@ Example:
 import pathlib
 
 from keras_sagan.cli import options
+from keras_sagan.cli import outputs
 from keras_sagan.cli.parsing import number
 from keras_sagan.training.folder import Run
 
@@ -40,8 +41,8 @@ def run(arguments):
     folder = arguments.folder
     samples = Run(folder).samples_path
     folder = samples if samples.is_dir() else folder
-    steps = visualization.training_video(folder, arguments.out, arguments.rate)
+    out = arguments.out or outputs.beside(arguments.folder, "training.webp")
+    steps = visualization.training_video(folder, out, arguments.rate)
     print(
-        f"Wrote {arguments.out}: {len(steps)} grids, steps {steps[0]:,} to "
-        f"{steps[-1]:,}"
+        f"Wrote {out}: {len(steps)} grids, steps {steps[0]:,} to {steps[-1]:,}"
     )

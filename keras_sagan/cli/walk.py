@@ -10,6 +10,7 @@ video; .png makes a strip with a row for each walk.
 """
 
 from keras_sagan.cli import options
+from keras_sagan.cli import outputs
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import UsageError
@@ -55,11 +56,10 @@ def run(arguments):
     model, names = load_model(arguments.model)
     classes = parse_classes(arguments.classes, names, model.num_classes)
     walk = _walk(model, classes, arguments)
-    _save(walk, model.resolution, arguments.out)
-    print(
-        f"Wrote {arguments.out}: {len(walk)} images each of "
-        f"{walk.shape[1]} walks"
-    )
+    default = outputs.unused(outputs.beside(arguments.model, "walk.webp"))
+    out = arguments.out or default
+    _save(walk, model.resolution, out)
+    print(f"Wrote {out}: {len(walk)} images each of {walk.shape[1]} walks")
 
 
 def _walk(model, classes, arguments):

@@ -132,6 +132,7 @@ class SAGAN(backends.Trainer, keras.Model):
             generator, self.latent_dim, self.num_classes
         )
         self.ema_generator.trainable = False
+        self.ema_generator.name = f"ema_{generator.name}"
         self.steps_trained = self.add_weight(
             shape=(),
             initializer="zeros",

@@ -24,6 +24,7 @@ def train_on_images(
     base_channels=None,
     steps=None,
     seed=None,
+    sample_every=None,
     callbacks=(),
 ):
     """Chooses a recipe for images and trains a SAGAN; prints what it chose.
@@ -45,6 +46,8 @@ def train_on_images(
         steps: Positive integer, the step at which the run ends. None: chosen.
         seed: Non-negative integer that decides the weights, the latents and
             the order of the images. None: as the run was begun, or 0.
+        sample_every: Positive integer, steps between sample grids. None: as
+            `callbacks.SampleGrid` chooses.
         callbacks: More callbacks for `SAGAN.fit`.
 
     Returns:
@@ -94,7 +97,7 @@ def train_on_images(
         settings=settings,
         class_names=source.class_names,
         log_every=_EVERY,
-        sample_every=5 * _EVERY,
+        sample_every=sample_every,
         checkpoint_every=5 * _EVERY,
         callbacks=callbacks,
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import threading
 
 import keras
@@ -21,7 +22,7 @@ def train(
     settings=None,
     class_names=None,
     log_every=100,
-    sample_every=1000,
+    sample_every=None,
     checkpoint_every=1000,
     keep=3,
     max_rollbacks=0,
@@ -32,8 +33,9 @@ def train(
     See `Run` for what the folder holds. A run that was killed at any moment
     continues from its last checkpoint. On a CPU, it ends with weights that
     are equal, bit for bit, to those of an uninterrupted run. Ctrl-C and
-    SIGTERM end the run after the current step, with a checkpoint; a second
-    Ctrl-C stops at once.
+    SIGTERM end the run after the current step, with a checkpoint, and are then
+    raised, so that what follows does not take the model for a trained one. A
+    second Ctrl-C stops at once.
 
     With several processes (see `distribution.start`), each process calls this
     function. The first one writes and all of them read, so that they must see
@@ -53,7 +55,8 @@ def train(
         class_names: Strings that are written to `classes.json`; or None.
         log_every: Positive integer, steps between lines of the log for an
             endless dataset; a `PyDataset` has a line for each of its epochs.
-        sample_every: Positive integer, steps between sample grids.
+        sample_every: Positive integer, steps between sample grids. None: as
+            `callbacks.SampleGrid` chooses.
         checkpoint_every: Positive integer, steps between checkpoints.
         keep: Positive integer, number of checkpoints that are kept.
         max_rollbacks: Non-negative integer. When training fails (see
@@ -71,6 +74,8 @@ def train(
             another process trains there.
         TrainingFailed: If training fails more often than `max_rollbacks`. The
             message names the last checkpoint.
+        KeyboardInterrupt: After Ctrl-C, once the checkpoint is written.
+        SystemExit: After SIGTERM, likewise, with the status 143.
     """
     backends.prepare_training()  # Earlier than `fit`: see there.
     run = Run(workdir)
@@ -89,10 +94,10 @@ def train(
         if writes:  # Not earlier, because making the model may fail.
             run.write_settings(settings or {}, class_names)
         _check_agreement(run, model)
+        stop = _Stop(steps)
         for attempt in range(max_rollbacks + 1):
             if model.count_steps() >= steps:
                 break
-            stop = _Stop(steps)
             try:
                 with stop.on_signals():
                     _fit(
@@ -117,6 +122,7 @@ def train(
             break
         if writes:
             _finish(run, model, steps)
+    stop.raise_signal()
     return model
 
 
@@ -190,7 +196,7 @@ class _Stop(EverySteps):
     def __init__(self, steps):
         super().__init__(every=1)
         self.steps = steps
-        self.asked = False
+        self.asked = 0  # The number of the signal.
         self.processes = backends.process()[1]
         self.calls = 0
 
@@ -198,9 +204,18 @@ class _Stop(EverySteps):
         asked, self.calls = self.asked, self.calls + 1
         if self.processes > 1:
             # All stop together, or one would wait for another forever.
-            asked = self.calls % 10 == 0 and backends.gather(asked).any()
+            asked = 0
+            if self.calls % 10 == 0:
+                asked = self.asked = int(backends.gather(self.asked).max())
         if asked or step >= self.steps:
             self.model.stop_training = True
+
+    def raise_signal(self):
+        """Raises what the signal means, if one came."""
+        if self.asked == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.asked:
+            sys.exit(128 + self.asked)  # As shells say it.
 
     @contextlib.contextmanager
     def on_signals(self):
@@ -220,7 +235,7 @@ class _Stop(EverySteps):
     def _ask(self, number, frame):
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.asked = True
+        self.asked = number
         print("\nStopping after this step, with a checkpoint", flush=True)
 
 

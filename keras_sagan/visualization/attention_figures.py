@@ -12,7 +12,7 @@ from keras_sagan.visualization.drawing import resized
 from keras_sagan.visualization.drawing import text_width
 from keras_sagan.visualization.drawing import with_dots
 from keras_sagan.visualization.drawing import words
-from keras_sagan.visualization.grids import save_image
+from keras_sagan.visualization.grids import finished
 
 _WHITE = (255, 255, 255)
 _LINE = 20  # Height of a line of text in pixels.
@@ -72,7 +72,7 @@ def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
         ((0, 0), (0, width - body.shape[1]), (0, 0)),
         constant_values=255,
     )
-    return _saved(np.concatenate([words(title, width, _LINE), body]), path)
+    return finished(np.concatenate([words(title, width, _LINE), body]), path)
 
 
 def attention_sheet(maps, panel=96, path=None):
@@ -95,7 +95,7 @@ def attention_sheet(maps, panel=96, path=None):
         np.concatenate(_panels(maps, i, panel)[0], axis=1)
         for i in range(len(maps.images))
     ]
-    return _saved(np.concatenate(rows), path)
+    return finished(np.concatenate(rows), path)
 
 
 def save_attention(maps, directory, class_names=None):
@@ -159,9 +159,3 @@ def _title(maps, index, class_names):
         return title
     label = int(maps.labels[index])
     return f"{class_names[label] if class_names else label} | {title}"
-
-
-def _saved(figure, path):
-    if path is not None:
-        save_image(figure, path)
-    return figure

@@ -1,5 +1,7 @@
 """What figures are drawn with: heat, overlays, words and dots on arrays."""
 
+import io
+
 import numpy as np
 
 # Of queries, in order: apart from one another and from the heat.
@@ -16,6 +18,18 @@ QUERY_COLORS = (
 _HEAT = np.array(
     [(0, 0, 0), (80, 20, 110), (190, 55, 80), (250, 145, 20), (255, 250, 170)]
 )
+
+
+class Picture(np.ndarray):
+    """An array of uint8 `(height, width, 3)` that notebooks show."""
+
+    def _repr_png_(self):
+        # IPython asks for it. Parts of a picture may have other shapes.
+        if self.ndim != 3 or self.shape[-1] != 3 or self.dtype != np.uint8:
+            return None
+        file = io.BytesIO()
+        pillow()[0].fromarray(np.asarray(self)).save(file, "PNG")
+        return file.getvalue()
 
 
 def pillow():

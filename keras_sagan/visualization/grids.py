@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_sagan.files import replacing
+from keras_sagan.visualization.drawing import Picture
 from keras_sagan.visualization.drawing import pillow
 from keras_sagan.visualization.drawing import text_width
 from keras_sagan.visualization.drawing import words
@@ -24,7 +25,8 @@ def image_grid(
         row_names: Strings, one per row, written to the left of it, or None.
 
     Returns:
-        A uint8 array, `(grid height, grid width, 3)`.
+        A uint8 array, `(grid height, grid width, 3)`. A notebook shows it as a
+        picture.
 
     Raises:
         ValueError: If `images` is not such an array, `columns` or `scale` is
@@ -67,9 +69,14 @@ def image_grid(
         grid[y : y + height, x : x + width] = image
     if row_names is not None:
         grid = _with_row_names(grid, list(row_names), rows, step_y, padding)
+    return finished(grid, path)
+
+
+def finished(picture, path):
+    """Saves a picture if there is a path, and returns it as a `Picture`."""
     if path is not None:
-        save_image(grid, path)
-    return grid
+        save_image(picture, path)
+    return picture.view(Picture)
 
 
 def _with_row_names(grid, names, rows, step, padding):

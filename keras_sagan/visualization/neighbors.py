@@ -4,8 +4,8 @@ import numpy as np
 
 from keras_sagan import metrics
 from keras_sagan.metrics.images import Images
+from keras_sagan.visualization.grids import finished
 from keras_sagan.visualization.grids import image_grid
-from keras_sagan.visualization.grids import save_image
 
 
 def nearest_neighbors(
@@ -47,6 +47,4 @@ def nearest_neighbors(
     right = image_grid(np.stack(found), columns=count, scale=scale)
     gap = np.full((len(left), max(2, 4 * scale), 3), 255, "uint8")
     grid = np.concatenate([left, gap, right], axis=1)
-    if path is not None:
-        save_image(grid, path)
-    return grid
+    return finished(grid, path)

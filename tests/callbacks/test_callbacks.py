@@ -8,6 +8,7 @@ import pytest
 
 from keras_sagan.callbacks import Evaluation
 from keras_sagan.callbacks import ProgressBar
+from keras_sagan.callbacks import SampleGrid
 from keras_sagan.metrics import Metric
 from tests.helpers import small_model
 
@@ -17,9 +18,14 @@ class Terminal(io.StringIO):
         return True
 
 
+class Notebook(io.StringIO):
+    __module__ = "ipykernel.iostream"
+
+
 @pytest.mark.no_backend
-@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
-def test_progress_bar_tells_where_training_is(kind, digits_like):
+@pytest.mark.parametrize("kind", [Terminal, Notebook, io.StringIO])
+def test_progress_bar_tells_where_training_is(kind, digits_like, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     stream = kind()
     model = small_model()
     model.fit(
@@ -31,12 +37,48 @@ def test_progress_bar_tells_where_training_is(kind, digits_like):
         callbacks=ProgressBar(stream=stream),
     )
     lines = re.split(r"[\r\n]+", stream.getvalue().strip())
+    assert lines[0].startswith("Compiling the first step")
     assert "step 20/20" in lines[-1]
     assert "[########################]" in lines[-1]
     for part in ("D loss", "G loss", "D(real)", "images/s", "0:00 left"):
         assert part in lines[-1], part
     if kind is io.StringIO:
-        assert len(lines) == 20
+        assert len(lines) == 21
+    else:
+        assert stream.getvalue().count("\n") == 1
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("columns", [20, 80])
+def test_progress_bar_fits_on_a_line(columns, digits_like, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    small_model().fit(
+        *digits_like,
+        batch_size=8,
+        epochs=2,
+        verbose=0,
+        callbacks=ProgressBar(total=1_000_000, stream=stream),
+    )
+    lines = re.split(r"[\r\n]+", stream.getvalue().strip("\r\n"))[1:]
+    assert all(len(line) < max(columns, 48) for line in lines), lines
+    assert "step 8/1,000,000" in lines[-1]
+    assert ("G loss" in lines[-1]) == (columns == 80)
+
+
+@pytest.mark.no_backend
+def test_sample_grids_come_early(tmp_path):
+    grid = SampleGrid(tmp_path)
+    due = [step for step in range(1, 3001) if grid.is_due(step - 1, step)]
+    assert due == [100, 200, 400, 800, 1000, 2000, 3000]
+    assert grid.is_due(90, 110) and not grid.is_due(100, 150)
+    every = SampleGrid(tmp_path, every=50)
+    assert [s for s in range(1, 201) if every.is_due(s - 1, s)] == [
+        50,
+        100,
+        150,
+        200,
+    ]
 
 
 @pytest.mark.no_backend

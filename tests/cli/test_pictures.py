@@ -71,7 +71,8 @@ def test_sample(here):
     assert a == b != c
     assert size("a.png")[1] == 2 * 65 + 1
     run("sample", "model.keras", "--truncation=0.5,none", "--classes=bee")
-    assert size("samples.png")[1] == 2 * 65 + 1
+    assert (here / "samples.png").read_bytes() == c
+    assert size("samples_2.png")[1] == 2 * 65 + 1
     run("sample", "plain.keras", "--count=4", "--scale=1", "--out=c.png")
     assert size("c.png") == (35, 35)
 
@@ -107,6 +108,30 @@ def test_walk(here):
     with Image.open("walk.webp") as video:
         assert video.n_frames == 3
     run("walk", "plain.keras", "--steps=1", "--seed=1,2,3", "--out=w.gif")
+
+
+def test_what_is_written_lies_beside_the_model(here, capsys, monkeypatch):
+    (here / "run").mkdir()
+    for name in ("model.keras", "log.jsonl"):
+        shutil.copy(name, here / "run")
+    (here / "run" / "samples").mkdir()
+    Image.new("RGB", (9, 9)).save("run/samples/step_00000010.png")
+    before = {x.name for x in here.iterdir()}
+    run("sample", "run", "--classes=2", "--count=1")
+    run("walk", "run/model.keras", "--steps=1")
+    run("walk", "run/model.keras", "--steps=1", "--seed=4,5")
+    run("attention", "run", "--classes=1")
+    run("attention", "run", "--classes=2")
+    for _ in range(2):  # What the run decides is written again.
+        run("curves", "run")
+        run("video", "run")
+    assert {x.name for x in here.iterdir()} == before
+    assert {x.name for x in (here / "run").iterdir()} == {
+        *("model.keras", "log.jsonl", "samples", "samples.png", "walk.webp"),
+        *("walk_2.webp", "attention", "attention_2", "curves.png"),
+        "training.webp",
+    }
+    assert "Wrote run/walk_2.webp" in capsys.readouterr().out
 
 
 def test_curves_and_video(here, capsys):

@@ -1,5 +1,6 @@
 """keras-sagan serve: from the shell to an answer, and to its end."""
 
+import functools
 import json
 import signal
 import socket
@@ -39,7 +40,11 @@ def test_serves_until_it_is_interrupted(any_singular_vector, tmp_path):
             "serve",
             str(tmp_path / "model.keras"),
             f"--port={port}",
-        ]
+        ],
+        # A shell's background jobs, as the tests may be, ignore the signal.
+        preexec_fn=functools.partial(
+            signal.signal, signal.SIGINT, signal.SIG_DFL
+        ),
     )
     try:
         config = None

@@ -375,16 +375,25 @@ def test_goes_back_when_asked(digits_like, tmp_path, capsys):
 
 
 @pytest.mark.no_backend
-def test_sigterm_saves_and_ends(digits_like, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "raised"),
+    [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)],
+)
+def test_a_signal_saves_and_is_raised(number, raised, digits_like, tmp_path):
     class Terminate(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 0:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
 
-    model = train(
-        tmp_path, 9, digits_like, callbacks=[Terminate()], checkpoint_every=100
-    )
-    assert int(model.steps_trained) == 1
+    with pytest.raises(raised) as ending:
+        train(
+            tmp_path,
+            9,
+            digits_like,
+            callbacks=[Terminate()],
+            checkpoint_every=100,
+        )
+    assert raised is KeyboardInterrupt or ending.value.code == 143
     checkpoint = callbacks.Checkpoint(tmp_path / "checkpoints")
     assert [p.name for p in checkpoint.paths()] == ["step_00000001.keras"]
     assert not (tmp_path / "model.keras").exists()

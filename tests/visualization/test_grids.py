@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,3 +92,16 @@ def test_neighbours_stand_beside_their_sample(rng, tmp_path):
         last = images[indices[row, 2]].repeat(2, axis=0).repeat(2, axis=1)
         assert (grid[y, 37:45] == last).all()
     assert grid.shape == (19, 46, 3)
+
+
+def test_a_notebook_shows_the_picture(rng):
+    images = rng.integers(256, size=(4, 8, 8, 3)).astype("uint8")
+    for grid in (
+        visualization.image_grid(images),
+        visualization.nearest_neighbors(images, images, 2),
+    ):
+        png = grid._repr_png_()
+        np.testing.assert_array_equal(Image.open(io.BytesIO(png)), grid)
+    # What is no picture is shown as an array.
+    assert grid[0]._repr_png_() is None
+    assert (grid / 2)._repr_png_() is None

@@ -1,0 +1,54 @@
+"""Keeps TensorFlow's notes from being printed before everything else.
+
+    python keras_sagan/quiet.py SCRIPT ARGUMENT...
+
+TensorFlow writes notes about oneDNN and CUDA to the standard error when it is
+imported, whatever TF_CPP_MIN_LOG_LEVEL says: its C++ library does so before
+it has set up its log. Warnings and errors are still shown.
+"""
+
+import contextlib
+import os
+import re
+import runpy
+import sys
+import tempfile
+
+# How notes begin: in its log an I stands for information.
+_NOTE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::Init")
+
+
+@contextlib.contextmanager
+def quiet():
+    """Drops the notes from what is written to the standard error meanwhile.
+
+    The rest is shown at the end.
+    """
+    # For the notes that follow once its log is set up.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    try:
+        ours = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # A notebook, or a test.
+        yield
+        return
+    sys.stderr.flush()
+    before = os.dup(ours)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), ours)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, ours)
+            os.close(before)
+            kept.seek(0)
+            rest = [line for line in kept if not _NOTE.match(line)]
+            os.write(ours, b"".join(rest))
+
+
+if __name__ == "__main__":
+    del sys.argv[0]
+    sys.path[0] = os.path.dirname(sys.argv[0])
+    with quiet():
+        import keras  # noqa: F401
+    runpy.run_path(sys.argv[0], run_name="__main__")
