@@ -6,10 +6,11 @@
 Hardware: two CPU cores. The README says how many minutes it takes there, and
 on other machines the progress bar says how long is left. Data: scikit-learn's
 digits, which are bundled; 1,347 of them are for training, and 450 are held
-out. The script writes sample grids while it trains; at the end it writes a
-grid of all classes, samples beside the digits nearest to them, the training
-curves and the model, and samples from the saved model in a new process.
-KERAS_BACKEND chooses the backend.
+out. The script writes sample grids while it trains. At the end it writes the
+model, a grid of all classes, what the attention looks at, samples beside the
+digits nearest to them, the training curves, a video of the training, and
+samples from the saved model in a new process. KERAS_BACKEND chooses the
+backend.
 """
 
 import pathlib
@@ -37,14 +38,10 @@ flags.DEFINE_integer("seed", 0, "Seed of the weights, latents and order.")
 flags.DEFINE_string("loss", "hinge", "Name of the adversarial loss.")
 flags.DEFINE_float("r1", 0.0, "Weight of the R1 penalty.", lower_bound=0)
 flags.DEFINE_float("r2", 0.0, "Weight of the R2 penalty.", lower_bound=0)
-flags.DEFINE_string("load", None, "Only sample from this model, to --out.")
 
 
 def main(_):
     out = pathlib.Path(FLAGS.out)
-    if FLAGS.load:
-        sample(FLAGS.load, out)
-        return
     keras.utils.set_random_seed(FLAGS.seed)
     images, labels = data.load_digits(resolution=16)
     order = np.random.default_rng(0).permutation(len(images))
@@ -82,16 +79,9 @@ def main(_):
     minutes = (time.perf_counter() - start) / 60
 
     model.save(out / "digits.keras")
-    visualization.training_curves(history, out / "curves.png", len(dataset))
     fake_labels = np.repeat(np.arange(10), 100)
     fakes = model.generate(labels=fake_labels, seed=FLAGS.seed, batch_size=500)
-    by_class = fakes.reshape(10, 100, 16, 16, 3)[:, :20]
-    visualization.image_grid(
-        by_class.reshape(-1, 16, 16, 3), 20, scale=3, path=out / "grid.png"
-    )
-    visualization.nearest_neighbors(
-        by_class[:, 0], images[train], 9, scale=3, path=out / "nearest.png"
-    )
+    draw(model, history, len(dataset), fakes, images[train], out)
     report(
         images[train],
         labels[train],
@@ -108,18 +98,18 @@ def main(_):
         f"{last['discriminator_attention_8_gamma']:+.4f} in the discriminator"
     )
     # The saved file is all that a new process needs.
+    program = pathlib.Path(sys.executable).with_name("keras-sagan")
+    saved = out / "digits.keras"
     subprocess.run(
-        [
-            sys.executable,
-            __file__,
-            f"--load={out / 'digits.keras'}",
-            f"--out={out}",
-        ],
+        [program, "sample", saved, "--seed=1", f"--out={out}/reloaded.png"],
         check=True,
     )
     print(
-        f"Look at {out}/grid.png, nearest.png, curves.png, reloaded.png and "
-        "samples/"
+        f"Look at grid.png, attention.png, nearest.png, curves.png, "
+        f"training.webp and reloaded.png in {out}. What to try next:\n"
+        f"  {program} walk {saved} --classes=3,8 --seed=0\n"
+        f"  {program} attention {saved} --classes=0,7\n"
+        f"  {program} train photographs --steps=1000"
     )
 
 
@@ -132,12 +122,25 @@ def penalties():
     ]
 
 
-def sample(path, out):
-    """Loads a saved model and samples from it: all that using one takes."""
-    model = keras.saving.load_model(path)
-    images = model.generate(labels=np.repeat(np.arange(10), 10), seed=1)
-    visualization.image_grid(images, 10, scale=3, path=out / "reloaded.png")
-    print(f"Loaded {path} in a new process: {out}/reloaded.png")
+def draw(model, history, steps_per_epoch, fakes, images, out):
+    """Draws what was learned, and how: see the top of this file."""
+    by_class = fakes.reshape(10, 100, 16, 16, 3)[:, :20]
+    visualization.image_grid(
+        by_class.reshape(-1, 16, 16, 3),
+        columns=20,
+        scale=3,
+        path=out / "grid.png",
+        row_names=map(str, range(10)),
+    )
+    maps = visualization.attention_maps(
+        model, labels=range(10), seed=FLAGS.seed, queries=4
+    )
+    visualization.attention_sheet(maps, path=out / "attention.png")
+    visualization.nearest_neighbors(
+        by_class[:, 0], images, 9, scale=3, path=out / "nearest.png"
+    )
+    visualization.training_curves(history, out / "curves.png", steps_per_epoch)
+    visualization.training_video(out / "samples", out / "training.webp", 2)
 
 
 def report(images, labels, sets):

@@ -43,13 +43,20 @@ def test_digits(tmp_path):
         assert part in result.stdout
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
+        "attention.png",
         "curves.png",
         "digits.keras",
         "grid.png",
         "nearest.png",
         "reloaded.png",
         "samples",
+        "training.webp",
     }
+    *_, walk, attention, _train = result.stdout.splitlines()
+    for command in (walk, attention):
+        subprocess.run(command.split(), cwd=tmp_path, check=True)
+    assert (tmp_path / "walk.webp").exists()
+    assert (tmp_path / "attention").is_dir()
     assert (tmp_path / "samples" / "step_00000000.png").exists()
 
 

@@ -1,6 +1,8 @@
 """The page, built with Gradio, and its server."""
 
 import functools
+import os
+import socket
 
 from keras_sagan.app.handlers import MAX_FRAMES
 from keras_sagan.app.handlers import MAX_IMAGES
@@ -41,8 +43,10 @@ def serve(
         ImportError: If Gradio is not installed.
         OSError: If the port is taken.
     """
-    page = build_app(model, class_names)
     gradio = _gradio()
+    if port is not None:
+        _check_port(host, port)
+    page = build_app(model, class_names)
     from starlette.middleware import Middleware
 
     page.launch(
@@ -55,7 +59,11 @@ def serve(
         ssr_mode=False,
         state_session_capacity=64,
         max_file_size=1,
-        app_kwargs={"middleware": [Middleware(RequestLimits)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(RequestLimits, host=host, sends=_sends(page))
+            ]
+        },
         # The fonts of the system, as those of the theme come from another host.
         theme=gradio.themes.Default(
             font=["system-ui", "sans-serif"], font_mono=["monospace"]
@@ -64,6 +72,55 @@ def serve(
         **kwargs,
     )
     return page
+
+
+def _sends(page):
+    """Returns a function that tells whether the page sends such a request.
+
+    Gradio prints a traceback for some that it does not send.
+    """
+
+    def sends(content):
+        function = page.fns.get(content["fn_index"])
+        data = content["data"]
+        if function is None or len(data) != len(function.inputs):
+            return False
+        for component, value in zip(function.inputs, data):
+            if component.get_block_name() == "radio":
+                values = [value for _, value in component.choices]
+                if value is not None and value not in values:
+                    return False
+        if function.name not in ("choose", "look"):
+            return True
+        # What was clicked: one of the images, or a point.
+        event = content.get("event_data") or {}
+        index = event.get("index")
+        if function.name == "look":
+            numbers = index if isinstance(index, list) else ()
+            whole = len(numbers) == 2 and all(type(i) is int for i in numbers)
+        else:
+            whole = type(index) is int
+        return whole and "value" in event
+
+    return sends
+
+
+def _check_port(host, port):
+    """Raises an `OSError` if the port cannot be had, before anything is done.
+
+    Gradio would say so after the model has been compiled.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name == "posix":  # Elsewhere it would take a port in use.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(
+                f"the page cannot listen on port {port} of {host} "
+                f"({error.strerror}): choose another port"
+            ) from error
 
 
 def build_app(model, class_names=None):
@@ -88,14 +145,14 @@ def build_app(model, class_names=None):
     ) as page:
         gradio.Markdown(f"# {title}")
         with gradio.Tab("Images"):
-            _images_tab(gradio, handlers)
+            _images_tab(gradio, page, handlers)
         with gradio.Tab("Walk"):
             _walk_tab(gradio, handlers)
     page.queue(max_size=32, api_open=False)
     return page
 
 
-def _images_tab(gradio, handlers):
+def _images_tab(gradio, page, handlers):
     drawn = gradio.State(None, time_to_live=3600)  # Latents and labels.
     chosen = gradio.State(0, time_to_live=3600)
     with gradio.Row():
@@ -172,7 +229,9 @@ def _images_tab(gradio, handlers):
 
     shown = [gallery, code, drawn, chosen, image, looks]
     event = functools.partial(_event, gradio)
-    event(button.click, generate, [classes, count, seed, truncation], shown)
+    given = [classes, count, seed, truncation]
+    event(page.load, generate, given, shown)
+    event(button.click, generate, given, shown)
     event(gallery.select, choose, [drawn], [chosen, image, looks])
     event(image.select, look, [drawn, chosen, layer], [looks])
 
@@ -219,6 +278,9 @@ def _event(gradio, listener, function, inputs, outputs):
         checked,
         inputs,
         outputs,
+        # `Handlers` checks values; Gradio prints a traceback for bad ones.
+        # What it remembers of a page it looks up when it prepares them.
+        preprocess=any(isinstance(x, gradio.State) for x in inputs),
         concurrency_limit=1,
         concurrency_id="model",
         api_visibility="private",

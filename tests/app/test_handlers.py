@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import socket
 
 import numpy as np
 import pytest
@@ -118,27 +119,134 @@ def test_refuses_points_and_walks_out_of_range(handlers):
         handlers.walk("dog", (0, 1), 1000, 0)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "length", "status"),
-    [
-        ("GET", "/", None, 200),
-        ("POST", "/gradio_api/queue/join", 100, 200),
-        ("POST", "/gradio_api/queue/join", 10**6, 413),
-        ("POST", "/gradio_api/queue/join", None, 411),
-        ("POST", "/gradio_api/upload", 100, 404),
-        ("POST", "/gradio_api/run/predict", 100, 404),
-        ("PUT", "/", 100, 405),
-    ],
-)
-def test_what_reaches_the_server(method, path, length, status):
+def passes(scope, body=b"{}", **arguments):
+    """Returns the status that `RequestLimits` gives a request; 200: it passes.
+
+    The application that it passes to reads the body, and returns it.
+    """
+    received = []
+
     async def app(scope, receive, send):
+        if scope["method"] == "POST":
+            received.append((await receive())["body"])
         await send({"type": "http.response.start", "status": 200})
+
+    async def receive():
+        return {"type": "http.request", "body": body}
 
     async def send(message):
         statuses.append(message.get("status"))
 
-    headers = [(b"content-length", str(length).encode())] if length else []
-    scope = {"type": "http", "method": method, "path": path, "headers": headers}
     statuses = []
-    asyncio.run(RequestLimits(app)(scope, None, send))
-    assert statuses[0] == status
+    limits = RequestLimits(app, **arguments)
+    asyncio.run(limits(scope, receive, send))
+    assert received in ([], [body])
+    return statuses[0]
+
+
+def request(method="GET", path="/", **headers):
+    headers = {"host": "localhost:7860", **headers}
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": [
+            (name.replace("_", "-").encode(), value.encode())
+            for name, value in headers.items()
+            if value is not None
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "length", "status"),
+    [
+        ("GET", "/", None, 200),
+        ("POST", "/gradio_api/reset", "100", 200),
+        ("POST", "/gradio_api/reset", "1000000", 413),
+        ("POST", "/gradio_api/reset", None, 411),
+        ("POST", "/gradio_api/reset", "-1", 411),
+        ("POST", "/gradio_api/upload", "100", 404),
+        ("POST", "/gradio_api/run/predict", "100", 404),
+        ("PUT", "/", "100", 405),
+        ("GET", "/gradio_api/file=/tmp/gradio/a.png", None, 200),
+        ("GET", "/gradio_api/file=http://example.com/a.png", None, 404),
+        ("GET", "/file=//example.com/a.png", None, 404),
+        ("GET", "/gradio_api/proxy=http://example.com", None, 404),
+        ("GET", "/monitoring", None, 404),
+    ],
+)
+def test_what_reaches_the_server(method, path, length, status):
+    assert passes(request(method, path, content_length=length)) == status
+
+
+def test_a_body_without_a_length_of_its_own():
+    path = "/gradio_api/reset"
+    chunked = {"content_length": "2", "transfer_encoding": "chunked"}
+    assert passes(request("POST", path, **chunked)) == 411
+    # Whatever the server that reads requests believes.
+    assert passes(request("POST", path, content_length="2"), b"x" * 70_000) == (
+        413
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "others"),
+    [
+        (
+            "127.0.0.1",
+            ["localhost", "127.0.0.1:80", "127.1.2.3", "[::1]:7860"],
+            ["example.com", "127.0.0.1.example.com", "192.168.0.7", "", "[::"],
+        ),
+        ("sagan.lan", ["sagan.lan:1", "SAGAN.lan"], ["sagan.lan.example.com"]),
+        ("192.168.0.7", ["192.168.0.7"], ["192.168.0.8", "example.com"]),
+        # A name may be made to point anywhere; an address may not.
+        (
+            "0.0.0.0",
+            ["10.0.0.3:7860", socket.gethostname()],
+            ["example.com", "a@10.0.0.3"],
+        ),
+    ],
+)
+def test_names_that_are_served(host, names, others):
+    for name in names:
+        assert passes(request(host=name), host=host) == 200, name
+        origin = request(host=name, origin=f"http://{name}")
+        assert passes(origin, host=host) == 200
+    for name in others:
+        assert passes(request(host=name), host=host) == 421, name
+    assert passes(request(host=None), host=host) == 421
+    for origin in ("http://example.com", "null"):
+        assert passes(request(host=names[0], origin=origin), host=host) == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"no JSON", 400),
+        (b"[" * 60_000, 400),
+        (b"[]", 422),
+        (b'{"fn_index": 0, "data": [], "session_hash": "a"}', 200),
+        (b'{"fn_index": "0", "data": [], "session_hash": "a"}', 422),
+        (b'{"fn_index": 0, "data": {}, "session_hash": "a"}', 422),
+        (b'{"fn_index": 0, "data": []}', 422),
+        (b'{"fn_index": 9, "data": [], "session_hash": "a"}', 422),
+    ],
+)
+def test_bodies_that_reach_the_server(body, status):
+    ask = request("POST", "/queue/join", content_length=str(len(body)))
+    assert passes(ask, body, sends=lambda x: x["fn_index"] == 0) == status
+
+
+def test_an_error_of_the_application_is_one_line(capsys):
+    async def app(scope, receive, send):
+        raise KeyError("nothing\nhere")
+
+    statuses = []
+
+    async def send(message):
+        statuses.append(message.get("status"))
+
+    asyncio.run(RequestLimits(app)(request(), None, send))
+    assert statuses[0] == 500
+    assert capsys.readouterr().out.count("\n") == 1
