@@ -56,10 +56,12 @@ EXCEPTIONS = {
     # call the network on labels in the form that it asks for.
     "visualization": {"layers.calls", "layers.nested"},
 }
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
 AT_TOP = {"absl", "keras", "keras_sagan", "numpy", *sys.stdlib_module_names}
 # Names with an underscore that are used but not defined here.
 UNDERSCORED = {
+    "_actions": "argparse: no public way to a parser's options",
     "_exit": "os: documented",
     "_replace": "collections.namedtuple: documented",
     "_foreach_add_": "torch: one kernel for many tensors",
@@ -142,7 +144,7 @@ def test_private_names_of_keras_are_not_used():
         for name in imports(nodes(path)):
             assert not name.startswith("keras.src"), path
         for node in nodes(path):
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            if isinstance(node, _DEFINITIONS):
                 defined.add(node.name)
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 defined.add(node.id)

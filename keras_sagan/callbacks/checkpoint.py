@@ -11,6 +11,7 @@ from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import step_file
 from keras_sagan.files import step_files
+from keras_sagan.models.loading import load_file
 from keras_sagan.models.saved_file import read_step
 
 
@@ -97,7 +98,7 @@ class Checkpoint(EverySteps):
         reason = "they are damaged"
         for path in reversed(self.paths()):
             try:
-                model = keras.saving.load_model(path)
+                model = load_file(path)
             # Whatever is wrong with one file, an older one may be good.
             except Exception as error:
                 reason = " ".join(str(error).split())[:300]

@@ -7,11 +7,13 @@ arguments appear at once.
 """
 
 import importlib
+import re
 import sys
 
 from keras_sagan.cli.models import import_modules
 from keras_sagan.cli.parsing import Parser
 from keras_sagan.cli.parsing import UsageError
+from keras_sagan.files import printable
 from keras_sagan.version import __version__
 
 VERBS = (
@@ -33,6 +35,15 @@ _EPILOG = """\
 Run `keras-sagan VERB --help` for the arguments of a verb. The environment
 variable KERAS_BACKEND chooses the backend: tensorflow, jax or torch.
 """
+# What functions call an argument, and its names on the command line.
+_ALSO_CALLED = {
+    "workdir": ("out",),
+    "source": ("images",),
+    "path": ("images", "model", "folder", "log"),
+    "directory": ("folder",),
+    "history": ("log",),
+    "name": ("images",),
+}
 # `TrainingFailed` is a RuntimeError. Any other kind of exception is a bug,
 # and keeps its traceback.
 _FAILURES = (OSError, ValueError, ImportError, RuntimeError)
@@ -97,5 +108,22 @@ def build_parser():
 def _fail(parser, error, status):
     # One line, whatever the message of a framework looks like.
     message = " ".join(str(error).split()) or type(error).__name__
+    message = printable(_in_terms_of_options(parser, message))
     print(f"{parser.prog}: {message}", file=sys.stderr)
     return status
+
+
+def _in_terms_of_options(parser, message):
+    """Calls arguments of functions what the command line calls them."""
+    options = {}
+    for action in parser._actions:
+        option = [*action.option_strings, action.metavar or action.dest][0]
+        options[action.dest] = option
+    for name, others in _ALSO_CALLED.items():
+        for other in others:
+            if name not in options and other in options:
+                options[name] = options[other]
+    for name, option in options.items():
+        message = message.replace(f"`{name}`", option)
+        message = re.sub(rf"(?<![\w.]){name}=(?=\S)", f"{option}=", message)
+    return message

@@ -37,7 +37,8 @@ def add_arguments(parser):
         metavar="N",
         type=number(int, 2),
         default=50_000,
-        help="Number of images to generate. Default: %(default)s.",
+        help="Number of images to generate. Default: %(default)s, as in the "
+        "paper.",
     )
     parser.add_argument(
         "--protocol",
@@ -75,6 +76,8 @@ def run(arguments):
         raise FileNotFoundError(f"there is no file or folder {real}")
     if _is_model(model):
         model, _ = load_model(model)
+    if hasattr(model, "generate"):
+        print(f"Generating {arguments.num_images:,} images")
     results = metrics.evaluate(
         model,
         real,
@@ -86,8 +89,23 @@ def run(arguments):
         cache=arguments.cache,
     )
     print(metrics.report(results))
+    _print_imbalance(results["protocol"])
     if arguments.out:
         write_json(arguments.out, results)
+
+
+def _print_imbalance(protocol):
+    """Says so if one side has far fewer images than the other.
+
+    The Frechet distance of few images is too large, by about the number of
+    features over that of images.
+    """
+    counts = [protocol["generated"], protocol["real"]]
+    if None not in counts and min(counts) * 5 < max(counts):
+        print(
+            f"{counts[0]:,} generated images were compared with {counts[1]:,} "
+            "real ones. Compare distances only with those of as many images"
+        )
 
 
 def _is_model(name):

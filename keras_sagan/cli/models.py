@@ -2,9 +2,7 @@
 
 import importlib
 import pathlib
-import re
 import sys
-import zipfile
 
 from keras_sagan.cli.parsing import UsageError
 from keras_sagan.training.folder import Run
@@ -57,24 +55,9 @@ def load_model(name):
     import keras_sagan
 
     kind = keras_sagan.SAGAN  # This registers the classes that Keras looks up.
-    import keras
+    from keras_sagan.models.loading import load_file
 
-    try:
-        model = keras.saving.load_model(path)
-    except (
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-    ) as error:
-        message = " ".join(str(error).split())
-        # The whole configuration of the model would follow.
-        message = re.split("Full object config|config=", message)[0].strip()
-        raise ValueError(
-            f"{path} cannot be loaded; give --import if it has classes of your "
-            f"own. {message}"
-        ) from error
+    model = load_file(path)
     if not isinstance(model, kind):
         raise ValueError(
             "MODEL must be a .keras file that `SAGAN.save` wrote. "

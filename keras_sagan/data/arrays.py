@@ -7,6 +7,13 @@ from keras_sagan.files import read_npz
 
 # A label needs a name, and networks a row for it: ImageNet-21k has 21,841.
 _MOST_CLASSES = 100_000
+# What images and labels are called in `.npz` files; the last is `np.savez`'s.
+_NAMES = (
+    ("images", "labels"),
+    ("x", "y"),
+    ("x_train", "y_train"),
+    ("arr_0", "arr_1"),
+)
 
 
 class ArrayImages(Source):
@@ -63,8 +70,9 @@ def load_npz(path):
 
     Args:
         path: `.npz` file that holds `images`, uint8 `(N, height, width, 3)`.
-            It may also hold `labels`, integers `(N,)`, and `class_names`,
-            strings.
+            It may also hold `labels`, integers `(N,)` or `(N, 1)`, and
+            `class_names`, strings. `x` and `y`, `x_train` and `y_train`, and
+            `arr_0` and `arr_1` are other names for `images` and `labels`.
 
     Returns:
         `ArrayImages`.
@@ -78,18 +86,47 @@ def load_npz(path):
     4
     """
     arrays = read_npz(path)
-    if "images" not in arrays or arrays["images"].dtype != np.uint8:
+    images, labels = find_arrays(arrays)
+    if images is None or images.dtype != np.uint8:
+        held = {name: f"{x.dtype} {x.shape}" for name, x in arrays.items()}
         raise ValueError(
-            "`path` must hold `images`, uint8 (N, height, width, 3). Received: "
-            f"path={path} with "
-            f"{ {name: str(x.dtype) for name, x in arrays.items()} }"
+            "`path` must hold `images`, uint8 (N, height, width, 3)"
+            + _advice(images)
+            + f". Received: path={path} with {held or 'no arrays'}"
         )
     names = arrays.get("class_names")
     return ArrayImages(
-        arrays["images"],
-        arrays.get("labels"),
-        None if names is None else [str(name) for name in names],
+        images, labels, None if names is None else [str(x) for x in names]
     )
+
+
+def find_arrays(arrays):
+    """Returns the images and the labels of a dict of arrays, None for none."""
+    for name, label in _NAMES:
+        if name in arrays:
+            labels = arrays.get(label)
+            if labels is not None and labels.shape[1:] == (1,):
+                labels = labels[:, 0]  # As Keras' CIFAR-10 has them.
+            return arrays[name], labels
+    return None, None
+
+
+def _advice(images):
+    """Says how floats become 8-bit images, which depends on their range."""
+    if images is None or images.dtype.kind != "f" or not images.size:
+        return ""
+    low, high = float(images.min()), float(images.max())
+    for least, most, scaled in (
+        (0, 1, "images * 255"),
+        (-1, 1, "(images + 1) * 127.5"),
+        (0, 255, "images"),
+    ):
+        if least <= low and high <= most:
+            return (
+                f"; for floats in [{least}, {most}], store "
+                f"np.rint({scaled}).astype('uint8')"
+            )
+    return f"; its floats are from {low:g} to {high:g}"
 
 
 def _check_labels(labels, n):

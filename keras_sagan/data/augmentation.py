@@ -83,21 +83,24 @@ def _by_keras(images, entropy):
     # New layers each time, so that the result depends only on the step and
     # not on the thread or on where the run began.
     layers = keras.layers
+    # Whatever the user's global settings are.
+    images_like = {"data_format": "channels_last", "dtype": "float32"}
     flip, translation, cutout, color = _seeds(entropy)
     return _apply(
         [
-            layers.RandomFlip("horizontal", seed=flip),
+            layers.RandomFlip("horizontal", seed=flip, **images_like),
             layers.RandomTranslation(
-                _TRANSLATION, _TRANSLATION, seed=translation
+                _TRANSLATION, _TRANSLATION, seed=translation, **images_like
             ),
             layers.RandomErasing(
                 factor=1.0,
                 scale=(_CUTOUT**2, _CUTOUT**2),
                 fill_value=127,
                 seed=cutout,
+                **images_like,
             ),
             layers.RandomColorJitter(
-                value_range=(0, 255), seed=color, **_COLOR
+                value_range=(0, 255), seed=color, **_COLOR, **images_like
             ),
         ],
         images,

@@ -11,6 +11,8 @@ from keras_sagan.data.images import read_image
 from keras_sagan.data.images import read_size
 from keras_sagan.data.source import Source
 
+_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+
 
 class ImageFolder(Source):
     """The images in a folder, with a subfolder for each class.
@@ -31,7 +33,8 @@ class ImageFolder(Source):
         skipped: List of `(name of a file or folder, reason)`.
 
     Raises:
-        ValueError: If there are no images, or only one class.
+        ValueError: If there are no images, only one class, or splits of a
+            data set in place of classes.
         OSError: If a file or folder cannot be read. It is named: without it,
             the classes might have other numbers.
 
@@ -100,6 +103,13 @@ class ImageFolder(Source):
                 "classes; for images without classes, give the folder that "
                 f"they lie in: {self.path / folders[0]}. "
                 f"Received: path={self.path}, with the one class {folders[0]}"
+            )
+        if {name.lower() for name in folders} <= _SPLITS:
+            raise ValueError(
+                "`path` must have a folder of images for each class, and not "
+                "for each split of a data set: give one of them, such as "
+                f"{self.path / folders[0]}. Received: path={self.path}, with "
+                f"the folders {', '.join(folders)}"
             )
         self.class_names = tuple(folders)
         self.names = [f for f in files if "/" in f]

@@ -4,11 +4,10 @@ import json
 import pathlib
 import re
 
-import keras
-
 from keras_sagan.files import new_folder
 from keras_sagan.hub.model_card import describe
 from keras_sagan.hub.model_card import model_card
+from keras_sagan.models.loading import load_file
 from keras_sagan.models.presets import PRESETS
 from keras_sagan.visualization.grids import image_grid
 
@@ -53,7 +52,7 @@ def load_shared(kind, name, precision=None, overrides=None):
         raise ValueError(
             f"`name` must be a folder with a {MODEL}. Received: name={name!r}"
         )
-    model = keras.saving.load_model(file)
+    model = load_file(file)
     if not isinstance(model, kind):
         raise ValueError(
             f"`name` must hold a {kind.__name__}. Received: name={name!r} with "

@@ -1,10 +1,12 @@
 """Images to evaluate, in batches, whatever form they come in."""
 
 import pathlib
-import warnings
 
 import numpy as np
 
+from keras_sagan.data.arrays import find_arrays
+from keras_sagan.data.images import UnreadableImage
+from keras_sagan.data.images import read_image
 from keras_sagan.files import read_npz
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
@@ -102,27 +104,20 @@ class _Folder:
         self.labels = None
         if path not in names:
             self.labels = np.array([names.index(f) for f in folders])
-        self._warned = False
 
     def __len__(self):
         return len(self.paths)
 
     def __getitem__(self, i):
+        # As for training: transparent images are laid on white, and turned
+        # ones are set upright.
         try:
-            from PIL import Image
-        except ImportError as error:
-            raise ImportError(
-                "Reading pictures needs Pillow: pip install 'keras_sagan[data]'"
+            return np.asarray(read_image(self.paths[i]))
+        except UnreadableImage as error:
+            raise ValueError(
+                f"`{self.name}` must hold whole images. "
+                f"Received: {self.paths[i]}, which is {error}"
             ) from error
-        with Image.open(self.paths[i]) as image:
-            if image.mode != "RGB" and not self._warned:
-                self._warned = True
-                warnings.warn(
-                    f"`{self.name}`: {self.paths[i].name} and perhaps others "
-                    f"are not RGB (mode {image.mode}); they are converted",
-                    stacklevel=2,
-                )
-            return np.asarray(image.convert("RGB"))
 
 
 def _open(name, path):
@@ -138,13 +133,13 @@ def _open(name, path):
             f"Received: {path}"
         )
     arrays = read_npz(path)
-    key = next((k for k in ("images", "arr_0") if k in arrays), None)
-    if key is None:
+    images, labels = find_arrays(arrays)
+    if images is None:
         raise ValueError(
             f"`{name}` must hold `images`, or `mu` and `sigma`. "
-            f"Received: {path} with {', '.join(arrays)}"
+            f"Received: {path} with {', '.join(arrays) or 'nothing'}"
         )
-    return arrays[key], arrays.get("labels")
+    return images, labels
 
 
 def _check_array(name, images):

@@ -49,7 +49,8 @@ def get_protocol(protocol):
             keys, which is copied.
 
     Raises:
-        ValueError: If there is no such protocol, or keys are missing.
+        ValueError: If there is no such protocol, or if a dict lacks keys or
+            has others.
 
     Example:
     >>> keras_sagan.metrics.get_protocol("paper")["is_splits"]
@@ -61,6 +62,14 @@ def get_protocol(protocol):
             raise ValueError(
                 "`protocol` must have the keys of 'torch-fidelity'. "
                 f"Received: a dict without {', '.join(missing)}"
+            )
+        known = {"name", *PROTOCOLS["paper"]}
+        unknown = sorted(str(key) for key in protocol if key not in known)
+        if unknown:
+            raise ValueError(
+                "`protocol` must have no other keys than 'torch-fidelity', "
+                "because they would have no effect. "
+                f"Received: a dict with {', '.join(unknown)}"
             )
         return {**protocol, "name": _name(protocol)}
     if protocol not in PROTOCOLS:

@@ -28,13 +28,17 @@ def report(results, metrics=()):
     own = [] if not metrics else get_metrics(metrics)
     known = {metric.name: metric for metric in (*METRICS.values(), *own)}
     used = [m for m in known.values() if m.values[0].name in results]
-    lines = _lines(results, used, "inception-2015" in protocol["extractor"])
+    is_inception = "inception-2015" in protocol["extractor"]
+    lines = _lines(results, used, is_inception)
     counts = [
         f"{protocol[name]:,} {name}"
         for name in ("generated", "real")
         if protocol.get(name)
     ]
-    details = [f"seed {protocol['seed']}"]
+    details = ["uint8" if protocol["quantised"] else "not quantised"]
+    if is_inception:  # Another extractor gets the images as they are.
+        details.append(protocol["resize"])
+    details.append(f"seed {protocol['seed']}")
     details += [x for m in used if (x := m.details(results, protocol))]
     for name in ("ema", "truncation", "standing_statistics"):
         if name in protocol:
@@ -42,8 +46,7 @@ def report(results, metrics=()):
     lines += [
         f"features: {protocol['extractor']}",
         f"protocol {protocol['name']}: {', '.join(counts)}; "
-        f"{'uint8' if protocol['quantised'] else 'not quantised'}; "
-        f"{protocol['resize']}; {'; '.join(details)}",
+        + "; ".join(details),
     ]
     return "\n".join(lines)
 

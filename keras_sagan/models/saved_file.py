@@ -1,21 +1,20 @@
 """What is in a saved model: from its headers, or by loading it."""
 
-import io
 import json
 import math
 import zipfile
 
-import keras
 from keras import ops
 
 from keras_sagan.layers.nested import layers_with
+from keras_sagan.models.loading import WEIGHTS
+from keras_sagan.models.loading import Part
+from keras_sagan.models.loading import check_members
+from keras_sagan.models.loading import explained
+from keras_sagan.models.loading import load_file
 from keras_sagan.models.presets import PRESETS
 
-_CONFIG, _METADATA, _WEIGHTS = (
-    "config.json",
-    "metadata.json",
-    "model.weights.h5",
-)
+_CONFIG, _METADATA = "config.json", "metadata.json"
 _NETWORKS = ("generator", "discriminator")
 # What the builders use beside layers of this package; nothing to count.
 _PLAIN_LAYERS = ("InputLayer", "ReLU", "Add", "AveragePooling2D", "Reshape")
@@ -25,9 +24,8 @@ def describe_file(path):
     """Returns what a `.keras` file of a `SAGAN` or a subclass of it holds.
 
     For networks of `build_generator` and `build_discriminator` the headers
-    say it: no network is built, and no weight is loaded but the gammas, so
-    that a file of a gigabyte takes as long as a small one. Other models are
-    loaded.
+    say it: no network is built, and no weight is loaded but the gammas. Other
+    models are loaded. All checksums are checked.
 
     Args:
         path: File that `SAGAN.save` wrote.
@@ -49,36 +47,23 @@ def describe_file(path):
     >>> about["image_shape"], about["parameters"]["generator"]
     ((16, 16, 3), 300228)
     """
-    try:
+    with explained(path):
         with zipfile.ZipFile(path) as archive:
+            check_members(archive, path)
             config = json.loads(archive.read(_CONFIG))
             metadata = json.loads(archive.read(_METADATA))
         about = _from_headers(path, config) or describe_model(
-            keras.saving.load_model(path, compile=False)
+            load_file(path, compile=False)
         )
-    except FileNotFoundError:
-        raise
-    # Damaged files end in whatever the bytes lead zipfile and Keras to.
-    except (
-        zipfile.BadZipFile,
-        AttributeError,
-        KeyError,
-        OSError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise ValueError(
-            "`path` must be a .keras file that `SAGAN.save` wrote, and what "
-            "has classes of your own in it needs their module to be imported "
-            f"first (--import on the command line). Received: path={path}"
-        ) from error
-    counts = tuple(about["parameters"].values())
-    return {
-        **about,
-        "presets": [x for x in PRESETS if PRESETS[x]["parameters"] == counts],
-        "saved": metadata["date_saved"],
-        "keras_version": metadata["keras_version"],
-    }
+        counts = tuple(about["parameters"].values())
+        return {
+            **about,
+            "presets": [
+                x for x in PRESETS if PRESETS[x]["parameters"] == counts
+            ],
+            "saved": metadata["date_saved"],
+            "keras_version": metadata["keras_version"],
+        }
 
 
 def read_step(path):
@@ -93,20 +78,15 @@ def read_step(path):
     """
     import h5py
 
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            if archive.testzip() is not None:
-                raise ValueError(f"{archive.testzip()} has another checksum")
-            part = _Part(file, archive, archive.getinfo(_WEIGHTS))
-            with h5py.File(part) as h5:
-                return int(h5["vars"]["steps_trained"][()])
-    # A damaged file can end in any exception: NotImplementedError for a
-    # method of compression that zipfile lacks, zlib.error, struct.error, ...
-    except Exception as error:
-        raise ValueError(
-            f"`path` must be a whole .keras file that `SAGAN.save` wrote. "
-            f"Received: path={path}, where {type(error).__name__}: {error}"
-        ) from error
+    with (
+        explained(path),
+        open(path, "rb") as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        check_members(archive, path)
+        part = Part(file, archive, archive.getinfo(WEIGHTS))
+        with h5py.File(part) as h5:
+            return int(h5["vars"]["steps_trained"][()])
 
 
 def describe_model(model):
@@ -155,7 +135,7 @@ def _from_headers(path, config):
         if layer["class_name"] == "InputLayer"
     }
     with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-        part = _Part(file, archive, archive.getinfo(_WEIGHTS))
+        part = Part(file, archive, archive.getinfo(WEIGHTS))
         with h5py.File(part) as h5:
             groups = {name: h5[name]["layers"] for name in _NETWORKS}
             return {
@@ -211,44 +191,3 @@ def _attention(network, groups, layers):
             "size": layer["build_config"]["input_shape"][1],
             "gamma": float(group["vars"]["0"][()]),
         }
-
-
-class _Part(io.RawIOBase):
-    """A member of a zip archive, stored as it is, as a file to seek in.
-
-    `zipfile` reads all that it passes over.
-    """
-
-    def __init__(self, file, archive, member):
-        super().__init__()
-        self._file, self._start = file, 0
-        if member.compress_type != zipfile.ZIP_STORED:
-            self._file = io.BytesIO(archive.read(member))
-        else:
-            file.seek(member.header_offset + 26)
-            lengths = file.read(4)  # Of the name, and of what follows it.
-            self._start = member.header_offset + 30
-            self._start += int.from_bytes(lengths[:2], "little")
-            self._start += int.from_bytes(lengths[2:], "little")
-        self._size = member.file_size
-        self.seek(0)
-
-    def readable(self):
-        return True
-
-    def seekable(self):
-        return True
-
-    def seek(self, offset, whence=io.SEEK_SET):
-        origin = {
-            io.SEEK_SET: self._start,
-            io.SEEK_CUR: self._file.tell(),
-            io.SEEK_END: self._start + self._size,
-        }
-        return self._file.seek(origin[whence] + offset) - self._start
-
-    def readinto(self, buffer):
-        left = self._start + self._size - self._file.tell()
-        data = self._file.read(max(0, min(len(buffer), left)))
-        buffer[: len(data)] = data
-        return len(data)

@@ -433,3 +433,67 @@ def test_a_name_of_no_encoding(tmp_path):
     prepared = data.prepare(data.ImageFolder(tmp_path), tmp_path / "out", 16)
     assert len(prepared) == 1
     assert printable(prepared.skipped[0][0]) == r"bad\udce9.png"
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "val"), ("Train", "Test", "validation")]
+)
+def test_splits_are_no_classes(names, tmp_path):
+    for name in names:
+        (tmp_path / name / "cats").mkdir(parents=True)
+        picture().save(tmp_path / name / "cats" / "a.png")
+    with pytest.raises(ValueError, match=r"not for each split.*such as .*rain"):
+        data.ImageFolder(tmp_path)
+    (tmp_path / "trams").mkdir()
+    picture().save(tmp_path / "trams" / "a.png")
+    assert len(data.ImageFolder(tmp_path).class_names) == len(names) + 1
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("x", "y"), ("x_train", "y_train"), ("arr_0", "arr_1")],
+)
+def test_an_npz_with_other_names(images, labels, tmp_path, rng):
+    x = rng.integers(256, size=(6, 16, 16, 3)).astype("uint8")
+    y = np.arange(6)[:, None] % 3
+    np.savez(tmp_path / "x.npz", **{images: x, labels: y})
+    source = data.load_npz(tmp_path / "x.npz")
+    np.testing.assert_array_equal(source.images, x)
+    assert source.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert source.class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "advice"),
+    [
+        (0, 1, r"in \[0, 1\], store np.rint\(images \* 255\)"),
+        (-1, 1, r"in \[-1, 1\], store np.rint\(\(images \+ 1\) \* 127.5\)"),
+        (0, 255, r"in \[0, 255\], store np.rint\(images\)"),
+        (-3, 3, "its floats are from -3 to 3"),
+    ],
+)
+def test_an_npz_of_floats_is_told_what_to_store(low, high, advice, tmp_path):
+    images = np.full((2, 16, 16, 3), float(low))
+    images[0] = high
+    np.savez(tmp_path / "x.npz", images=images)
+    with pytest.raises(ValueError, match=advice):
+        data.load_npz(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("labels", [[0, 30_000_000], [0, 2**40], [0, -1]])
+def test_an_npz_with_absurd_labels(labels, tmp_path):
+    images = np.zeros((2, 16, 16, 3), "uint8")
+    np.savez(tmp_path / "x.npz", images=images, labels=labels)
+    with pytest.raises(ValueError, match="`labels` must be from 0 to 99,999"):
+        data.load_npz(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("arrays", [{}, {"weights": np.zeros(3)}])
+def test_an_npz_without_images(arrays, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(ValueError, match="`path` must hold `images`"):
+        data.load_npz(tmp_path / "x.npz")
+    np.save(tmp_path / "y.npy", np.zeros(3))
+    (tmp_path / "y.npy").rename(tmp_path / "y.npz")
+    with pytest.raises(ValueError, match=r"y\.npz"):
+        data.load_npz(tmp_path / "y.npz")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_sagan import data
 from keras_sagan import metrics
 from keras_sagan.metrics.images import Generated
 from keras_sagan.metrics.progress import progress
@@ -254,7 +255,7 @@ def test_mixed_sizes_gray_and_wrong_images_are_errors(sets, tmp_path):
     refuses((fake, labels[:5]), "labels of shape")
     refuses(fake, "`metrics` must be of", names=["FID"])
     refuses(fake, "come with labels", names="intra_fid")
-    np.savez(tmp_path / "a.npz", x=fake)
+    np.savez(tmp_path / "a.npz", pixels=fake)
     refuses(tmp_path / "a.npz", "must hold `images`")
     with pytest.raises(ValueError, match="`real` must be given"):
         metrics.evaluate(fake, None, "fid", feature_extractor=quadrants)
@@ -277,12 +278,8 @@ def test_mixed_sizes_gray_and_wrong_images_are_errors(sets, tmp_path):
 
 
 @no_backend
-def test_gray_pictures_and_few_images_are_warned_of(sets, tmp_path):
+def test_few_images_are_warned_of(sets):
     real, fake, _ = sets
-    for i, image in enumerate(fake[:13]):
-        Image.fromarray(image[..., 0]).save(tmp_path / f"{i}.png")
-    with pytest.warns(UserWarning, match="not RGB"):
-        metrics.evaluate(tmp_path, real, "fid", feature_extractor=quadrants)
     with pytest.warns(UserWarning, match="12 images for 12 features"):
         metrics.evaluate(fake[:12], real, "fid", feature_extractor=quadrants)
 
@@ -334,3 +331,44 @@ def test_long_computations_say_how_far_they_are(terminal, monkeypatch):
     text = stream.getvalue()
     assert "letters: 5 of 10, 1:00 left" in text
     assert text.count("\r") == (10 if terminal else 0)
+
+
+@no_backend
+def test_pictures_are_read_as_for_training(tmp_path):
+    """Gray, transparent (laid on white) and turned ones."""
+    rng = np.random.default_rng(0)
+    for i, shape in enumerate([(9, 12), (9, 12, 4), (12, 9, 3)]):
+        image = Image.fromarray(rng.integers(256, size=shape).astype("uint8"))
+        turned = Image.Exif()
+        turned[0x0112] = 6 if i == 2 else 1
+        image.save(tmp_path / f"{i}.png", exif=turned)
+    source = data.ImageFolder(tmp_path)
+    seen = []
+
+    def look(images):
+        seen.append(images)
+        return images.mean(axis=(1, 2))
+
+    metrics.reference(tmp_path, feature_extractor=look)
+    for image, i in zip(np.concatenate(seen), range(3)):
+        np.testing.assert_array_equal(image, source[i][0])
+    (tmp_path / "3.png").write_bytes(b"not an image")
+    with pytest.raises(ValueError, match=r"whole images.*3\.png.*not an image"):
+        metrics.reference(tmp_path, feature_extractor=look)
+
+
+@no_backend
+def test_a_report_says_only_what_was_done(sets):
+    real, fake, _ = sets
+    results = metrics.evaluate(fake, real, "fid", feature_extractor=quadrants)
+    assert "bilinear" not in metrics.report(results)
+    results["protocol"]["extractor"] = "inception-2015-12-05"
+    assert "TensorFlow 1 bilinear to 299" in metrics.report(results)
+
+
+@no_backend
+def test_a_protocol_has_no_unknown_keys():
+    protocol = metrics.get_protocol("paper")
+    assert metrics.get_protocol(protocol)["name"] == "paper"
+    with pytest.raises(ValueError, match=r"no other keys.*a dict with splits"):
+        metrics.get_protocol({**protocol, "splits": 1})

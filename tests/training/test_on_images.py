@@ -73,6 +73,25 @@ def npz(path, side, rng, n=20):
     return path
 
 
+@pytest.mark.no_backend
+def test_messages_of_the_command_line_name_its_options(
+    tmp_path, rng, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    images = rng.integers(256, size=(20, 16, 16, 3)).astype("uint8")
+    np.savez("few.npz", images=images[:3])
+    assert cli.main(["train", "few.npz"]) == 1
+    assert "train: IMAGES must have at least 16" in capsys.readouterr().err
+    np.savez("images.npz", images=images)
+    run = keras_sagan.training.Run("here")
+    run.path.mkdir()
+    run.write_settings({"seed": 3})
+    assert cli.main(["train", "images.npz", "--out=here", "--seed=4"]) == 1
+    err = capsys.readouterr().err
+    assert "train: --out holds a run with other settings" in err
+    assert "--out=here" in err and "workdir" not in err
+
+
 def test_an_npz_of_32_pixels_trains_without_a_flag(tmp_path, rng, capsys):
     path = npz(tmp_path / "mine.npz", 32, rng)
     model = keras_sagan.train_on_images(path, tmp_path / "run", **TINY)
