@@ -66,8 +66,7 @@ class Metric:
     Frechet distance       300.0000
     brightness difference  10.0
     features: <lambda>
-    protocol torch-fidelity: 8 generated, 8 real; uint8; TensorFlow 1 \
-bilinear to 299, then (x - 128) / 128; seed 0
+    protocol torch-fidelity: 8 generated, 8 real; uint8; seed 0
     """
 
     name = None

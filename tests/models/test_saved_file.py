@@ -78,12 +78,12 @@ def test_knows_the_recipe_and_reads_a_compressed_file(tmp_path):
 def test_refuses_what_is_no_sagan(tmp_path):
     path = tmp_path / "model.keras"
     path.write_text("hello")
-    with pytest.raises(ValueError, match=r"must be a whole .keras file that `SAGAN"):
+    with pytest.raises(ValueError, match=r"must be a whole .keras file"):
         models.describe_file(path)
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
-    with pytest.raises(ValueError, match=r"must be a whole .keras file that `SAGAN"):
+    with pytest.raises(ValueError, match=r"must be a whole .keras file"):
         models.describe_file(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", json.dumps({"config": {}}))
-    with pytest.raises(ValueError, match=r"must be a whole .keras file that `SAGAN"):
+    with pytest.raises(ValueError, match=r"must be a whole .keras file"):
         models.describe_file(path)
