@@ -1,6 +1,6 @@
 """A page to play with a model, in a browser."""
 
-from keras_sagan.app.server import build_app
+from keras_sagan.app.page import build_app
 from keras_sagan.app.server import serve
 
 __all__ = ["build_app", "serve"]

@@ -76,13 +76,12 @@ class RequestLimits:
         """Returns the HTTP status of a refusal, or None."""
         headers = scope["headers"]
         hosts = [value for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or not is_name_of(hosts[0].decode("latin-1"), self):
+        if len(hosts) != 1 or not self._is_own(hosts[0].decode("latin-1")):
             return 421  # Misdirected request.
         for name, value in headers:
             # Browsers say here which page asks.
-            if name == b"origin" and not is_name_of(
-                value.decode("latin-1").partition("://")[2], self
-            ):
+            origin = value.decode("latin-1").partition("://")[2]
+            if name == b"origin" and not self._is_own(origin):
                 return 403
         if scope["type"] != "http":
             return None
@@ -102,6 +101,9 @@ class RequestLimits:
         ):
             return 411
         return 413 if int(lengths[0]) > MAX_BODY else None
+
+    def _is_own(self, name):
+        return is_name_of(name, self.host)
 
     def _refusal_of_body(self, path, body):
         if body is None:
@@ -127,12 +129,12 @@ class RequestLimits:
         return None if self.sends is None or self.sends(content) else 422
 
 
-def is_name_of(name, server):
+def is_name_of(name, listens_on):
     """Whether a name, perhaps with a port, is one of the server's.
 
     Args:
         name: String, such as `localhost:7860`.
-        server: Object with the `host` that the server listens on.
+        listens_on: String, the address that the server listens on.
     """
     try:
         parts = urllib.parse.urlsplit(f"//{name}")
@@ -142,9 +144,9 @@ def is_name_of(name, server):
         return False
     if not host or parts.username is not None or parts.path:
         return False
-    if host in ("localhost", server.host.lower()):
+    if host in ("localhost", listens_on.lower()):
         return True
-    here = _address(server.host)
+    here = _address(listens_on)
     on_all = here is not None and here.is_unspecified
     address = _address(host)
     if address is None:

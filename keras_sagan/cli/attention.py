@@ -60,8 +60,8 @@ def run(arguments):
     else:
         classes = parse_classes(arguments.classes, names, model.num_classes)
         given["labels"] = classes or list(range(min(10, model.num_classes)))
-    default = outputs.unused(outputs.beside(arguments.model, "attention"))
-    _save_all(model, names, given, arguments.out or default)
+    out = arguments.out or outputs.new_beside(arguments.model, "attention")
+    _save_all(model, names, given, out)
 
 
 def _save_all(model, names, given, out):

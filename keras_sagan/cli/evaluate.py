@@ -76,7 +76,6 @@ def run(arguments):
         raise FileNotFoundError(f"there is no file or folder {real}")
     if _is_model(model):
         model, _ = load_model(model)
-    if hasattr(model, "generate"):
         print(f"Generating {arguments.num_images:,} images")
     results = metrics.evaluate(
         model,

@@ -19,9 +19,10 @@ def beside(given, name):
     return Run.of(path).path / name if path.exists() else pathlib.Path(name)
 
 
-def unused(path):
-    """Returns the path, or one such as `walk_2.webp` if it exists."""
-    new, n = path, 1
+def new_beside(given, name):
+    """Returns what `beside` does, or such as `walk_2.webp` if it exists."""
+    path = new = beside(given, name)
+    n = 1
     while new.exists():
         n += 1
         new = path.with_name(f"{path.stem}_{n}{path.suffix}")

@@ -53,8 +53,9 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    default = outputs.unused(outputs.beside(arguments.model, "samples.png"))
-    arguments.out = arguments.out or default
+    arguments.out = arguments.out or outputs.new_beside(
+        arguments.model, "samples.png"
+    )
     single = not arguments.out.suffix
     if single and len(arguments.truncation) > 1:
         raise UsageError(

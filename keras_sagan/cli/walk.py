@@ -56,8 +56,7 @@ def run(arguments):
     model, names = load_model(arguments.model)
     classes = parse_classes(arguments.classes, names, model.num_classes)
     walk = _walk(model, classes, arguments)
-    default = outputs.unused(outputs.beside(arguments.model, "walk.webp"))
-    out = arguments.out or default
+    out = arguments.out or outputs.new_beside(arguments.model, "walk.webp")
     _save(walk, model.resolution, out)
     print(f"Wrote {out}: {len(walk)} images each of {walk.shape[1]} walks")
 
