@@ -1,6 +1,13 @@
 """Checks of arguments: each names the argument, the rule and what came."""
 
 import numbers
+import os
+import pathlib
+
+import numpy as np
+
+# What frameworks hold as an integer; and no count or seed is as large.
+_MOST = 2**63 - 1
 
 
 def check_integer(name, value, low=None, high=None, optional=False):
@@ -19,7 +26,7 @@ def check_integer(name, value, low=None, high=None, optional=False):
         isinstance(value, numbers.Integral)
         and not isinstance(value, bool)
         and (low is None or value >= low)
-        and (high is None or value <= high)
+        and value <= (_MOST if high is None else high)
     ):
         return
     if high is not None:
@@ -43,7 +50,8 @@ def check_number(
 
     Args:
         name: Name of the argument.
-        value: What came. NaN, True and False are no numbers in a range.
+        value: What came. NaN, infinity, True and False are no numbers in a
+            range.
         low: The lower end of the range, or None.
         high: The upper end of the range, or None.
         low_open: Whether `low` itself is out of the range.
@@ -52,7 +60,7 @@ def check_number(
     if (
         isinstance(value, numbers.Real)
         and not isinstance(value, bool)
-        and value == value
+        and abs(value) <= _MOST
         and (low is None or value > low or (value == low and not low_open))
         and (high is None or value < high or (value == high and not high_open))
     ):
@@ -76,8 +84,75 @@ def check_bool(name, value):
 
 def check_seed(name, value):
     """Raises a `ValueError` unless `value` can be a seed of NumPy's."""
+    if value is None:
+        return
     for part in value if isinstance(value, (tuple, list)) else [value]:
-        check_integer(name, part, 0, optional=True)
+        check_integer(name, part, 0)
+
+
+def check_path(name, value, optional=False):
+    """Returns a path as a `pathlib.Path`; None stays None.
+
+    Raises:
+        ValueError: Unless `value` is a string or path, not an empty one; or
+            None, if this is allowed.
+    """
+    if value is None and optional:
+        return None
+    if not isinstance(value, (str, os.PathLike)) or not str(value):
+        raise _error(name, "a path", value, optional)
+    return pathlib.Path(value)
+
+
+def check_callable(name, value, optional=False):
+    """Raises a `ValueError` unless `value` can be called."""
+    if not callable(value) and not (optional and value is None):
+        raise _error(name, "a function or another callable", value, optional)
+
+
+def check_choice(name, value, choices):
+    """Raises a `ValueError` unless `value` is one of some strings or None."""
+    if not isinstance(value, (str, type(None))) or value not in choices:
+        shown = ", ".join(map(repr, choices))
+        raise _error(name, f"one of {shown}", value)
+
+
+def check_strings(name, value, optional=False):
+    """Raises a `ValueError` unless `value` is a list of strings, or alike."""
+    if value is None and optional:
+        return
+    is_list = hasattr(value, "__len__") and hasattr(value, "__iter__")
+    if (
+        not is_list
+        or isinstance(value, (str, bytes))
+        or not all(isinstance(x, str) for x in value)
+    ):
+        raise _error(name, "a list of strings", value, optional)
+
+
+def check_has(name, value, kind, *attributes):
+    """Raises a `ValueError` unless `value` has what one of a kind has.
+
+    Args:
+        name: Name of the argument.
+        value: What came.
+        kind: What it must be, such as "a `SAGAN`".
+        *attributes: Names of attributes that others do not have.
+    """
+    if isinstance(value, type) or not all(
+        hasattr(value, x) for x in attributes
+    ):
+        raise _error(name, kind, value)
+
+
+def check_numbers(name, value):
+    """Raises a `ValueError` unless `value` is an array of numbers."""
+    try:
+        kind = np.asarray(value).dtype.kind
+    except (TypeError, ValueError):  # Rows of several lengths.
+        kind = "O"
+    if kind not in "iuf":
+        raise _error(name, "an array of numbers", value)
 
 
 def _error(name, rule, value, optional=False):

@@ -142,8 +142,8 @@ def test_a_penalty_of_a_map_of_logits_is_of_their_mean(pairs):
     [
         (lambda: losses.get("hing"), r"one of \['hinge', .* Received: loss='h"),
         (lambda: losses.get(len), "Received: loss=<built-in function len>"),
-        (lambda: losses.R1(0.0), "`weight` must be a positive float"),
-        (lambda: losses.R1("1"), "`weight` must be a positive float"),
+        (lambda: losses.R1(0.0), "`weight` must be positive"),
+        (lambda: losses.R1("1"), "`weight` must be positive"),
         (lambda: losses.R2(1.0, every=0), "`every` must be a positive integer"),
     ],
 )

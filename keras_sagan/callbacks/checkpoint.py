@@ -1,12 +1,12 @@
 """Checkpoints from which training continues exactly."""
 
 import contextlib
-import pathlib
 
 import keras
 import numpy as np
 
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import step_file
@@ -41,7 +41,7 @@ class Checkpoint(EverySteps):
     def __init__(self, directory, every=1000, keep=3):
         super().__init__(every)
         check_integer("keep", keep, 1)
-        self.directory = pathlib.Path(directory)
+        self.directory = check_path("directory", directory)
         self.keep = keep
         self._known = {}
 

@@ -1,9 +1,11 @@
 """FID or other metrics while training, and the best model by one."""
 
 import json
-import pathlib
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_choice
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import replacing
 from keras_sagan.files import write_json
@@ -64,18 +66,11 @@ class Evaluation(EverySteps):
         super().__init__(every)
         metrics = get_metrics(metrics)
         values = {v.name: v for metric in metrics for v in metric.values}
-        monitor = monitor or next(iter(values))
-        if num_images < 2:
-            raise ValueError(
-                "`num_images` must be at least 2. "
-                f"Received: num_images={num_images}"
-            )
-        if monitor not in values:
-            raise ValueError(
-                f"`monitor` must be one of {', '.join(values)}. "
-                f"Received: monitor={monitor!r}"
-            )
-        if path is not None and pathlib.Path(path).suffix != ".keras":
+        monitor = next(iter(values)) if monitor is None else monitor
+        check_integer("num_images", num_images, 2)
+        check_choice("monitor", monitor, list(values))
+        path = check_path("path", path, optional=True)
+        if path is not None and path.suffix != ".keras":
             raise ValueError(
                 f"`path` must end in .keras. Received: path={path}"
             )
@@ -83,7 +78,7 @@ class Evaluation(EverySteps):
         self.metrics = metrics
         self.monitor = monitor
         self.higher_is_better = values[monitor].higher_is_better
-        self.path = None if path is None else pathlib.Path(path)
+        self.path = path
         self.num_images = num_images
         self.verbose = verbose
         self.arguments = arguments

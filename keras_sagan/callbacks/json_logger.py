@@ -3,12 +3,12 @@
 import contextlib
 import json
 import math
-import pathlib
 import time
 import warnings
 
 import keras
 
+from keras_sagan.arguments import check_path
 from keras_sagan.files import read_step_lines
 from keras_sagan.files import replacing
 
@@ -32,7 +32,7 @@ class JSONLogger(keras.callbacks.Callback):
 
     def __init__(self, path):
         super().__init__()
-        self.path = pathlib.Path(path)
+        self.path = check_path("path", path)
 
     def on_train_begin(self, logs=None):
         with self._warning():

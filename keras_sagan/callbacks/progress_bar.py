@@ -39,7 +39,7 @@ class ProgressBar(keras.callbacks.Callback):
         super().__init__()
         self.total = total
         self.width = width
-        self.stream = stream or sys.stdout
+        self.stream = sys.stdout if stream is None else stream
 
     def on_train_begin(self, logs=None):
         self._total = self.total

@@ -1,8 +1,7 @@
 """Pictures while training."""
 
-import pathlib
-
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
@@ -47,7 +46,7 @@ class SampleGrid(EverySteps):
         super().__init__(_LATER if every is None else every)
         self.first = _FIRST if every is None else ()
         check_integer("columns", columns, 1)
-        self.directory = pathlib.Path(directory)
+        self.directory = check_path("directory", directory)
         self.columns = columns
         self.classes = classes
         self.seed = seed

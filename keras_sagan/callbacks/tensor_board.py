@@ -1,9 +1,10 @@
 """Logs for TensorBoard without TensorFlow."""
 
 import math
-import pathlib
 
 import keras
+
+from keras_sagan.arguments import check_path
 
 
 class TensorBoardLogger(keras.callbacks.Callback):
@@ -30,7 +31,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
                 "Logging for TensorBoard needs the package tensorboard: "
                 "pip install 'keras_sagan[tensorboard]'"
             ) from error
-        self.directory = pathlib.Path(directory)
+        self.directory = check_path("directory", directory)
         self._writer_class = event_file_writer.EventFileWriter
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_strings
 from keras_sagan.data.source import Source
 from keras_sagan.files import read_npz
 
@@ -45,6 +46,7 @@ class ArrayImages(Source):
         self.native_resolution = min(height, width)
         self.one_size = self.ready = height == width
         self.labels = np.zeros(len(images), "int32")
+        check_strings("class_names", class_names, optional=True)
         if labels is not None:
             labels = np.asarray(labels)
             _check_labels(labels, len(images))

@@ -9,6 +9,9 @@ import threading
 import keras
 import numpy as np
 
+from keras_sagan.arguments import check_choice
+from keras_sagan.arguments import check_integer
+
 AUGMENTATIONS = ("none", "flip", "keras", "keras_cv")
 # Fractions of the side, of the value range, and of the colour circle.
 _TRANSLATION = 0.125
@@ -47,10 +50,8 @@ def augmentation(name, seed=0):
     >>> augment(np.zeros((4, 16, 16, 3), "uint8"), step=7).shape
     (4, 16, 16, 3)
     """
-    if name not in AUGMENTATIONS:
-        raise ValueError(
-            f"`name` must be one of {AUGMENTATIONS}. Received: name={name!r}"
-        )
+    check_choice("name", name, AUGMENTATIONS)
+    check_integer("seed", seed, 0)
     if name == "none":
         return None
     if name == "flip":

@@ -145,11 +145,7 @@ def load_digits(resolution=16):
     >>> images.shape, labels.shape
     ((1797, 16, 16, 3), (1797,))
     """
-    if resolution < 8:
-        raise ValueError(
-            "`resolution` must be at least 8, which the digits have. "
-            f"Received: resolution={resolution}"
-        )
+    check_integer("resolution", resolution, 8, 4096)
     try:
         from PIL import Image
         from sklearn import datasets

@@ -2,10 +2,10 @@
 
 import concurrent.futures
 import os
-import pathlib
 
 import numpy as np
 
+from keras_sagan.arguments import check_path
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.images import read_image
 from keras_sagan.data.images import read_size
@@ -55,7 +55,7 @@ class ImageFolder(Source):
     names = ()  # Set by `_set_classes`.
 
     def __init__(self, path):
-        self.path = pathlib.Path(path)
+        self.path = check_path("path", path)
         if not self.path.is_dir():
             raise ValueError(f"`path` must be a folder. Received: path={path}")
         files, left_out = _list_files(self.path)

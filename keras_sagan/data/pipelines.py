@@ -1,5 +1,7 @@
 """Datasets for `fit`."""
 
+import numbers
+
 import numpy as np
 
 from keras_sagan.data.arrays import ArrayImages
@@ -69,7 +71,13 @@ def from_source(
     _check("workers", workers, 0)
     if steps_per_epoch is not None:
         _check("steps_per_epoch", steps_per_epoch, 1)
-    if not 0 <= shard[0] < shard[1] or batch_size % shard[1]:
+    is_pair = isinstance(shard, (tuple, list)) and len(shard) == 2
+    if (
+        not is_pair
+        or not all(isinstance(x, numbers.Integral) for x in shard)
+        or not 0 <= shard[0] < shard[1]
+        or batch_size % shard[1]
+    ):
         raise ValueError(
             "`shard` must be (i, n), i in [0, n), for n that divides the batch "
             f"of {batch_size}. Received: shard={shard}"

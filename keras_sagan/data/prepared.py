@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-import pathlib
 import re
 import sys
 
 import keras
 import numpy as np
 
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.source import Source
 from keras_sagan.files import read_json
@@ -47,7 +49,7 @@ class PreparedImages(Source):
     ready = True
 
     def __init__(self, path):
-        self.path = pathlib.Path(path)
+        self.path = check_path("path", path)
         summary = read_json(self.path / _SUMMARY)
         if summary is None or not _is_summary(summary):
             raise ValueError(
@@ -163,8 +165,11 @@ def prepare(source, path, resolution=None, shard_size=4096, verbose=None):
             "`source` must be a keras_sagan.data.Source; "
             f"`data.open_images(name)` opens one. Received: source={source!r}"
         )
+    check_integer("shard_size", shard_size, 1)
+    if verbose is not None:
+        check_bool("verbose", verbose)
     source = source.at(resolution)
-    path = pathlib.Path(path)
+    path = check_path("path", path)
     recipe = _recipe(source, shard_size)
     _check_folder(path, recipe)
     n = len(source)

@@ -4,6 +4,8 @@ import json
 import pathlib
 import re
 
+from keras_sagan.arguments import check_path
+from keras_sagan.arguments import check_strings
 from keras_sagan.files import new_folder
 from keras_sagan.hub.model_card import describe
 from keras_sagan.hub.model_card import model_card
@@ -18,6 +20,7 @@ HUB = "hf://"
 
 def save(model, folder, class_names, statements):
     """Writes what `SAGAN.save_to_preset` says; see there."""
+    folder = check_path("folder", folder)
     class_names = check_class_names(class_names, model.num_classes)
     config = describe(model, statements)
     card = model_card(config, class_names)
@@ -89,8 +92,9 @@ def check_class_names(class_names, num_classes):
     """Returns the names as a list, or None."""
     if class_names is None:
         return None
+    check_strings("class_names", class_names)
     names = list(class_names)
-    if len(names) != num_classes or not all(isinstance(x, str) for x in names):
+    if len(names) != num_classes:
         raise ValueError(
             "`class_names` must be a string for each of the "
             f"{num_classes} classes. Received: {len(names)} entries, "

@@ -25,12 +25,21 @@ def describe(model, statements):
             identifier.
     """
     metrics, license = statements["metrics"], statements["license"]
-    if metrics is not None and "protocol" not in metrics:
+    if metrics is not None and (
+        not isinstance(metrics, dict) or "protocol" not in metrics
+    ):
         raise ValueError(
-            "`metrics` must say by which `protocol` they were measured: "
-            "without it a number means nothing. Received: metrics with "
-            f"{sorted(metrics)}"
+            "`metrics` must be a dict that says by which `protocol` they were "
+            "measured: without it a number means nothing. "
+            f"Received: metrics={metrics!r:.200}"
         )
+    for name in ("data", "recipe", "license"):
+        text = statements[name]
+        if text is not None and not isinstance(text, str):
+            raise ValueError(
+                f"`{name}` must be a string or None. "
+                f"Received: {name}={text!r:.80}"
+            )
     if license is not None and not re.fullmatch(r"[\w.+-]+", license):
         raise ValueError(
             "`license` must be an identifier such as 'apache-2.0'. "

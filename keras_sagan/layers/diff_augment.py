@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_sagan.arguments import check_integer
 from keras_sagan.backends.precision import mean
 
 _POLICIES = ("color", "translation", "cutout")
@@ -54,7 +55,9 @@ class DiffAugment(keras.layers.Layer):
 
     def __init__(self, policy=_POLICIES, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(policy, str) or not set(policy) <= set(_POLICIES):
+        if not isinstance(policy, (tuple, list)) or not all(
+            isinstance(x, str) and x in _POLICIES for x in policy
+        ):
             raise ValueError(
                 f"`policy` must be a tuple of some of {_POLICIES}. "
                 f"Received: policy={policy!r}"
@@ -64,6 +67,7 @@ class DiffAugment(keras.layers.Layer):
         if isinstance(seed, keras.random.SeedGenerator):
             self.seed_generator = seed
         else:
+            check_integer("seed", seed, 0, 2**31 - 1, optional=True)
             self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, images, draws=None):

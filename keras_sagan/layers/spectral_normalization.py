@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_choice
+from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.layers import singular_vectors
@@ -91,11 +93,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     ):
         check_integer("power_iterations", power_iterations, 1)
         check_number("epsilon", epsilon, 0)
-        if initial_vectors not in ("exact", "random"):
-            raise ValueError(
-                '`initial_vectors` must be "exact" or "random". '
-                f"Received: initial_vectors={initial_vectors!r}"
-            )
+        check_choice("initial_vectors", initial_vectors, ("exact", "random"))
+        check_has("layer", layer, "a `keras.layers.Layer`", "variable_dtype")
         super().__init__(layer, **kwargs)
         self.power_iterations = power_iterations
         self.epsilon = epsilon

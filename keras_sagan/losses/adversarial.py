@@ -41,7 +41,7 @@ class AdversarialLoss:
     needs_real_logits = False
 
     def __init__(self, name=None):
-        self.name = name or snake_case(type(self).__name__)
+        self.name = checked_name(name) or snake_case(type(self).__name__)
 
     def discriminator_loss(self, real_logits, fake_logits):
         """Returns what the discriminator minimizes, a scalar tensor."""
@@ -212,6 +212,15 @@ def with_logs(result):
 def mean_logit(logits):
     """Returns the mean of logits over every axis, a scalar tensor."""
     return mean(logits, tuple(range(len(logits.shape))))
+
+
+def checked_name(name):
+    """Returns a name, or None; a `ValueError` for what is neither."""
+    if name is not None and not (isinstance(name, str) and name):
+        raise ValueError(
+            f"`name` must be a string or None. Received: name={name!r}"
+        )
+    return name
 
 
 def snake_case(name):

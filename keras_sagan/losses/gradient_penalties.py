@@ -5,7 +5,9 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
 from keras_sagan.backends.precision import mean
+from keras_sagan.losses.adversarial import checked_name
 from keras_sagan.losses.adversarial import snake_case
 
 _PACKAGE = "keras_sagan"
@@ -37,14 +39,11 @@ class GradientPenalty:
     needs_interpolation = False  # Whether `points` uses `interpolation`.
 
     def __init__(self, weight, every=1, name=None):
-        if not isinstance(weight, (int, float)) or not weight > 0:
-            raise ValueError(
-                f"`weight` must be a positive float. Received: weight={weight}"
-            )
+        check_number("weight", weight, 0, low_open=True)
         check_integer("every", every, 1)
         self.weight = weight
         self.every = every
-        self.name = name or snake_case(type(self).__name__)
+        self.name = checked_name(name) or snake_case(type(self).__name__)
 
     def points(self, real, fake, interpolation):
         """Returns the images and labels at which the gradient is taken.

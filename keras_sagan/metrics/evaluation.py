@@ -6,6 +6,9 @@ import pathlib
 import numpy as np
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_callable
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.files import read_npz
 from keras_sagan.metrics.built_in import get_metrics
 from keras_sagan.metrics.features import Cache
@@ -104,6 +107,9 @@ def evaluate(
     """
     metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
+    check_callable("feature_extractor", feature_extractor, optional=True)
+    check_integer("batch_size", batch_size, 1)
+    cache = check_path("cache", cache, optional=True)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
     need_real = [m.name for m in metrics if m.real_needs is not None]
     if need_real and real is None:
@@ -185,6 +191,9 @@ def reference(
     """
     metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
+    check_callable("feature_extractor", feature_extractor, optional=True)
+    check_integer("batch_size", batch_size, 1)
+    cache = check_path("cache", cache, optional=True)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
     return _judge(
         "real", real, metrics, protocol, extractor, batch_size, seed, cache

@@ -34,14 +34,16 @@ class Images:
         self.source = None
         if isinstance(images, (str, pathlib.Path)):
             images = _open(name, pathlib.Path(images))
-        if isinstance(images, tuple):
+        if isinstance(images, tuple) and len(images) == 2:
             images, self.labels = images
         if isinstance(images, _Folder):
             self.labels = images.labels
         if isinstance(images, np.ndarray):
             _check_array(name, images)
             self.labels = _check_labels(name, self.labels, len(images))
-        elif hasattr(images, "__getitem__") and hasattr(images, "__len__"):
+        elif not isinstance(images, (bytes, dict, list, tuple)) and all(
+            hasattr(images, x) for x in ("__getitem__", "__len__")
+        ):
             self.source = not isinstance(images, _Folder)
         else:
             raise ValueError(

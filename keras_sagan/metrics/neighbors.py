@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_callable
+from keras_sagan.arguments import check_integer
 from keras_sagan.metrics.features import run
 from keras_sagan.metrics.images import Images
 from keras_sagan.metrics.manifold import squares
@@ -40,11 +42,9 @@ def nearest_neighbors(
     ([[3], [4]], [[0.0], [0.0]])
     """
     samples, images = Images("samples", samples), Images("images", images)
-    if not 1 <= count <= len(images):
-        raise ValueError(
-            f"`count` must be from 1 to {len(images)}, the number of images. "
-            f"Received: count={count}"
-        )
+    check_integer("count", count, 1, len(images))
+    check_integer("batch_size", batch_size, 1)
+    check_callable("feature_extractor", feature_extractor, optional=True)
     of = _pixels if feature_extractor is None else feature_extractor
     x = np.concatenate(
         [_vectors(of, batch) for batch, _ in samples.batches(batch_size)]

@@ -1,5 +1,7 @@
 """Protocols: how metrics are computed, without which a value says nothing."""
 
+from keras_sagan.arguments import check_choice
+
 PROTOCOLS = {
     # The numbers of torch-fidelity 0.4.0, which are those of the TensorFlow
     # code of FID to its rounding.
@@ -72,11 +74,7 @@ def get_protocol(protocol):
                 f"Received: a dict with {', '.join(unknown)}"
             )
         return {**protocol, "name": _name(protocol)}
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f"`protocol` must be one of {', '.join(PROTOCOLS)}. "
-            f"Received: protocol={protocol!r}"
-        )
+    check_choice("protocol", protocol, PROTOCOLS)
     return {"name": protocol, **PROTOCOLS[protocol]}
 
 

@@ -1,6 +1,7 @@
 """The blocks that generator and discriminator are made of."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable
 
 import keras
@@ -20,6 +21,7 @@ from keras_sagan.layers import UpsampleConv2D
 from keras_sagan.layers.convolutions import Conv2D
 
 RESOLUTIONS = (16, 32, 64, 128, 256)
+_MOST = 10**6  # Classes, or channels: what no memory would hold.
 ATTENTION_FORMS = {
     "released": {},
     "paper": {"value_ratio": 8, "pool_size": 1},
@@ -202,14 +204,17 @@ def check_architecture(
     """
     for name, value in flags.items():
         check_bool(name, value)
-    if resolution not in RESOLUTIONS:
+    if not isinstance(resolution, numbers.Integral) or (
+        resolution not in RESOLUTIONS
+    ):
         raise ValueError(
             "`resolution` must be 4 * 2**k pixels, from 16 to 256: one of "
             f"{RESOLUTIONS}. Received: resolution={resolution}"
         )
-    check_integer("num_classes", num_classes, 1, optional=True)
-    check_integer("base_channels", base_channels, 1)
-    if not callable(attention) and attention not in (*ATTENTION_FORMS,):
+    check_integer("num_classes", num_classes, 1, _MOST, optional=True)
+    check_integer("base_channels", base_channels, 1, _MOST)
+    named = isinstance(attention, str) and attention in ATTENTION_FORMS
+    if not callable(attention) and not named:
         raise ValueError(
             "`attention` must be 'released', 'paper' or a function. "
             f"Received: attention={attention!r}"
@@ -224,7 +229,7 @@ def check_attention_resolutions(attention_resolutions, resolution, valid):
         attention_resolutions = (attention_resolutions,)  # Refused below.
     attention_resolutions = tuple(attention_resolutions)
     for size in attention_resolutions:
-        if size not in valid:
+        if not isinstance(size, numbers.Integral) or size not in valid:
             raise ValueError(
                 "`attention_resolutions` must be sizes of this network's "
                 f"feature maps: any of {tuple(valid)}, or () for none. "

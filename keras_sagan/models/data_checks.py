@@ -38,8 +38,15 @@ def checked(model, x, y=None, batch_size=None):
             "as `y`: `fit(images, labels)`. Received: x of type "
             f"{type(x).__name__}"
         )
-    if x is None:
-        raise ValueError("`x` must be images or a dataset. Received: x=None")
+    if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
+        raise ValueError(
+            f"`x` must be images or a dataset. Received: x={x!r:.80}"
+        )
+    if y is not None and not hasattr(x, "shape"):
+        raise ValueError(
+            "`x` must be an array of images where `y` is given; a dataset "
+            f"yields the labels itself. Received: x of type {type(x).__name__}"
+        )
     if y is not None or hasattr(x, "shape"):
         check_arrays(model, x, y)
         return x, min(len(x), batch_size or 32)

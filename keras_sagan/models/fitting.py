@@ -11,7 +11,7 @@ from keras_sagan.arguments import check_integer
 from keras_sagan.models import checks
 from keras_sagan.models import data_checks
 from keras_sagan.models.meter import Meter
-from keras_sagan.models.optimizer_pair import OptimizerPair
+from keras_sagan.models.optimizer_pair import make_optimizer_pair
 from keras_sagan.models.watch import Watch
 
 
@@ -50,7 +50,9 @@ def compile(
     """
     check_bool("run_eagerly", run_eagerly)
     check_integer("steps_per_execution", steps_per_execution, 1)
-    if jit_compile not in (True, False, None, "auto"):
+    if not isinstance(jit_compile, (bool, str, type(None))) or (
+        jit_compile not in (True, False, None, "auto")
+    ):
         raise ValueError(
             "`jit_compile` must be True, False or 'auto'. "
             f"Received: jit_compile={jit_compile!r}"
@@ -117,6 +119,13 @@ def fit(
     """
     if not model.compiled:
         raise ValueError("You must call `compile()` before `fit()`.")
+    check_integer("batch_size", batch_size, 1, optional=True)
+    check_integer("epochs", epochs, 1)
+    check_integer("initial_epoch", kwargs.get("initial_epoch", 0), 0)
+    check_integer(
+        "steps_per_epoch", kwargs.get("steps_per_epoch"), 1, optional=True
+    )
+    check_bool("shuffle", kwargs.get("shuffle", True))
     data_checks.check_no_weights(kwargs)
     validation = kwargs.pop("validation_data", None)
     x, batch = data_checks.checked(model, x, y, batch_size)
@@ -199,38 +208,15 @@ def check_batch(model, x, y, weights, arguments):
 def checked_validation(model, validation):
     """Returns the validation data of `fit`, checked."""
     if isinstance(validation, (tuple, list)):
+        if not 1 <= len(validation) <= 3:
+            raise ValueError(
+                "`validation_data` must be (images, labels) or a dataset. "
+                f"Received: a tuple of {len(validation)} entries"
+            )
         images, labels = data_checks.unpack_batch(tuple(validation))
         data_checks.checked(model, images, labels)
         return validation
     return data_checks.checked(model, validation)[0]
-
-
-def make_optimizer_pair(generator_optimizer, discriminator_optimizer):
-    """Returns both optimizers as one, the defaults in the place of None.
-
-    Raises:
-        ValueError: If the two are one object.
-    """
-    generator_optimizer = keras.optimizers.get(
-        generator_optimizer or default_optimizer(1e-4)
-    )
-    discriminator_optimizer = keras.optimizers.get(
-        discriminator_optimizer or default_optimizer(4e-4)
-    )
-    if generator_optimizer is discriminator_optimizer:
-        raise ValueError(
-            "`generator_optimizer` and `discriminator_optimizer` must be two "
-            "objects, because each keeps the state of one network. Received: "
-            f"{generator_optimizer} for both"
-        )
-    return OptimizerPair(generator_optimizer, discriminator_optimizer)
-
-
-def default_optimizer(learning_rate):
-    """Returns the Adam of the SAGAN release, with one of its two rates."""
-    return keras.optimizers.Adam(
-        learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8
-    )
 
 
 def check_loss(loss):
@@ -271,7 +257,7 @@ def check_penalties(gradient_penalty):
     Raises:
         ValueError: If something else is among them.
     """
-    penalties = gradient_penalty or []
+    penalties = [] if gradient_penalty is None else gradient_penalty
     if not isinstance(penalties, (list, tuple)):
         penalties = [penalties]
     for penalty in penalties:
@@ -323,4 +309,11 @@ def _with(callbacks, *ours):
         for callback in ours:
             callbacks.append(callback)
         return callbacks
-    return [*ours, *keras.tree.flatten(callbacks or [])]
+    callbacks = [] if callbacks is None else keras.tree.flatten(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks` must be a list of `keras.callbacks.Callback`. "
+                f"Received: {callback!r:.80} in it"
+            )
+    return [*ours, *callbacks]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_sagan.arguments import check_integer
 from keras_sagan.layers.calls import call
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.nested import layers_with
@@ -66,6 +67,7 @@ def find_latent_dim(generator, latent_dim):
     Raises:
         ValueError: If nothing tells it.
     """
+    check_integer("latent_dim", latent_dim, 1, optional=True)
     inputs = getattr(generator, "inputs", None)
     known = tuple(inputs[0].shape[1:]) if inputs else (latent_dim,)
     if len(known) != 1 or known[0] is None or latent_dim not in (None, *known):
@@ -136,10 +138,6 @@ def _number_of_inputs(network):
 
 
 def _check_network(name, network, inputs):
-    if not isinstance(network, keras.Model):
-        raise ValueError(
-            f"`{name}` must be a `keras.Model`. Received: {name}={network!r}"
-        )
     half = [
         layer.name
         for layer in layers_with(network, "compute_dtype")

@@ -87,3 +87,43 @@ def _serialize(optimizer):
     if config["module"].startswith("keras.src."):
         config["module"] = "keras.optimizers"
     return config
+
+
+def make_optimizer_pair(generator_optimizer, discriminator_optimizer):
+    """Returns both optimizers as one, the defaults in the place of None.
+
+    Raises:
+        ValueError: If the two are one object, or one is no optimizer.
+    """
+    generator_optimizer = _get_optimizer(
+        "generator_optimizer", generator_optimizer, 1e-4
+    )
+    discriminator_optimizer = _get_optimizer(
+        "discriminator_optimizer", discriminator_optimizer, 4e-4
+    )
+    if generator_optimizer is discriminator_optimizer:
+        raise ValueError(
+            "`generator_optimizer` and `discriminator_optimizer` must be two "
+            "objects, because each keeps the state of one network. Received: "
+            f"{generator_optimizer} for both"
+        )
+    return OptimizerPair(generator_optimizer, discriminator_optimizer)
+
+
+def _get_optimizer(name, optimizer, default_rate):
+    if optimizer is None:
+        return default_optimizer(default_rate)
+    try:
+        return keras.optimizers.get(optimizer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a `keras.optimizers.Optimizer`, its name or its "
+            f"config. Received: {name}={optimizer!r:.80}"
+        ) from error
+
+
+def default_optimizer(learning_rate):
+    """Returns the Adam of the SAGAN release, with one of its two rates."""
+    return keras.optimizers.Adam(
+        learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8
+    )

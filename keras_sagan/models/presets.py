@@ -6,6 +6,8 @@ the discriminator; a test counts them.
 
 import copy
 
+from keras_sagan.arguments import check_choice
+
 _ADAM = {"beta_1": 0.0, "beta_2": 0.999, "epsilon": 1e-8}
 _RELEASE = {
     "generator": {
@@ -205,8 +207,5 @@ def get_preset(name):
     >>> keras_sagan.get_preset("imagenet_128")["batch_size"]
     256
     """
-    if name not in PRESETS:
-        raise ValueError(
-            f"`name` must be one of {list_presets()}. Received: name={name!r}"
-        )
+    check_choice("name", name, list_presets())
     return copy.deepcopy(PRESETS[name])

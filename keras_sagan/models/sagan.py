@@ -106,11 +106,14 @@ class SAGAN(backends.Trainer, keras.Model):
         seed=None,
         **kwargs,
     ):
+        checks.check_networks(generator, discriminator)
         checks.check_sagan_arguments(
             discriminator_steps,
             gradient_accumulation_steps,
             ema_momentum,
             ema_start_step,
+            augmentation,
+            seed,
         )
         super().__init__(**kwargs)
         self.generator = generator

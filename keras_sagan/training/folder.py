@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 
+from keras_sagan.arguments import check_path
 from keras_sagan.files import read_json
 from keras_sagan.files import read_step_lines
 from keras_sagan.files import step_files
@@ -49,7 +50,7 @@ class Run:
     """
 
     def __init__(self, workdir):
-        self.path = pathlib.Path(workdir)
+        self.path = check_path("workdir", workdir)
         self.settings_path = self.path / "settings.json"
         self.classes_path = self.path / "classes.json"
         self.log_path = self.path / "log.jsonl"

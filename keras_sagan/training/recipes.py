@@ -1,6 +1,9 @@
 """Chooses a recipe for images that have none."""
 
 from keras_sagan import backends
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_has
+from keras_sagan.arguments import check_integer
 from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.presets import get_preset
@@ -42,6 +45,11 @@ def choose_recipe(
     >>> recipe["generator"]["resolution"], recipe["batch_size"]
     (64, 32)
     """
+    _check_source(source)
+    check_integer("base_channels", base_channels, 1, optional=True)
+    check_integer("resolution", resolution, 1, optional=True)
+    if accelerated is not None:
+        check_bool("accelerated", accelerated)
     if len(source) < _FEWEST_IMAGES:
         raise ValueError(
             f"`source` must have at least {_FEWEST_IMAGES} images, and better "
@@ -110,6 +118,7 @@ def choose_resolution(source, accelerated=None):
     >>> keras_sagan.training.choose_resolution(source)
     64
     """
+    _check_source(source)
     if accelerated is None:
         accelerated = backends.has_accelerator()
     side = source.native_resolution or _LARGEST
@@ -119,3 +128,7 @@ def choose_resolution(source, accelerated=None):
     limit = side if exact else _LARGEST
     limit = limit if accelerated else _LARGEST_ON_CPU
     return max(size for size in RESOLUTIONS if size <= min(side, limit))
+
+
+def _check_source(source):
+    check_has("source", source, "a `Source`", "native_resolution", "__len__")

@@ -9,6 +9,7 @@ import threading
 import numpy as np
 from keras import ops
 
+from keras_sagan.arguments import check_choice
 from keras_sagan.layers.calls import call
 from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.visualization.queries import check_queries
@@ -222,11 +223,7 @@ def _check_choice(is_sagan, images, network):
             "images=None"
         )
     choices = (None, "generator", "discriminator") if is_sagan else (None,)
-    if network not in choices:
-        raise ValueError(
-            "`network` must be 'generator' or 'discriminator' of a SAGAN, or "
-            f"None. Received: network={network!r}"
-        )
+    check_choice("network", network, choices)
     if images is not None and network == "generator":
         raise ValueError(
             "`images` must be None for the generator, whose maps are those of "
@@ -241,7 +238,10 @@ def _find_layer(network, layer):
             "`model` must have an attention layer to show, as "
             f"`SelfAttention2D`. Received: '{network.name}' without one"
         )
-    found = [x for x in layers if layer in (None, x, x.name)]
+    if layer is not None and not isinstance(layer, str):
+        found = [x for x in layers if layer is x]
+    else:
+        found = [x for x in layers if layer in (None, x.name)]
     if len(found) != 1:
         raise ValueError(
             f"`layer` must be one of {[x.name for x in layers]}, the attention "

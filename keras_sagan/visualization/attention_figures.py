@@ -4,6 +4,10 @@ import pathlib
 
 import numpy as np
 
+from keras_sagan.arguments import check_has
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
+from keras_sagan.arguments import check_strings
 from keras_sagan.visualization.drawing import QUERY_COLORS
 from keras_sagan.visualization.drawing import framed
 from keras_sagan.visualization.drawing import heat
@@ -15,6 +19,7 @@ from keras_sagan.visualization.drawing import words
 from keras_sagan.visualization.grids import finished
 
 _WHITE = (255, 255, 255)
+_LARGEST = 10_000  # Side of a panel in pixels.
 _LINE = 20  # Height of a line of text in pixels.
 _BRIGHTEST = 3  # Times the weight of looking everywhere alike, at least.
 
@@ -51,11 +56,10 @@ def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
     >>> keras_sagan.visualization.attention_figure(maps).shape
     (376, 672, 3)
     """
+    _check(maps, panel)
     n = len(maps.images)
-    if not isinstance(index, (int, np.integer)) or not -n <= index < n:
-        raise ValueError(
-            f"`index` must be one of the {n} images. Received: index={index}"
-        )
+    check_integer("index", index, -n, n - 1)
+    check_strings("class_names", class_names, optional=True)
     above, below = _panels(maps, index, panel)
     width = above[0].shape[1]
     peaks = maps.maps[index].max(axis=(1, 2)) * maps.maps[index, 0].size
@@ -91,6 +95,7 @@ def attention_sheet(maps, panel=96, path=None):
     Raises:
         ImportError: If Pillow is missing.
     """
+    _check(maps, panel)
     rows = [
         np.concatenate(_panels(maps, i, panel)[0], axis=1)
         for i in range(len(maps.images))
@@ -113,7 +118,7 @@ def save_attention(maps, directory, class_names=None):
     Raises:
         ImportError: If Pillow is missing.
     """
-    name = pathlib.Path(directory) / f"{maps.network}_{maps.layer}"
+    name = check_path("directory", directory) / f"{maps.network}_{maps.layer}"
     paths = []
     for i in range(len(maps.images)):
         paths.append(pathlib.Path(f"{name}_{i:03d}.png"))
@@ -121,6 +126,11 @@ def save_attention(maps, directory, class_names=None):
     paths.append(pathlib.Path(f"{name}_sheet.png"))
     attention_sheet(maps, path=paths[-1])
     return paths
+
+
+def _check(maps, panel):
+    check_has("maps", maps, "an `AttentionMaps`", "maps", "queries")
+    check_integer("panel", panel, 1, _LARGEST)
 
 
 def _panels(maps, index, panel):

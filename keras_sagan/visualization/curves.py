@@ -3,8 +3,9 @@
 import json
 import math
 import os
-import pathlib
 
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.files import replacing
 
 # A curve goes to the first panel with an ending of its name.
@@ -36,9 +37,11 @@ def training_curves(history, path, steps_per_epoch=None):
         ValueError: If there is nothing to plot.
         ImportError: If matplotlib is missing.
     """
+    path = check_path("path", path)
     if isinstance(history, (str, os.PathLike)):
         curves, unit = read_log(history), "step"
     else:
+        check_integer("steps_per_epoch", steps_per_epoch, 1, optional=True)
         curves, unit = _of_history(history, steps_per_epoch)
     panels = _panels(curves)
     if not panels:
@@ -52,6 +55,12 @@ def training_curves(history, path, steps_per_epoch=None):
         raise ImportError(
             "Plots need matplotlib: pip install 'keras_sagan[plots]'"
         ) from error
+    known = Figure().canvas.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in known:
+        raise ValueError(
+            "`path` must end in the suffix of a picture, such as .png. "
+            f"Received: path={path}"
+        )
     figure = Figure(figsize=(10, 2.6 * ((len(panels) + 1) // 2)))
     for i, (title, names) in enumerate(panels):
         axes = figure.add_subplot((len(panels) + 1) // 2, 2, i + 1)
@@ -93,7 +102,7 @@ def read_log(path):
     {'fid': ([10, 20], [90.0, 70.0])}
     """
     entries = []
-    lines = pathlib.Path(path).read_text().splitlines(keepends=True)
+    lines = check_path("path", path).read_text().splitlines(keepends=True)
     for i, line in enumerate(lines):
         if not line.strip():
             continue
@@ -128,6 +137,13 @@ def _is_number(value):
 
 def _of_history(history, steps_per_epoch):
     history = getattr(history, "history", history)
+    if not isinstance(history, dict) or not all(
+        isinstance(values, (list, tuple)) for values in history.values()
+    ):
+        raise ValueError(
+            "`history` must be what `SAGAN.fit` returns, a dict of lists, or "
+            f"the path of a log. Received: history={history!r:.80}"
+        )
     curves = {}
     for name, values in history.items():
         steps = [(i + 1) * (steps_per_epoch or 1) for i in range(len(values))]

@@ -2,11 +2,16 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_has
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_path
 from keras_sagan.files import replacing
 from keras_sagan.visualization.drawing import Picture
 from keras_sagan.visualization.drawing import pillow
 from keras_sagan.visualization.drawing import text_width
 from keras_sagan.visualization.drawing import words
+
+_LARGEST = 1000  # Pixels that a pixel becomes.
 
 
 def image_grid(
@@ -49,14 +54,12 @@ def image_grid(
             "`images` must be uint8 of shape (N, height, width, 3). Received: "
             f"images of shape {images.shape} and dtype {images.dtype}"
         )
+    check_integer("columns", columns, 1, optional=True)
+    check_integer("scale", scale, 1, _LARGEST, optional=True)
+    check_integer("padding", padding, 0, _LARGEST)
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     if scale is None:
         scale = max(1, 64 // images.shape[2])
-    if columns < 1 or scale < 1:
-        raise ValueError(
-            "`columns` and `scale` must be positive integers. "
-            f"Received: columns={columns}, scale={scale}"
-        )
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)
     _, height, width, _ = images.shape
     rows = -(-len(images) // columns)
@@ -68,6 +71,7 @@ def image_grid(
         x = i % columns * step_x + padding
         grid[y : y + height, x : x + width] = image
     if row_names is not None:
+        check_has("row_names", row_names, "a list of strings", "__iter__")
         grid = _with_row_names(grid, list(row_names), rows, step_y, padding)
     return finished(grid, path)
 
@@ -98,5 +102,12 @@ def _with_row_names(grid, names, rows, step, padding):
 def save_image(image, path):
     """Saves a uint8 image `(height, width, 3)`, whole or not at all."""
     picture, _, _ = pillow()
+    path = check_path("path", path)
+    suffixes = picture.registered_extensions()
+    if suffixes.get(path.suffix.lower()) not in picture.SAVE:
+        raise ValueError(
+            "`path` must end in the suffix of a picture, such as .png. "
+            f"Received: path={path}"
+        )
     with replacing(path) as temporary:
         picture.fromarray(image).save(temporary)

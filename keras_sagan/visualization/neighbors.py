@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_sagan import metrics
+from keras_sagan.arguments import check_integer
 from keras_sagan.metrics.images import Images
 from keras_sagan.visualization.grids import finished
 from keras_sagan.visualization.grids import image_grid
@@ -37,6 +38,7 @@ def nearest_neighbors(
     >>> keras_sagan.visualization.nearest_neighbors(x[:2], x, count=3).shape
     (19, 42, 3)
     """
+    check_integer("scale", scale, 1)
     indices, _ = metrics.nearest_neighbors(
         samples, images, count, feature_extractor
     )

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_strings
 from keras_sagan.visualization.grids import image_grid
 
 
@@ -44,6 +46,7 @@ def class_grid(
     >>> len(grid)
     52
     """
+    check_sagan(model)
     if model.num_classes is None:
         raise ValueError(
             "`model` must have classes: show others by `image_grid(model."
@@ -51,6 +54,7 @@ def class_grid(
         )
     if classes is None:
         classes = range(min(10, model.num_classes))
+    check_has("classes", classes, "a list of integers", "__iter__")
     classes = list(classes)
     check_class_names(class_names, model.num_classes)
     check_integer("columns", columns, 1)
@@ -104,7 +108,9 @@ def truncation_grid(
     >>> len(grid)
     35
     """
-    if not len(truncations):
+    check_sagan(model)
+    check_integer("columns", columns, 1)
+    if not isinstance(truncations, (list, tuple)) or not truncations:
         raise ValueError(
             "`truncations` must be one or more positive floats or None. "
             f"Received: truncations={truncations}"
@@ -123,7 +129,13 @@ def truncation_grid(
     )
 
 
+def check_sagan(model):
+    """Raises a `ValueError` unless `model` generates as a `SAGAN` does."""
+    check_has("model", model, "a `SAGAN`", "generate", "draw_inputs")
+
+
 def check_class_names(class_names, num_classes):
+    check_strings("class_names", class_names, optional=True)
     if class_names is not None and len(class_names) != num_classes:
         raise ValueError(
             f"`class_names` must be {num_classes} names, one for each class of "

@@ -1,10 +1,12 @@
 """Videos of pictures, as one animated file."""
 
-import pathlib
 import re
 
 import numpy as np
 
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
+from keras_sagan.arguments import check_path
 from keras_sagan.files import replacing
 from keras_sagan.visualization.drawing import pillow
 from keras_sagan.visualization.drawing import words
@@ -37,17 +39,14 @@ def save_video(frames, path, frames_per_second=10, scale=1):
     >>> frames = np.zeros((3, 8, 8, 3), "uint8")
     >>> keras_sagan.visualization.save_video(frames, "video.gif")
     """
-    suffix = pathlib.Path(path).suffix.lower()
+    suffix = check_path("path", path).suffix.lower()
     if suffix not in _OPTIONS:
         raise ValueError(
             f"`path` must end in one of {', '.join(_OPTIONS)}. "
             f"Received: path={path}"
         )
-    if not 0 < frames_per_second <= 50:
-        raise ValueError(
-            "`frames_per_second` must be above 0, up to 50. "
-            f"Received: frames_per_second={frames_per_second}"
-        )
+    check_number("frames_per_second", frames_per_second, 0, 50, low_open=True)
+    check_integer("scale", scale, 1)
     frames = np.asarray(frames)
     if frames.ndim not in (4, 5) or not len(frames):
         raise ValueError(
@@ -90,7 +89,9 @@ def training_video(directory, path, frames_per_second=5):
         ImportError: If Pillow is missing.
     """
     files = {}
-    for file in pathlib.Path(directory).glob("step_*.png"):
+    check_path("path", path)
+    directory = check_path("directory", directory)
+    for file in directory.glob("step_*.png"):
         if match := re.fullmatch(r"step_(\d+)", file.stem):
             files[int(match[1])] = file
     if not files:

@@ -4,7 +4,12 @@ import itertools
 
 import numpy as np
 
+from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
+from keras_sagan.arguments import check_numbers
+
+_MOST_STEPS = 10_000  # From one station to the next.
 
 
 def latent_walk(
@@ -46,7 +51,7 @@ def latent_walk(
     >>> walk.shape
     (5, 2, 16, 16, 3)
     """
-    _check_walk("seeds", seeds, steps)
+    _check_walk(model, "seeds", seeds, steps)
     _, labels = model.draw_inputs(
         labels, num_images, seeds[0], truncation=truncation
     )
@@ -104,7 +109,7 @@ def class_walk(
     >>> walk.shape
     (5, 1, 16, 16, 3)
     """
-    _check_walk("classes", classes, steps)
+    _check_walk(model, "classes", classes, steps)
     latents, _ = model.draw_inputs(
         classes[0], num_images, seed, truncation=truncation
     )
@@ -137,6 +142,15 @@ def spherical_interpolation(a, b, share):
 
     Reference: Shoemake, "Animating rotation with quaternion curves", 1985.
     """
+    check_numbers("a", a)
+    check_numbers("b", b)
+    check_number("share", share, 0, 1)
+    a, b = np.atleast_1d(a), np.atleast_1d(b)
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(
+            "`a` and `b` must be vectors of one size. "
+            f"Received: a of shape {a.shape}, b of shape {b.shape}"
+        )
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     cosine = np.sum(a * b, axis=-1) / np.maximum(norms, 1e-30)
     angle = np.arccos(np.clip(cosine, -1, 1))[..., None]
@@ -162,10 +176,11 @@ def _between(stations, steps, interpolation):
     return np.stack([*points, stations[-1]])
 
 
-def _check_walk(name, stations, steps):
+def _check_walk(model, name, stations, steps):
+    check_has("model", model, "a `SAGAN`", "generate", "draw_inputs")
     if np.ndim(stations) != 1 or len(stations) < 2:
         raise ValueError(
             f"`{name}` must be two integers or more. "
             f"Received: {name}={stations}"
         )
-    check_integer("steps", steps, 1)
+    check_integer("steps", steps, 1, _MOST_STEPS)
