@@ -4,8 +4,6 @@ import numbers
 import os
 import pathlib
 
-import numpy as np
-
 # What frameworks hold as an integer; and no count or seed is as large.
 _MOST = 2**63 - 1
 
@@ -147,6 +145,8 @@ def check_has(name, value, kind, *attributes):
 
 def check_numbers(name, value):
     """Raises a `ValueError` unless `value` is an array of numbers."""
+    import numpy as np  # The command line's `--help` goes without.
+
     try:
         kind = np.asarray(value).dtype.kind
     except (TypeError, ValueError):  # Rows of several lengths.

@@ -39,6 +39,7 @@ class ImageFolder(Source):
             the classes might have other numbers.
 
     Example:
+    >>> import pathlib
     >>> from PIL import Image
     >>> for name in ("cats/tom.png", "dogs/rex.png"):
     ...     path = pathlib.Path("pets", name)

@@ -191,7 +191,7 @@ def test_evaluation_keeps_the_best_by_a_metric_of_ones_own(
     [
         ({"every": 0}, "`every` must be"),
         ({"metrics": ["FID"]}, "`metrics` must be of"),
-        ({"monitor": "is"}, "`monitor` must be one of fid"),
+        ({"monitor": "is"}, "`monitor` must be one of 'fid'"),
         ({"path": "best.h5"}, "must end in .keras"),
     ],
 )

@@ -21,7 +21,9 @@ def test_digits_are_the_real_ones():
     )
     images, _ = data.load_digits(16)
     assert images.shape == (1797, 16, 16, 3) and images.max() == 255
-    with pytest.raises(ValueError, match="`resolution` must be at least 8"):
+    with pytest.raises(
+        ValueError, match="`resolution` must be an integer from 8"
+    ):
         data.load_digits(4)
 
 

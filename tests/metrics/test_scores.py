@@ -216,7 +216,9 @@ def test_neighbours_are_the_nearest_and_oneself_first(rng):
     )
     exact = np.linalg.norm(colours(samples)[:, None] - colours(images), axis=-1)
     assert (by_colour[:, 0] == exact.argmin(axis=1)).all()
-    with pytest.raises(ValueError, match="`count` must be from 1 to 50"):
+    with pytest.raises(
+        ValueError, match="`count` must be an integer from 1 to 50"
+    ):
         metrics.nearest_neighbors(samples, images, 51)
     with pytest.raises(ValueError, match="of one size"):
         metrics.nearest_neighbors(samples[:, :2], images)

@@ -287,5 +287,7 @@ def test_refuses_models_without_what_it_shows(any_singular_vector):
     maps = visualization.attention_maps(
         network, np.zeros((1, 8, 8, 3), "uint8"), queries=1
     )
-    with pytest.raises(ValueError, match="`index` must be one of the 1 images"):
+    with pytest.raises(
+        ValueError, match="`index` must be an integer from -1 to 0"
+    ):
         visualization.attention_figure(maps, index=1)

@@ -27,8 +27,12 @@ def test_grid_puts_each_image_in_its_place(tmp_path, rng):
         (np.zeros((2, 4, 4, 3)), {}, "`images` must be uint8"),
         (np.zeros((2, 4, 4, 1), "uint8"), {}, "`images` must be uint8"),
         (np.zeros((0, 4, 4, 3), "uint8"), {}, "`images` must be uint8"),
-        (np.zeros((2, 4, 4, 3), "uint8"), {"scale": 0}, "must be positive"),
-        (np.zeros((2, 4, 4, 3), "uint8"), {"columns": -1}, "must be positive"),
+        (np.zeros((2, 4, 4, 3), "uint8"), {"scale": 0}, "from 1 to 1000"),
+        (
+            np.zeros((2, 4, 4, 3), "uint8"),
+            {"columns": -1},
+            "a positive integer",
+        ),
     ],
 )
 def test_grid_refuses(images, kwargs, message):

@@ -62,7 +62,7 @@ def test_refuses(tmp_path):
     frames = np.zeros((2, 4, 4, 3), "uint8")
     with pytest.raises(ValueError, match=r"must end in one of .gif, .webp"):
         visualization.save_video(frames, tmp_path / "video.mp4")
-    with pytest.raises(ValueError, match="`frames_per_second` must be above"):
+    with pytest.raises(ValueError, match="`frames_per_second` must be in"):
         visualization.save_video(frames, tmp_path / "video.gif", 0)
     with pytest.raises(ValueError, match="`frames` must be uint8 of shape"):
         visualization.save_video(frames[0], tmp_path / "video.gif")

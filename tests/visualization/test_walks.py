@@ -78,7 +78,7 @@ def test_truncation_grid_keeps_labels_and_seed(model):
     ("name", "kwargs", "message"),
     [
         ("latent_walk", {"seeds": (1,)}, "`seeds` must be two integers"),
-        ("latent_walk", {"steps": 0}, "`steps` must be a positive integer"),
+        ("latent_walk", {"steps": 0}, "`steps` must be an integer from 1"),
         ("class_walk", {"classes": (0, 3)}, r"\[0, 3\).* with 3"),
         ("class_walk", {"classes": (0,)}, "`classes` must be two integers"),
         ("class_grid", {"class_names": ["a"]}, "must be 3 names, .* 1 names"),
