@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import hashlib
 import warnings
 
 import keras
@@ -83,6 +84,21 @@ class Batches(keras.utils.PyDataset):
             return images
         return images, np.asarray(labels, "int32")
 
+    def facts(self):
+        """Returns what is the same for all parts of the batches, by name.
+
+        `shard` is the one that is not.
+        """
+        n = len(self.source)
+        return {
+            "images": [n, _digest(self.source, {0, n // 2, n - 1})],
+            "class_names": self.source.class_names,
+            "whole_batch_size": self.batch_size,
+            "seed": self.seed,
+            "start_step": self.start_step,
+            "shard": self.shard,
+        }
+
     def _index(self, position):
         """Returns which image lies at a position of the endless row."""
         number, offset = divmod(position, len(self.source))
@@ -112,3 +128,17 @@ class Batches(keras.utils.PyDataset):
                 f"{reason}",
                 stacklevel=2,
             )
+
+
+def _digest(source, indices):
+    """Returns a text that differs for other images, by a few of them."""
+    digest = hashlib.sha256()
+    for i in sorted(indices):
+        try:
+            image, label = source[i]
+        except UnreadableImage:
+            digest.update(b"damaged")
+        else:
+            digest.update(f"{label} {image.shape}".encode())
+            digest.update(np.ascontiguousarray(image))
+    return digest.hexdigest()

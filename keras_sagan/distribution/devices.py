@@ -1,9 +1,28 @@
 """Starting the engine of a backend."""
 
+import contextlib
 import dataclasses
+import os
+import sys
+import threading
+
+import keras
 
 from keras_sagan import backends
+from keras_sagan.distribution.agreement import check_agreement
 from keras_sagan.distribution.heartbeat import watch
+from keras_sagan.version import __version__
+
+LIMIT = 240.0  # Seconds in which all processes must find one another.
+PATIENCE = 10.0  # Seconds after which a process says that it waits.
+_VARIABLES = (
+    *("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+    "KERAS_DISTRIBUTION_JOB_ADDRESSES",
+    "KERAS_DISTRIBUTION_NUM_PROCESSES",
+    "KERAS_DISTRIBUTION_PROCESS_ID",
+    *("SLURM_PROCID", "SLURM_NTASKS"),
+    *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +68,18 @@ def start():
 
     From then on models train on all devices: a step on a batch gives the
     weights, statistics and logs that one device would have given. Give `fit`
-    in each process its part of each batch. When a process dies, the others
-    stop with a message that says which.
+    in each process its part of each batch.
+
+    Processes that have not found one another after 240 s end with a message,
+    and so do all of them when one dies, or when `fit` is given another model,
+    data or batch size in one of them.
 
     Returns:
         A `Devices`: which process this is, and its part of the data.
 
     Raises:
-        ValueError: If the engine does not train in the way asked for.
+        ValueError: If the engine does not train in the way asked for, or if
+            the processes have different versions of keras_sagan or Keras.
         ConnectionError: If the processes do not find one another.
 
     Example, at the beginning of a script:
@@ -67,8 +90,52 @@ def start():
             keras_sagan.data.from_source(source, 256, shard=devices.shard)
         )
     """
-    backends.start_engine()
-    process, processes = backends.process()
-    if processes > 1:
-        watch(process, processes, backends.gather)
+    with _limited():
+        backends.start_engine()
+        process, processes = backends.process()
+        if processes > 1:
+            watch(process, processes, backends.gather)
+        check_agreement(keras_sagan=__version__, keras=keras.__version__)
     return Devices(process, processes, backends.replicas())
+
+
+@contextlib.contextmanager
+def _limited():
+    """Inside, this process ends when it has waited too long for others.
+
+    The main thread waits inside the engine then, and cannot be interrupted.
+    """
+    found = threading.Event()
+
+    def wait():
+        shown = ", ".join(
+            f"{name}={os.environ[name]}"
+            for name in _VARIABLES
+            if name in os.environ
+        )
+        if found.wait(min(PATIENCE, LIMIT)):
+            return
+        _say(
+            f"Waiting for the other processes, {LIMIT:.0f} s at most. This "
+            f"one has {shown}"
+        )
+        if found.wait(max(LIMIT - PATIENCE, 0)):
+            return
+        _say(
+            "The processes that were to train together have not found one "
+            f"another within {LIMIT:.0f} s, and this one ends. All of them "
+            "must be started, with the same address and the same number of "
+            f"processes. Received: {shown}"
+        )
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+    try:
+        yield
+    finally:
+        found.set()
+
+
+def _say(text):
+    sys.stderr.write(f"\n{text}\n")
+    sys.stderr.flush()

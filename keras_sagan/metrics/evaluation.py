@@ -9,6 +9,7 @@ from keras_sagan import backends
 from keras_sagan.arguments import check_callable
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
+from keras_sagan.distribution.agreement import check_agreement
 from keras_sagan.files import read_npz
 from keras_sagan.metrics.built_in import get_metrics
 from keras_sagan.metrics.features import Cache
@@ -212,6 +213,13 @@ def _judge(
 ):
     """Returns the `Features` of one side, with the arrays that are needed."""
     keep = sorted({n for m in metrics for n in m.needs_of(name)})
+    check_agreement(
+        metrics=[m.name for m in metrics],
+        protocol=protocol,
+        batch_size=batch_size,
+        seed=seed,
+        **{name: [type(images).__name__, _length(images)]},
+    )
     if _is_statistics(images):
         images = Features(GaussianStatistics.load(images))
     if isinstance(images, Features):
@@ -250,6 +258,13 @@ def _judge(
     if folder:
         kept.save(features, keep)
     return features
+
+
+def _length(images):
+    try:
+        return None if isinstance(images, str) else len(images)
+    except TypeError:
+        return None
 
 
 def _is_statistics(images):

@@ -1,10 +1,16 @@
 """Checks of what users give to `SAGAN`, each with a message that helps."""
 
 import keras
+from keras import ops
 
+from keras_sagan import backends
+from keras_sagan import losses
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.arguments import check_strings
+from keras_sagan.distribution.agreement import check_agreement
+from keras_sagan.models import saving
+from keras_sagan.models.meter import Meter
 
 
 def check_count(name, value, n):
@@ -59,3 +65,90 @@ def check_precision(precision):
             "would need two scaled losses. "
             f"Received: precision={precision!r}"
         )
+
+
+def check_processes(model, x, batch_size, epochs, arguments):
+    """Raises unless all processes train the same model in the same way.
+
+    Another width would end the engine, other data train another model, and
+    another number of steps leave the others waiting.
+    """
+    if backends.process()[1] == 1:
+        return
+    shapes = [list(v.shape) for v in model.variables]
+    facts = getattr(x, "facts", dict)()
+    try:
+        length = len(x)
+    except TypeError:  # An endless dataset.
+        length = None
+    own = facts.pop("shard", None)
+    check_agreement(
+        networks=[shapes, model.generator.compute_dtype],
+        model=[getattr(model, x) for x in saving.ARGUMENTS if x != "seed"],
+        compile=saving.get_compile_config(model),
+        batch_size=batch_size,
+        epochs=epochs,
+        steps_per_epoch=arguments.get("steps_per_epoch"),
+        data=[type(x).__name__, length],
+        **facts,
+    )
+    process = backends.process()
+    taken = backends.gather(own in (None, process))
+    if not taken.all():
+        raise ValueError(
+            "`shard` of the dataset must be `devices.shard` of "
+            "`devices = keras_sagan.distribution.start()`. "
+            f"Received: shard={own} in the process {process}, and the wrong "
+            f"one in {taken.size - taken.sum()} of {taken.size} processes"
+        )
+
+
+def check_loss(loss):
+    """Returns the names that a loss logs beside the losses themselves.
+
+    Raises:
+        ValueError: If one of its methods does not return a scalar, or logs
+            under a name that is taken.
+    """
+    zeros = ops.zeros((4, 1))
+    real = zeros if loss.needs_real_logits else None
+    names = []
+    for method, arguments in (
+        ("discriminator_loss", (zeros, zeros)),
+        ("generator_loss", (zeros, real)),
+    ):
+        value, logs = losses.with_logs(getattr(loss, method)(*arguments))
+        for name, scalar in {method: value, **logs}.items():
+            if ops.shape(scalar) != ():
+                raise ValueError(
+                    f"`{method}` of the loss must return a scalar, or a pair "
+                    "of a scalar and a dict of scalars. Received: a "
+                    f"{name} of shape {tuple(ops.shape(scalar))}"
+                )
+        taken = [name for name in logs if name in (*names, *Meter.NAMES)]
+        if taken:
+            raise ValueError(
+                f"`{method}` of the loss must log under names of its own. "
+                f"Received: {', '.join(taken)}"
+            )
+        names += logs
+    return names
+
+
+def check_penalties(gradient_penalty):
+    """Returns gradient penalties as a list.
+
+    Raises:
+        ValueError: If something else is among them.
+    """
+    penalties = [] if gradient_penalty is None else gradient_penalty
+    if not isinstance(penalties, (list, tuple)):
+        penalties = [penalties]
+    for penalty in penalties:
+        if not isinstance(penalty, losses.GradientPenalty):
+            raise ValueError(
+                "`gradient_penalty` must be a "
+                "`keras_sagan.losses.GradientPenalty`, a list of them, or "
+                f"None. Received: gradient_penalty={penalty!r}"
+            )
+    return list(penalties)

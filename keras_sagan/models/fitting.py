@@ -58,8 +58,8 @@ def compile(
             f"Received: jit_compile={jit_compile!r}"
         )
     loss = losses.get(loss)
-    extra = check_loss(loss)
-    penalties = check_penalties(gradient_penalty)
+    extra = checks.check_loss(loss)
+    penalties = checks.check_penalties(gradient_penalty)
     pair = make_optimizer_pair(generator_optimizer, discriminator_optimizer)
     # Saved as the user gave it, because "auto" depends on the backend.
     model.run_options = {
@@ -128,11 +128,13 @@ def fit(
     check_bool("shuffle", kwargs.get("shuffle", True))
     data_checks.check_no_weights(kwargs)
     validation = kwargs.pop("validation_data", None)
+    given = x
     x, batch = data_checks.checked(model, x, y, batch_size)
     parts = model.discriminator_steps * model.gradient_accumulation_steps
     checks.check_batch_size(batch, parts, backends.devices())
     if validation is not None:
         kwargs["validation_data"] = checked_validation(model, validation)
+    checks.check_processes(model, given, batch, epochs, kwargs)
     backends.prepare_training()
     if isinstance(x, keras.utils.PyDataset):
         # Keras would shuffle the batches by a global seed, and a resumed
@@ -217,57 +219,6 @@ def checked_validation(model, validation):
         data_checks.checked(model, images, labels)
         return validation
     return data_checks.checked(model, validation)[0]
-
-
-def check_loss(loss):
-    """Returns the names that a loss logs beside the losses themselves.
-
-    Raises:
-        ValueError: If one of its methods does not return a scalar, or logs
-            under a name that is taken.
-    """
-    zeros = ops.zeros((4, 1))
-    real = zeros if loss.needs_real_logits else None
-    names = []
-    for method, arguments in (
-        ("discriminator_loss", (zeros, zeros)),
-        ("generator_loss", (zeros, real)),
-    ):
-        value, logs = losses.with_logs(getattr(loss, method)(*arguments))
-        for name, scalar in {method: value, **logs}.items():
-            if ops.shape(scalar) != ():
-                raise ValueError(
-                    f"`{method}` of the loss must return a scalar, or a pair "
-                    "of a scalar and a dict of scalars. Received: a "
-                    f"{name} of shape {tuple(ops.shape(scalar))}"
-                )
-        taken = [name for name in logs if name in (*names, *Meter.NAMES)]
-        if taken:
-            raise ValueError(
-                f"`{method}` of the loss must log under names of its own. "
-                f"Received: {', '.join(taken)}"
-            )
-        names += logs
-    return names
-
-
-def check_penalties(gradient_penalty):
-    """Returns gradient penalties as a list.
-
-    Raises:
-        ValueError: If something else is among them.
-    """
-    penalties = [] if gradient_penalty is None else gradient_penalty
-    if not isinstance(penalties, (list, tuple)):
-        penalties = [penalties]
-    for penalty in penalties:
-        if not isinstance(penalty, losses.GradientPenalty):
-            raise ValueError(
-                "`gradient_penalty` must be a "
-                "`keras_sagan.losses.GradientPenalty`, a list of them, or "
-                f"None. Received: gradient_penalty={penalty!r}"
-            )
-    return list(penalties)
 
 
 def fit_callbacks(callbacks, x, validation_data, batch_size):

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_sagan import backends
 
-_ARGUMENTS = (
+ARGUMENTS = (
     "num_classes",
     "latent_dim",
     "discriminator_steps",
@@ -105,7 +105,7 @@ def get_config(model):
         **keras.Model.get_config(model),
         "generator": serialize(model.generator),
         "discriminator": serialize(model.discriminator),
-        **{name: getattr(model, name) for name in _ARGUMENTS},
+        **{name: getattr(model, name) for name in ARGUMENTS},
     }
 
 

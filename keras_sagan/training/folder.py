@@ -22,6 +22,7 @@ class Run:
     A run's folder holds
 
     - `settings.json`: what must stay the same while the run continues;
+    - `environment.json`: versions, devices and cores that it is computed on;
     - `classes.json`: the names of the classes;
     - `log.jsonl`: a line of logged values for each epoch;
     - `samples/`: grids of images, `step_00001000.png` and so on;
@@ -37,6 +38,7 @@ class Run:
     Attributes:
         path: The folder, a `pathlib.Path`, as are the following.
         settings_path: `settings.json`.
+        environment_path: `environment.json`.
         classes_path: `classes.json`.
         log_path: `log.jsonl`.
         samples_path: `samples/`.
@@ -52,6 +54,7 @@ class Run:
     def __init__(self, workdir):
         self.path = check_path("workdir", workdir)
         self.settings_path = self.path / "settings.json"
+        self.environment_path = self.path / "environment.json"
         self.classes_path = self.path / "classes.json"
         self.log_path = self.path / "log.jsonl"
         self.samples_path = self.path / "samples"

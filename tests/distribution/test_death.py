@@ -31,28 +31,40 @@ HEARTBEAT = importlib.util.find_spec(
     "keras_sagan.distribution.heartbeat"
 ).origin
 WATCHING = """
-import importlib.util, pathlib, sys, time
+import importlib.util, pathlib, socket, sys, time
 import numpy as np
 spec = importlib.util.spec_from_file_location("heartbeat", sys.argv[1])
 heartbeat = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(heartbeat)
 heartbeat.GRACE = 0.1
 index, folder, end = int(sys.argv[2]), pathlib.Path(sys.argv[3]), sys.argv[4]
+calls = 0
 
 def gather(line):  # In the place of an engine.
-    path = folder / "told"
-    if index == 0:
-        (folder / "part").write_bytes(line.tobytes())
-        (folder / "part").rename(path)
-    while not path.exists():
+    global calls
+    calls += 1
+    (folder / f"part_{index}").write_bytes(line.tobytes())
+    (folder / f"part_{index}").rename(folder / f"told_{calls}_{index}")
+    paths = [folder / f"told_{calls}_{i}" for i in range(3)]
+    if end == "stranger" and calls == 2 and index == 1:
+        while not paths[0].exists():
+            time.sleep(0.01)
+        host, port = paths[0].read_text().split()[:2]
+        stranger = socket.create_connection((host, int(port)))
+        stray = socket.create_connection((host, int(port)))
+        stray.sendall(b"GET / HTTP/1.1" + b" " * 20)
+        globals().update(strangers=[stranger, stray])
+        # Only here, where it is asked for: at one address of this machine.
+        (folder / "host").write_text(host)
+    while not all(path.exists() for path in paths):
         time.sleep(0.01)
-    return np.frombuffer(path.read_bytes(), "uint8")[None]
+    return np.stack([np.frombuffer(p.read_bytes(), "uint8") for p in paths])
 
 heartbeat.watch(index, 3, gather)
 (folder / f"ready_{index}").touch()
 if index == 2 and end == "error":
     raise OSError("no space left")
-time.sleep(0.5 if end == "well" else 30)
+time.sleep(0.5 if end in ("well", "stranger") else 30)
 """
 
 
@@ -94,10 +106,14 @@ def test_the_others_stop_and_say_which(dead, tmp_path):
 
 
 @pytest.mark.no_backend
-def test_an_ordinary_end_is_no_death(tmp_path):
-    for process in start_watching(tmp_path, "well"):
+@pytest.mark.parametrize("end", ["well", "stranger"])
+def test_an_ordinary_end_is_no_death(end, tmp_path):
+    """Nor are strangers who connect, one of whom says nothing."""
+    for process in start_watching(tmp_path, end):
         assert process.communicate(timeout=15)[1] == ""
         assert process.returncode == 0
+    if end == "stranger":
+        assert (tmp_path / "host").read_text() == "127.0.0.1"
 
 
 RUNNING = "-m", "tests.distribution.running"

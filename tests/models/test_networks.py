@@ -241,8 +241,8 @@ def test_mixed_bfloat16_keeps_images_and_logits_in_float32(rng):
         ),
         ({"resolution": 8}, "Received: resolution=8"),
         ({"num_classes": -3}, "Received: num_classes=-3"),
-        ({"num_classes": 0}, "`num_classes` must be a positive integer or"),
-        ({"base_channels": 0}, "`base_channels` must be a positive integer"),
+        ({"num_classes": 0}, "`num_classes` must be an integer from 1 to"),
+        ({"base_channels": 0}, "`base_channels` must be an integer from 1 to"),
         ({"attention": "dot"}, "`attention` must be 'released', 'paper'"),
         (
             {"resolution": 32, "attention_resolutions": (64,)},

@@ -57,5 +57,5 @@ def test_from_preset_is_compiled_with_the_recipe():
 
 
 def test_refuses_an_unknown_name():
-    with pytest.raises(ValueError, match=r"must be one of \['imagenet_128'"):
+    with pytest.raises(ValueError, match="must be one of 'imagenet_128'"):
         keras_sagan.SAGAN.from_preset("imagenet_64")

@@ -1,0 +1,59 @@
+"""Whether all processes were asked to do the same.
+
+Processes that train together on different terms train another model than any
+of them asked for, or wait for one another without an end.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+
+from keras_sagan import backends
+
+_BYTES = 64  # Of what is exchanged about each fact.
+
+
+def check_agreement(**facts):
+    """Raises an error, in all processes, unless they state the same facts.
+
+    Args:
+        **facts: What must be the same, by names such as `batch_size`: values
+            for JSON. All processes give the same names.
+
+    Raises:
+        ValueError: If a process states something else than the first one.
+    """
+    _, processes = backends.process()
+    if processes == 1:
+        return
+    lines = [_line(value) for value in facts.values()]
+    # (processes, facts), the first process on top.
+    every = backends.gather(np.array(lines, f"S{_BYTES}"))
+    for name, stated in zip(facts, every.T):
+        values = [value.decode("ascii") for value in stated]
+        others = [i for i in range(processes) if values[i] != values[0]]
+        if others:
+            shown = [0, *others[:3]]
+            raise ValueError(
+                f"`{name}` must be the same in all processes that train "
+                "together. Received: "
+                + ", ".join(f"{values[i]} in process {i}" for i in shown)
+                + (f", and {len(others) - 3} more" if others[3:] else "")
+            )
+
+
+def _line(value):
+    """Returns what is exchanged: the value, or for a long one its digest."""
+    text = json.dumps(value, sort_keys=True, default=_name)
+    if len(text) < _BYTES:
+        return text.encode("ascii")
+    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    return f"a value with the digest {digest[:12]}".encode("ascii")
+
+
+def _name(value):
+    """Stands for an object: an address in memory differs by itself."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return type(value).__name__

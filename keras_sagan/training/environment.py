@@ -1,0 +1,35 @@
+"""On what a run is computed, as far as its last bits depend on it."""
+
+import importlib.metadata
+import os
+
+import keras
+
+from keras_sagan import backends
+
+
+def describe_environment():
+    """Returns a dict for JSON: a run goes on exactly where this is the same.
+
+    Sums are split among the cores of a CPU, and rounding depends on the
+    order of sums: on JAX, a step on one core and a step on two differ.
+    """
+    backend = keras.backend.backend()
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows tell no affinity.
+        cores = os.cpu_count()
+    try:
+        version = importlib.metadata.version(backend)
+    except importlib.metadata.PackageNotFoundError:  # Of another name.
+        version = None
+    return {
+        "backend": backend,
+        "backend_version": version,
+        "keras_version": keras.__version__,
+        "accelerator": backends.has_accelerator(),
+        "cpu_cores": cores,
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        "processes": backends.process()[1],
+        "replicas": backends.replicas(),
+    }
