@@ -94,25 +94,17 @@ CASES = {
 
 
 @several
-@pytest.mark.skipif(BACKEND == "jax", reason="slow: see the next test")
-def test_all_processes_stop_and_say_why(tmp_path):
-    check_cases(tmp_path)
-
-
-@several
-@pytest.mark.slow
-@pytest.mark.skipif(BACKEND != "jax", reason="is not slow there")
-def test_all_processes_stop_and_say_why_slowly(tmp_path):
-    check_cases(tmp_path)
-
-
-def check_cases(tmp_path):
-    with started_processes(2, *DIFFERENT, tmp_path, *CASES) as (
-        processes,
+@pytest.mark.parametrize(
+    "processes",
+    [pytest.param(2, marks=pytest.mark.slow if BACKEND == "jax" else ())],
+)
+def test_all_processes_stop_and_say_why(processes, tmp_path):
+    with started_processes(processes, *DIFFERENT, tmp_path, *CASES) as (
+        children,
         outputs,
     ):
-        for process, output in zip(processes, outputs, strict=True):
-            assert process.wait(timeout=200) == 0, text_of(output)
+        for child, output in zip(children, outputs, strict=True):
+            assert child.wait(timeout=200) == 0, text_of(output)
             lines = dict(
                 line.split(": ", 1)
                 for line in text_of(output).splitlines()
