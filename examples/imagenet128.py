@@ -40,6 +40,7 @@ cifar10_32 FID 9.4 to 10.4 (StudioGAN, mmgeneration).
 
 import json
 import pathlib
+import sys
 
 import keras
 from absl import app
@@ -171,6 +172,18 @@ def recipe(source):
 
 def main(_):
     shard = distribution.start().shard if FLAGS.distribute else (0, 1)
+    try:
+        train(shard)
+    except KeyboardInterrupt:
+        sys.exit(130)  # The status that shells give after Ctrl-C.
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        if shard[1] > 1:  # The other processes are to know of it.
+            raise
+        sys.exit(f"imagenet128.py: {error}")
+
+
+def train(shard):
+    """Trains as the flags say, on this process' part of each batch."""
     is_first = shard[0] == 0
     resolution = keras_sagan.get_preset(FLAGS.preset)["generator"]["resolution"]
     source = data.open_images(FLAGS.data, FLAGS.split, FLAGS.data_dir)

@@ -8,6 +8,8 @@ it has set up its log. Warnings and errors are still shown.
 """
 
 import contextlib
+import importlib
+import importlib.util
 import os
 import re
 import runpy
@@ -46,9 +48,20 @@ def quiet():
             os.write(ours, b"".join(rest))
 
 
+def import_quietly():
+    """Imports Keras, and TensorFlow where it is installed.
+
+    On every backend Keras imports it once it serializes or copies a layer
+    (`serialize_keras_object`, 3.15.1).
+    """
+    with quiet():
+        for name in ("keras", "tensorflow"):
+            if importlib.util.find_spec(name):
+                importlib.import_module(name)
+
+
 if __name__ == "__main__":
     del sys.argv[0]
     sys.path[0] = os.path.dirname(sys.argv[0])
-    with quiet():
-        import keras  # noqa: F401
+    import_quietly()
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -7,6 +7,7 @@ containers and numbers, and refuses the rest.
 """
 
 import collections
+import functools
 import io
 import math
 import pathlib
@@ -71,7 +72,8 @@ def read_tensors(path):
             f"`path` must be a file of weights. Received: path={path}"
         )
     try:
-        return _flatten(_read_file(path))
+        budget = _Budget(path)
+        return _flatten(_read_file(path, budget), budget)
     except _Refused as error:
         raise ValueError(
             f"`path` must hold tensors alone; nothing of it was run. "
@@ -106,7 +108,7 @@ class _Refused(Exception):
     """A pickle names something that is neither tensor nor number."""
 
 
-def _read_file(path):
+def _read_file(path, budget):
     with path.open("rb") as file:
         start = file.read(16)
     if start[:2] == b"PK":
@@ -114,7 +116,7 @@ def _read_file(path):
             names = archive.namelist()
             if any(name.endswith("data.pkl") for name in names):
                 check_archive(archive, path, times=4)
-                return _read_zip(archive, _Budget(path))
+                return _read_zip(archive, budget)
         return read_npz(path)
     if path.suffix == ".safetensors" or start[8:9] == b"{":
         from safetensors.numpy import load_file
@@ -123,20 +125,22 @@ def _read_file(path):
             return load_file(path)
         except Exception as error:  # Of a type of its own.
             raise ValueError(error) from error
-    return _read_legacy(path)
+    return _read_legacy(path, budget)
 
 
 class _Budget:
     """Bounds what a file makes of its bytes.
 
-    Names and tensors can be shared: forty dicts, each twice in the next one,
-    have 2^40 names, and a tensor of strides 0 repeats one number.
+    What is in it can be shared: forty dicts, each twice in the next one, have
+    2^40 names; a long name can stand before each of a thousand others; and a
+    tensor of strides 0 repeats one number.
     """
 
     def __init__(self, path):
+        size = path.stat().st_size
         # Tensors may be views of one another.
-        self.bytes = 4 * path.stat().st_size + 2**20
-        self.names = 1_000_000
+        self.bytes = 4 * size + 2**20
+        self.names = size + 10_000
 
     def take(self, count, size):
         self.names -= 1
@@ -150,6 +154,7 @@ def _read_zip(archive, budget):
     pickled = next(n for n in archive.namelist() if n.endswith("data.pkl"))
     folder = pickled.removesuffix("data.pkl")
 
+    @functools.cache  # Many tensors may lie in one storage.
     def storage(kind, key):
         return np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
 
@@ -172,7 +177,7 @@ def _check_pickle(file):
     file.seek(begin)
 
 
-def _read_legacy(path):
+def _read_legacy(path, budget):
     """A `.pth` before PyTorch 1.6: pickles, then the storages in a row."""
     with path.open("rb") as file:
         left = path.stat().st_size
@@ -195,7 +200,7 @@ def _read_legacy(path):
                 raise ValueError("a storage beyond the end of the file")
             data = file.read(size * kind.itemsize)
             storages[key] = np.frombuffer(data, kind, count=size)
-    return _resolve(content, lambda kind, key: storages[key], _Budget(path))
+    return _resolve(content, lambda kind, key: storages[key], budget)
 
 
 class _Tensor:
@@ -280,14 +285,15 @@ def _resolve(content, storage, budget):
     return None
 
 
-def _flatten(content, prefix=""):
+def _flatten(content, budget, prefix=""):
     if not isinstance(content, dict):
         return {}
     tensors = {}
     for key, value in content.items():
         name = f"{prefix}{key}"
+        budget.take(1, len(name))
         if isinstance(value, dict):
-            tensors.update(_flatten(value, f"{name}."))
+            tensors.update(_flatten(value, budget, f"{name}."))
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
             narrow = value.dtype.itemsize < 4
             tensors[name] = value.astype("float32") if narrow else value

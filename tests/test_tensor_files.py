@@ -1,8 +1,11 @@
 """Files of weights: every format, and what must not be read."""
 
+import contextlib
 import io
 import os
 import pickle
+import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -147,6 +150,133 @@ def test_a_tensor_stays_within_its_storage(tmp_path):
                 archive.writestr(key, content)
         with pytest.raises(ValueError, match="damaged"):
             read_tensors(path)
+
+
+def shared_dicts():
+    """A dict that is twice in the next one, which is twice in the next, ..."""
+    program = b"}V0\nNs"
+    for i in range(40):
+        put = f"p{i}\n0}}Va\ng{i}\nsVb\ng{i}\ns".encode()
+        program += put
+    return program + b"."
+
+
+def nested_dicts():
+    return b"}Va\n" * 100_000 + b"N" + b"s" * 100_000 + b"."
+
+
+def long_names():
+    """A name of 100 kB, which is one part of 400 names."""
+    program = b"}X" + (10**5).to_bytes(4, "little") + b"a" * 10**5 + b"p0\n"
+    return program + b"}g0\n" * 400 + b"N" + b"s" * 401 + b"."
+
+
+def with_itself():
+    return b"}p0\nVa\ng0\ns."
+
+
+def state_for_the_reader():
+    """Sets an attribute of what stands for `_rebuild_tensor_v2`."""
+    names = (
+        *("torch._utils\n_rebuild_tensor_v2", "torch._utils\n_rebuild_tensor"),
+        *("collections\nOrderedDict", "torch\ndevice", "numpy\nndarray"),
+    )
+    program = b"}"
+    for i, name in enumerate(names):
+        program += f"V{i}\nc{name}\n}}Vread\nV0\nsbs".encode()
+    return program + b"."
+
+
+ATTACKS = {
+    "shared dicts": (shared_dicts, "far more than the file"),
+    "long names": (long_names, "far more than the file"),
+    "nested dicts": (nested_dicts, "recursion"),
+    "a dict in itself": (with_itself, "recursion"),
+    "a long table": (
+        lambda: b"}r" + (2**31 - 1).to_bytes(4, "little") + b".",
+        "counts to 2147483647",
+    ),
+    "a long table, as text": (lambda: b"}p99999999\n.", "counts to 99999999"),
+    "a long text": (
+        lambda: b"\x8d" + (2**50).to_bytes(8, "little") + b"x.",
+        "damaged",
+    ),
+    "a long frame": (
+        lambda: b"\x80\x04\x95" + (2**50).to_bytes(8, "little") + b"N.",
+        "damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_takes_neither_time_nor_memory(attack, zipped, tmp_path):
+    make, message = ATTACKS[attack]
+    path = tmp_path / "x.pth"
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", make())
+    else:
+        header = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+        path.write_bytes(
+            b"".join(map(pickle.dumps, header)) + make() + pickle.dumps([])
+        )
+    tracemalloc.start()
+    begin = time.perf_counter()
+    with pytest.raises(ValueError, match=message):
+        read_tensors(path)
+    seconds = time.perf_counter() - begin
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seconds < 10
+    assert peak < 300e6
+
+
+def test_state_that_a_file_sets_is_not_seen_by_the_next(tensors, tmp_path):
+    bad, good = tmp_path / "bad.pth", tmp_path / "good.pth"
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("archive/data.pkl", state_for_the_reader())
+    torch.save(as_torch(tensors), good)
+    with contextlib.suppress(ValueError):
+        read_tensors(bad)
+    assert_equal(read_tensors(good), tensors)
+
+
+def test_refuses_a_storage_that_unfolds(tmp_path):
+    """Zeros, deflated: 300 kB that would take 300 MB."""
+    path = tmp_path / "x.pth"
+    torch.save({"x": torch.zeros(4)}, path)
+    with zipfile.ZipFile(path) as archive:
+        files = {n: archive.read(n) for n in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            is_storage = "/data/" in name
+            archive.writestr(name, bytes(3 * 10**8) if is_storage else content)
+    assert path.stat().st_size < 10**6
+    with pytest.raises(ValueError, match="more than 4 times its size"):
+        read_tensors(path)
+
+
+def test_refuses_one_number_as_a_large_tensor(tmp_path):
+    path = tmp_path / "x.pth"
+    torch.save({"x": torch.zeros(1).expand(30_000, 30_000)}, path)
+    with pytest.raises(ValueError, match="far more than the file"):
+        read_tensors(path)
+
+
+def test_a_storage_is_read_once(tmp_path, monkeypatch):
+    """Of views of one tensor."""
+    path = tmp_path / "x.pth"
+    base = torch.arange(1000.0)
+    torch.save({str(i): base[i:] for i in range(4)}, path)
+    read, names = zipfile.ZipFile.read, []
+    monkeypatch.setattr(
+        zipfile.ZipFile,
+        "read",
+        lambda self, name, *args: names.append(name) or read(self, name, *args),
+    )
+    assert len(read_tensors(path)) == 4
+    assert len([name for name in names if "/data/" in name]) == 1
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "npz", "safetensors"])

@@ -8,6 +8,7 @@ import numpy as np
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
 from keras_sagan.callbacks.every_steps import EverySteps
+from keras_sagan.files import printable
 from keras_sagan.files import replacing
 from keras_sagan.files import step_file
 from keras_sagan.files import step_files
@@ -102,7 +103,7 @@ class Checkpoint(EverySteps):
             # Whatever is wrong with one file, an older one may be good.
             except Exception as error:
                 reason = " ".join(str(error).split())[:300]
-                print(f"{path} cannot be loaded: {reason}")
+                print(f"{path} cannot be loaded: {printable(reason)}")
                 passed_over.add(path)
                 continue
             for damaged in passed_over:

@@ -11,6 +11,7 @@ from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import UsageError
 from keras_sagan.files import replacing
+from keras_sagan.quiet import import_quietly
 
 SOURCES = ("studiogan", "mmgeneration", "biggan_pytorch", "released")
 TARGETS = ("studiogan",)
@@ -54,6 +55,7 @@ def run(arguments):
     out = arguments.out
     if arguments.source and out.suffix != ".keras":
         raise UsageError(f"argument --out: must end in .keras, not {out}")
+    import_quietly()
     from keras_sagan import convert
 
     if arguments.target:

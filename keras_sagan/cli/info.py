@@ -7,11 +7,12 @@ This also shows what lies beside the model: the class names of classes.json,
 the metrics of metrics.json, and the end of the training log log.jsonl.
 """
 
-import json
-
 from keras_sagan.cli import options
 from keras_sagan.cli.models import class_names
 from keras_sagan.cli.models import find_model
+from keras_sagan.files import printable
+from keras_sagan.files import read_json
+from keras_sagan.quiet import import_quietly
 from keras_sagan.training.folder import Run
 
 
@@ -21,6 +22,7 @@ def add_arguments(parser):
 
 def run(arguments):
     path = find_model(arguments.model)
+    import_quietly()
     from keras_sagan import models
 
     about = models.describe_file(path)
@@ -44,7 +46,7 @@ def run(arguments):
     lines["saved"] = f"{about['saved']}, Keras {about['keras_version']}"
     for what, value in lines.items():
         for i, text in enumerate([value] if isinstance(value, str) else value):
-            print(f"{'' if i else what:14}{text}")
+            print(f"{'' if i else what:14}{printable(text)}")
 
 
 def _size(about):
@@ -69,14 +71,16 @@ def _read_metrics(path):
 
     for file, inside in (("metrics.json", None), ("config.json", "metrics")):
         file = Run.of(path).path / file
-        if file.exists():
-            metrics = json.loads(file.read_text())
-            metrics = metrics.get(inside) if inside else metrics
-            if metrics:
-                try:
-                    return report(metrics).splitlines()
-                except (KeyError, TypeError):  # Another program wrote them.
-                    return _numbers(metrics)
+        try:
+            metrics = read_json(file) or {}
+        except ValueError as error:  # The rest is worth seeing.
+            return [str(error)]
+        metrics = metrics.get(inside) if inside else metrics
+        if metrics:
+            try:
+                return report(metrics).splitlines()
+            except Exception:  # Another program wrote them.
+                return _numbers(metrics)
     return []
 
 
@@ -92,6 +96,8 @@ def _read_log(path):
 
 def _numbers(values):
     """Returns a line for each value of a dict, floats to four digits."""
+    if not isinstance(values, dict):
+        return [f"not a dict: {values!r:.60}"]
     return [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in values.items()

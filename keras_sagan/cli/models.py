@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 from keras_sagan.cli.parsing import UsageError
+from keras_sagan.quiet import import_quietly
 from keras_sagan.training.folder import Run
 
 
@@ -52,6 +53,7 @@ def find_model(name):
 def load_model(name):
     """Returns the `SAGAN`, or subclass of it, and its class names or None."""
     path = find_model(name)
+    import_quietly()
     import keras_sagan
 
     kind = keras_sagan.SAGAN  # This registers the classes that Keras looks up.

@@ -8,6 +8,8 @@ absl's `argparse_flags` would add absl's own options (--verbosity,
 import argparse
 import pathlib
 
+from keras_sagan.files import printable
+
 
 class UsageError(Exception):
     """The arguments do not fit; found after they were parsed."""
@@ -27,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"{self.prog}: {printable(message)}\n")
 
 
 def number(kind, low=None, high=None):

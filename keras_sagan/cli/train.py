@@ -10,6 +10,7 @@ checkpoint first.
 
 from keras_sagan.cli import options
 from keras_sagan.cli.parsing import number
+from keras_sagan.quiet import import_quietly
 
 
 def add_arguments(parser):
@@ -48,6 +49,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
+    import_quietly()
     from keras_sagan import training
 
     training.train_on_images(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_sagan.data.images import UnreadableImage
+from keras_sagan.files import printable
 
 
 class Batches(keras.utils.PyDataset):
@@ -124,8 +125,8 @@ class Batches(keras.utils.PyDataset):
         if name not in self.skipped:
             self.skipped[name] = reason
             warnings.warn(
-                f"{name} cannot be used, and the next image takes its place: "
-                f"{reason}",
+                f"{printable(name)} cannot be used, and the next image takes "
+                f"its place: {printable(reason)}",
                 stacklevel=2,
             )
 

@@ -171,11 +171,15 @@ class Cache:
             or not set(keep) <= set(keeps)
         ):
             return None
-        arrays = {
-            name: np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            for name in [*keep, "labels"]
-            if (self.folder / f"{name}.npy").exists()
-        }
+        files = {x: self.folder / f"{x}.npy" for x in [*keep, "labels"]}
+        try:
+            arrays = {
+                name: np.load(file, mmap_mode="r", allow_pickle=False)
+                for name, file in files.items()
+                if file.exists()
+            }
+        except (ValueError, EOFError):  # Damaged: they are computed again.
+            return None
         if not set(keep) <= set(arrays):
             return None
         return Features(statistics, **arrays)

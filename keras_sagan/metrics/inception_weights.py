@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from keras_sagan.files import read_npz
 from keras_sagan.files import replacing
 
 SIZE = 95_628_359
@@ -141,8 +142,7 @@ def _read_converted(converted):
             f"The weights in {converted} were altered or not written whole. "
             "Delete the file: it is made again from the canonical one"
         )
-    with np.load(converted, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    return read_npz(converted)
 
 
 def _download(file):
