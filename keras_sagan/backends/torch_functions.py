@@ -151,6 +151,8 @@ def attend(query, key, value):
     By PyTorch's flash attention; see `_Attend`.
     """
     inputs = query, key, value
+    if torch.jit.is_tracing():
+        return _fused_attention(*inputs)
     wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     return _Attend.apply(*inputs, _Recording(wanted))
 
@@ -181,5 +183,19 @@ def _gradients_of_attention(gradient, query, key, value):
     return d_scores @ key, d_scores.mT @ query, d_value
 
 
-divide_by_norm = _DivideByNorm.apply
-transpose = _Transpose.apply
+def _applied(function):
+    """Returns a function with a gradient of its own.
+
+    The tracer by which Keras exports to ONNX knows no such functions.
+    """
+
+    def apply(*inputs):
+        if torch.jit.is_tracing():
+            return function.forward(*inputs)
+        return function.apply(*inputs)
+
+    return apply
+
+
+divide_by_norm = _applied(_DivideByNorm)
+transpose = _applied(_Transpose)

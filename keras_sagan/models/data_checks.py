@@ -6,6 +6,7 @@ is checked then, and the labels of each batch as it comes.
 
 import copy
 import functools
+import itertools
 import warnings
 
 import keras
@@ -14,6 +15,8 @@ from keras import ops
 
 # Images that are looked at together.
 _CHUNK = 1024
+# More batches than Keras takes for their shapes (NUM_BATCHES_FOR_TENSOR_SPEC).
+_PEEKED = 3
 
 
 def checked(model, x, y=None, batch_size=None):
@@ -272,13 +275,25 @@ def _with_first(batch, rest, check):
 
 
 def _checked_loader(loader, first, rest, check):
-    """Returns a copy of a `DataLoader` that begins with what was begun."""
+    """Returns a copy of a `DataLoader` that begins with what was begun.
+
+    Keras takes two batches for their shapes on some backends, drops them, and
+    begins again (`TorchDataLoaderAdapter`, 3.15.1): it gets them twice.
+    """
     begun = [_with_first(first, rest, check)]
 
     class Checked(type(loader)):
         def __iter__(self):
             if begun:
-                yield from begun.pop()
+                batches, given = begun.pop(), []
+                try:
+                    for batch in batches:
+                        given = [*given, batch][:_PEEKED]
+                        yield batch
+                except GeneratorExit:
+                    if len(given) < _PEEKED:
+                        begun.append(itertools.chain(given, batches))
+                    raise
                 return
             for batch in super().__iter__():
                 check(batch)

@@ -184,3 +184,32 @@ def test_channels_first_changes_nothing(channels_first):
 def test_refuses_by_name(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.skipif(
+    BACKEND != "torch", reason="Keras needs tf2onnx or jax2onnx there"
+)
+def test_keras_exports_these_layers_to_onnx(tmp_path, rng):
+    """A model of one's own, by `keras.Model.export`."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    sn = layers.SpectralNormalization
+    x = inputs = keras.Input((8, 8, 3))
+    x = sn(keras.layers.Conv2D(4, 3, padding="same"))(x)
+    x = layers.BatchNorm()(x)
+    x = layers.SelfAttention2D()(x)
+    x = sn(layers.DownsampleConv2D(8, 3))(x)
+    x = sn(layers.UpsampleConv2D(8, 3))(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, sn(keras.layers.Dense(2))(x))
+    for variable in model.trainable_variables:  # Gamma, too.
+        variable.assign(rng.normal(size=variable.shape))
+    path = str(tmp_path / "model.onnx")
+    model(np.zeros((1, 8, 8, 3), "float32"))  # Keras wants it called.
+    model.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    for n in (1, 3):
+        images = rng.normal(size=(n, 8, 8, 3)).astype("float32")
+        (found,) = session.run(None, {session.get_inputs()[0].name: images})
+        expected = array(model(images))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -67,6 +67,7 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
         "settings.json",
         "classes.json",
         "log.jsonl",
+        "environment.json",
         "model.keras",
         *(f"checkpoints/step_0000000{i}.keras" for i in (5, 6, 8)),
         *(f"samples/step_0000000{i}.png" for i in (0, 4, 5, 8)),
