@@ -19,6 +19,13 @@ def import_modules(names):
         path = pathlib.Path(name)
         if path.suffix == ".py" and not path.is_file():
             raise FileNotFoundError(f"there is no file {name}")
+        if path.suffix != ".py" and not all(
+            part.isidentifier() for part in name.split(".")
+        ):
+            raise UsageError(
+                "argument --import: must be names of modules, such as "
+                f"package.module, or .py files, not {name}"
+            )
         folder = path.parent if path.suffix == ".py" else pathlib.Path()
         sys.path.insert(0, str(folder.absolute()))
         try:

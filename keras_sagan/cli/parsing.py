@@ -28,6 +28,14 @@ class Parser(argparse.ArgumentParser):
             **kwargs,
         )
 
+    def parse_known_args(self, args=None, namespace=None):
+        for text in args or ():
+            # argparse makes an empty list of it, whatever the type.
+            if text.startswith("--") and text.endswith("=--"):
+                name = text.removesuffix("=--")
+                self.error(f"argument {name}: must have a value, not --")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message):
         self.exit(2, f"{self.prog}: {printable(message)}\n")
 

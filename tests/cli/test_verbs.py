@@ -117,3 +117,18 @@ def test_evaluates_a_model_and_statistics(tmp_path, capsys, monkeypatch, rng):
     assert again["fid"] == pytest.approx(first["fid"])
     assert cli.main(["evaluate", real, statistics]) == 0
     assert "Frechet distance   0.0000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("metrics", ["[1]", "{", '{"protocol": 5}', "\xff"])
+def test_info_shows_odd_files_and_obeys_none(
+    metrics, tmp_path, capsys, any_singular_vector
+):
+    tiny_model().save(tmp_path / "model.keras")
+    names = ["a\x1b[31m", "b\udcff", "c"]
+    (tmp_path / "classes.json").write_text(json.dumps(names))
+    (tmp_path / "metrics.json").write_text(metrics, encoding="latin-1")
+    assert cli.main(["info", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert r"3: a\x1b[31m, b\udcff, c" in out
+    assert "\x1b" not in out
+    assert "metrics.json" in out or "protocol 5" in out

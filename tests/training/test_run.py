@@ -455,6 +455,8 @@ def test_what_is_sent_to_wandb(digits_like, tmp_path, monkeypatch):
 
 
 SCRIPT = """
+import os
+import resource
 import sys
 import keras
 import numpy as np
@@ -478,6 +480,8 @@ def make_model():
     model.compile()
     return model
 
+if limit := os.environ.get("LARGEST_FILE"):  # Writing fails beyond it.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 keras_sagan.train(
     sys.argv[1], make_model,
     lambda step: data.from_source(
@@ -488,18 +492,21 @@ keras_sagan.train(
 """
 
 
-def start(workdir, steps, every):
+def start(workdir, steps, every, **variables):
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(workdir), str(steps), str(every)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
     )
 
 
-def killed_run(workdir, steps, every, kills, wait):
+def killed_run(workdir, steps, every, kills, wait, largest_file=None):
     """Kills a run at random moments after its first step, then ends it.
+
+    With `largest_file` it runs once more after each kill, with files that can
+    take only so many bytes or fewer, and ends with an error.
 
     Returns how often it was killed before it ended by itself.
     """
@@ -517,6 +524,10 @@ def killed_run(workdir, steps, every, kills, wait):
         count += process.poll() is None
         process.kill()
         process.wait()
+        if largest_file:
+            limit = rng.randrange(largest_file)
+            process = start(workdir, steps, every, LARGEST_FILE=str(limit))
+            assert process.wait() > 0
     assert start(workdir, steps, every).wait() == 0
     return count
 
@@ -545,3 +556,21 @@ def test_killed_twenty_times_it_ends_with_the_same_weights(tmp_path):
     assert count == 20
     a, b = (final_state(tmp_path / name) for name in ("whole", "killed"))
     assert all(same(a, b))
+
+
+@pytest.mark.slow
+def test_a_full_disk_between_kills_loses_nothing(tmp_path):
+    steps = 400
+    assert start(tmp_path / "whole", steps, 100).wait() == 0
+    size = (tmp_path / "whole" / "model.keras").stat().st_size
+    count = killed_run(tmp_path / "killed", steps, 1, 10, 0.6, size)
+    print(f"\n{count} kills, and 10 times a full disk")
+    assert count >= 8
+    a, b = (final_state(tmp_path / name) for name in ("whole", "killed"))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+    folder = tmp_path / "killed"
+    # Nothing half-written is left, and the log holds whole lines.
+    assert not [x for x in folder.rglob(".*") if x.is_file()]
+    steps = [line["step"] for line in Run(folder).log()]
+    assert steps == sorted(set(steps))
