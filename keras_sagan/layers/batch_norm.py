@@ -59,7 +59,7 @@ class BatchNorm(keras.layers.Layer):
         check_bool("synchronized", synchronized)
         super().__init__(**kwargs)
         self.momentum = momentum
-        self.epsilon = epsilon
+        self.epsilon = float(epsilon)
         self.synchronized = synchronized
 
     def build(self, input_shape, *_):

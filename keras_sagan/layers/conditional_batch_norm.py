@@ -118,7 +118,7 @@ class ConditionalBatchNorm(BatchNorm):
         )
         self.num_classes = num_classes
         self.spectral_normalization = spectral_normalization
-        self.spectral_epsilon = spectral_epsilon
+        self.spectral_epsilon = float(spectral_epsilon)
 
     def call(self, inputs, labels, training=False):
         if len(labels.shape) != 1 or not keras.backend.is_int_dtype(

@@ -114,7 +114,7 @@ class SelfAttention2D(keras.layers.Layer):
         self.output_projection = output_projection
         self.use_bias = use_bias
         self.spectral_normalization = spectral_normalization
-        self.spectral_epsilon = spectral_epsilon
+        self.spectral_epsilon = float(spectral_epsilon)
         self._map_size = None
 
     def build(self, input_shape):

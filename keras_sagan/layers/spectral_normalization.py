@@ -97,7 +97,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         check_has("layer", layer, "a `keras.layers.Layer`", "variable_dtype")
         super().__init__(layer, **kwargs)
         self.power_iterations = power_iterations
-        self.epsilon = epsilon
+        self.epsilon = float(epsilon)
         self.initial_vectors = initial_vectors
         self.seed = seed
         # The wrapper itself computes on the float32 kernel; only the wrapped
