@@ -26,6 +26,10 @@ elif keras.backend.backend() == "torch":
     import torch
 
 
+# Its version, to compare with: (3, 10) and so on.
+KERAS = tuple(int(part) for part in keras.__version__.split(".")[:2])
+
+
 @contextlib.contextmanager
 def computing_in(dtype):
     """Layers made inside have this dtype; float64 is switched on for JAX."""

@@ -6,6 +6,7 @@ import pytest
 
 from keras_sagan import layers
 from keras_sagan import models
+from tests.helpers import KERAS
 from tests.helpers import array
 
 BACKEND = keras.backend.backend()
@@ -83,6 +84,7 @@ def test_a_later_pass_does_not_disturb_an_earlier_gradient(
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own export")
+@pytest.mark.skipif(KERAS < (3, 13), reason="needs Keras 3.13")
 def test_torch_export(layer):
     import torch
 
@@ -189,6 +191,7 @@ def test_refuses_by_name(make, message):
 @pytest.mark.skipif(
     BACKEND != "torch", reason="Keras needs tf2onnx or jax2onnx there"
 )
+@pytest.mark.skipif(KERAS < (3, 14), reason="Keras needs onnxscript")
 def test_keras_exports_these_layers_to_onnx(tmp_path, rng):
     """A model of one's own, by `keras.Model.export`."""
     onnxruntime = pytest.importorskip("onnxruntime")
