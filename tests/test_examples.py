@@ -12,11 +12,12 @@ import pytest
 from keras_sagan import data
 from tests.helpers import packages_without
 
+BACKEND = keras.backend.backend()
 ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
+    BACKEND != "tensorflow",
     reason="The demo's backend; what it calls is tested on each",
 )
 def test_digits(tmp_path):
@@ -156,14 +157,19 @@ TINY = (
 )
 
 
-def test_imagenet128_on_mock_data(tmp_path):
-    result = run_imagenet(tmp_path, *TINY, "--steps=2", mocked=True)
+@pytest.mark.parametrize(
+    "steps",
+    # Compiling a step at 128 pixels takes two minutes there.
+    [pytest.param(2, marks=pytest.mark.slow if BACKEND == "jax" else ())],
+)
+def test_imagenet128_on_mock_data(steps, tmp_path):
+    result = run_imagenet(tmp_path, *TINY, f"--steps={steps}", mocked=True)
     assert result.returncode == 0, result.stderr
     names = json.loads((tmp_path / "classes.json").read_text())
     assert len(names) == 1000 and names[0] == "n01440764"
     model = keras.saving.load_model(tmp_path / "model.keras")
     assert model.resolution == 128 and model.num_classes == 1000
-    assert int(model.steps_trained) == 2
+    assert int(model.steps_trained) == steps
     sample = tmp_path / "samples" / "step_00000002.png"
     assert sample.stat().st_size > 1000
 

@@ -31,6 +31,13 @@ class Trainer:
 
     _graph = None
 
+    def _initialize_ddp(self):
+        """Keeps Keras 3.16 from wrapping this model for several processes.
+
+        It would average the gradients a second time, and there is no
+        public way to say no (`Trainer.make_train_function`).
+        """
+
     def set_jit_compile(self, jit_compile):
         """Runs the step as a graph if True.
 

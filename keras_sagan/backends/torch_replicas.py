@@ -142,5 +142,10 @@ def alone():
 
 
 def predict(network, inputs):
-    """Runs a network in inference, by this process alone."""
-    return network.predict_on_batch(inputs)
+    """Runs a network in inference, by this process alone.
+
+    `predict_on_batch` of Keras 3.16 would do it in all processes together.
+    """
+    with torch.no_grad():
+        outputs = network(inputs, training=False)
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)

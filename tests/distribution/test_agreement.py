@@ -152,6 +152,7 @@ def test_a_process_that_waits_says_so_and_ends():
     assert "WORLD_SIZE=2" in ended
 
 
+@pytest.mark.no_backend
 def test_a_run_warns_where_it_is_not_exact(tmp_path, monkeypatch, digits_like):
     """Bits are those of a number of cores: of what it began with."""
     images, labels = digits_like

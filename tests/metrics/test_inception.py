@@ -107,11 +107,12 @@ def test_tf32_is_off_while_it_runs_and_then_as_before(inception, monkeypatch):
     seen = []
 
     class Network(keras.Model):
-        def predict_on_batch(self, x):
+        def call(self, x):
             seen.append(rounds_float32())
+            x = keras.ops.mean(x, axis=(1, 2))
             return {"features": x, "logits_unbiased": x}
 
     monkeypatch.setattr(inception, "network", Network())
     before = rounds_float32()
     inception(references.images())
-    assert seen == [False] and before and rounds_float32()
+    assert set(seen) == {False} and before and rounds_float32()

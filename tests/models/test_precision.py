@@ -47,15 +47,10 @@ def losses(policy, seed):
     return np.array([history[name][-1] for name in names])
 
 
+@pytest.mark.slow
 def test_200_steps_in_bfloat16_reach_the_losses_of_float32():
     reference = losses("float32", 0)
     noise = np.abs(reference - losses("float32", 1))
     error = np.abs(reference - losses("mixed_bfloat16", 0))
     # Of one start, bfloat16 stays as near as another start does, or nearer.
     assert np.all(error <= np.maximum(noise, 0.05)), (error, noise)
-
-
-if keras.backend.backend() != "torch":  # A minute there.
-    test_200_steps_in_bfloat16_reach_the_losses_of_float32 = pytest.mark.slow(
-        test_200_steps_in_bfloat16_reach_the_losses_of_float32
-    )

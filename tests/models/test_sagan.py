@@ -143,7 +143,11 @@ def test_discriminator_step_moves_no_generator_weight(digits_like):
 @pytest.mark.parametrize(
     "options",
     [
-        {"run_eagerly": True},
+        pytest.param(
+            {"run_eagerly": True},
+            # A minute there, where each operation is compiled by itself.
+            marks=pytest.mark.slow if BACKEND == "jax" else (),
+        ),
         pytest.param(
             {"jit_compile": False},
             marks=pytest.mark.skipif(
