@@ -1,8 +1,13 @@
-# make demo   sets up, then trains on real digits and shows pictures
-# make test   sets up, then lints and tests on all three backends
+# make demo          sets up, then trains on real digits and shows pictures
+# make test          sets up, then lints and tests on all three backends
+# make test-lowest   the core of the tests, with the lowest versions allowed
+# make test-colab    the tests and the notebook, with what Colab has installed
+#                    (PYTHON=python3.13)
+# make test-nightly  the core of the tests, with Keras' nightly build
+# make packages      builds the wheel and the sdist, checks and tries them
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 BACKENDS ?= tensorflow jax torch
 # Processes of the tests. They trace and compile more than they compute.
@@ -10,12 +15,25 @@ JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) -m "not slow" --durations=10
 # In two halves: TensorFlow does not give back the memory of its graphs.
 NETWORKS := tests/backends tests/convert tests/layers tests/models
+FIRST ?= $(NETWORKS)
+SECOND ?= tests $(addprefix --ignore=,$(NETWORKS))
+# What other versions are most likely to break.
+CORE := tests/layers tests/test_losses.py tests/models/test_sagan.py \
+    tests/models/test_golden_step.py tests/models/test_losses_train.py \
+    tests/models/test_any_networks.py tests/training/test_resume.py \
+    tests/export/test_any_generator.py tests/hub
 # Pinned: a range would pull whatever is newest, with gigabytes of CUDA.
 TORCH ?= torch==2.13.0
+EXTRAS := tensorflow,jax,torch,data,tfds,keras-cv,tensorboard,convert,export,hub,app,plots
+COLAB := tests/requirements/colab.txt
+# Versions to keep to: the path of a file, or nothing.
+CONSTRAINTS ?=
+PIP := $(BIN)/pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-lowest test-colab test-nightly packages notebook lint \
+    format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python keras_sagan/quiet.py examples/digits.py
@@ -24,9 +42,40 @@ test: $(VENV)/.test lint
 	@for backend in $(BACKENDS); do \
 	    echo "== $$backend"; \
 	    export KERAS_BACKEND=$$backend OMP_NUM_THREADS=1; \
-	    $(PYTEST) $(NETWORKS) || exit 1; \
-	    $(PYTEST) $(addprefix --ignore=,$(NETWORKS)) || exit 1; \
+	    $(PYTEST) $(FIRST) || exit 1; \
+	    if [ -n "$(SECOND)" ]; then $(PYTEST) $(SECOND) || exit 1; fi; \
 	done
+
+test-lowest:
+	$(MAKE) test VENV=.venv-lowest FIRST="$(CORE)" SECOND= \
+	    CONSTRAINTS=tests/requirements/lowest.txt
+
+test-colab: notebook
+	$(MAKE) test VENV=.venv-colab TORCH=torch CONSTRAINTS=$(COLAB)
+
+# It may fail: then keras_sagan has until Keras' release to follow.
+test-nightly: .venv-nightly/.nightly
+	$(MAKE) test VENV=.venv-nightly FIRST="$(CORE) tests/distribution" SECOND=
+
+.venv-nightly/.nightly: setup.cfg
+	$(MAKE) .venv-nightly/.test VENV=.venv-nightly
+	.venv-nightly/bin/pip uninstall -q -y keras
+	.venv-nightly/bin/pip install -q --no-deps --force-reinstall keras-nightly
+	touch $@
+
+# Runs the notebook with Colab's versions, and keeps the executed copy.
+notebook: .venv-notebook/.notebook
+	.venv-notebook/bin/python tests/notebooks.py examples/notebooks outputs
+
+.venv-notebook/.notebook: setup.cfg $(COLAB)
+	$(PYTHON) -m venv .venv-notebook
+	.venv-notebook/bin/pip install -q -c $(COLAB) nbclient ipykernel \
+	    -e '.[tensorflow,data,plots]'
+	touch $@
+
+packages: $(BIN)/python
+	$(PIP) build twine
+	$(BIN)/python tests/packages.py
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -37,16 +86,16 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) outputs build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* outputs build dist *.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: setup.cfg | $(BIN)/python
-	$(BIN)/pip install -q -e '.[tensorflow,data,plots]'
+	$(PIP) -e '.[tensorflow,data,plots]'
 	touch $@
 
 $(VENV)/.test: setup.cfg | $(BIN)/python
-	$(BIN)/pip install -q $(TORCH)
-	$(BIN)/pip install -q -e '.[tensorflow,jax,torch,data,tfds,keras-cv,tensorboard,convert,export,hub,app,plots,test]'
+	$(PIP) $(TORCH)
+	$(PIP) -e '.[$(EXTRAS),test]'
 	touch $@

@@ -196,6 +196,23 @@ def printable(text):
     )
 
 
+def print_left_out(skipped, listed_in=None):
+    """Prints what a source of images left out and why, the first ten.
+
+    Args:
+        skipped: Pairs `(name, reason)`.
+        listed_in: Path of a file that lists all of them, or None.
+    """
+    n, shown = len(skipped), 10
+    if n:
+        print(f"{n:,} {'file was' if n == 1 else 'files were'} left out:")
+    for name, reason in skipped[:shown]:
+        print(f"  {printable(name)}: {printable(reason)}")
+    if n > shown:
+        there = f"; all of them are in {listed_in}" if listed_in else ""
+        print(f"  and {n - shown:,} more{there}")
+
+
 def step_file(folder, step, suffix):
     """Returns the path of the file of a training step in a folder."""
     return pathlib.Path(folder) / f"step_{step:08d}{suffix}"

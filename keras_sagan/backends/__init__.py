@@ -36,11 +36,20 @@ except ModuleNotFoundError as error:
     if error.name not in _FRAMEWORKS:
         raise
     there = [name for name in _FRAMEWORKS if importlib.util.find_spec(name)]
-    raise ImportError(
-        f"Keras' backend is {error.name}, which is not installed. Set the "
-        f"environment variable KERAS_BACKEND to one that is ({there}), or "
-        f"pip install 'keras_sagan[{error.name}]'"
-    ) from None
+    if there:
+        advice = (
+            f"Keras' backend is {error.name}, which is not installed. Set the "
+            f"environment variable KERAS_BACKEND to {' or '.join(there)}, "
+            f"which is, or pip install 'keras_sagan[{error.name}]'"
+        )
+    else:
+        advice = (
+            "Keras needs a backend, and none is installed: pip install "
+            "'keras_sagan[tensorflow]', 'keras_sagan[jax]' or "
+            "'keras_sagan[torch]'. The environment variable KERAS_BACKEND "
+            "chooses it, and is tensorflow by default"
+        )
+    raise ImportError(advice) from None
 
 _BACKEND = keras.backend.backend()
 

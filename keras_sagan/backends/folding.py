@@ -27,8 +27,9 @@ def fold_transposed(kernel):
     return _apply(_FOLD[:, ::-1], kernel)  # The 3x3 kernel turned by 180.
 
 
-# In one axis F[s] = K[s - 1] + K[s]; in both, a matrix (16, 9).
-_FOLD_ONE_AXIS = np.eye(4, 3) + np.eye(4, 3, -1)
+# In one axis F[s] = K[s - 1] + K[s]; in both, a matrix (16, 9). Its numbers are
+# exact in any precision, and a device may have no float64.
+_FOLD_ONE_AXIS = np.eye(4, 3, dtype="float32") + np.eye(4, 3, -1, "float32")
 _FOLD = np.kron(_FOLD_ONE_AXIS, _FOLD_ONE_AXIS)
 
 

@@ -10,7 +10,7 @@ are listed with the reason in FOLDER/prepared.json.
 
 from keras_sagan.cli import options
 from keras_sagan.cli.parsing import number
-from keras_sagan.files import printable
+from keras_sagan.files import print_left_out
 
 
 def add_arguments(parser):
@@ -53,9 +53,4 @@ def print_summary(prepared):
         f"{len(prepared):,} images of {len(names) if names else 'no'} classes "
         f"at {prepared.native_resolution} pixels"
     )
-    if prepared.skipped:
-        print(f"{len(prepared.skipped):,} files were left out:")
-    for name, reason in prepared.skipped[:20]:
-        print(f"  {printable(name)}: {printable(reason)}")
-    if len(prepared.skipped) > 20:
-        print(f"  and more; see {prepared.path / 'prepared.json'}")
+    print_left_out(prepared.skipped, prepared.path / "prepared.json")

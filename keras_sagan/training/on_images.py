@@ -6,7 +6,7 @@ import keras
 
 from keras_sagan import backends
 from keras_sagan import data
-from keras_sagan.files import printable
+from keras_sagan.files import print_left_out
 from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.sagan import SAGAN
 from keras_sagan.training.folder import Run
@@ -14,7 +14,6 @@ from keras_sagan.training.recipes import choose_recipe
 from keras_sagan.training.run import train
 
 _EVERY = 50
-_SHOWN = 20
 
 
 def train_on_images(
@@ -74,7 +73,7 @@ def train_on_images(
     if resolution is None:
         _print_resizing(images, recipe["generator"]["resolution"])
     source = _prepared(run, images, recipe["generator"]["resolution"])
-    _print_left_out(source)
+    print_left_out(source.skipped)
 
     def make_model():
         keras.utils.set_random_seed(seed)
@@ -152,12 +151,3 @@ def _print_resizing(images, resolution):
     print(f"The images have {native} pixels and are resized to {resolution}")
     if native in RESOLUTIONS:  # It was only too large for a CPU.
         print(f"To train at their size, begin a run with resolution={native}")
-
-
-def _print_left_out(source):
-    if source.skipped:
-        print(f"{len(source.skipped):,} images were left out:")
-    for name, reason in source.skipped[:_SHOWN]:
-        print(f"  {printable(name)}: {printable(reason)}")
-    if len(source.skipped) > _SHOWN:
-        print(f"  and {len(source.skipped) - _SHOWN:,} more")

@@ -4,13 +4,17 @@ import json
 import math
 import os
 
+import numpy as np
+
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
 from keras_sagan.files import replacing
+from keras_sagan.visualization.drawing import Picture
 
+_DPI = 120
 # A curve goes to the first panel with an ending of its name.
 _PANELS = (
-    ("hinge loss", ("discriminator_loss", "generator_loss")),
+    ("loss", ("discriminator_loss", "generator_loss")),
     ("mean logit", ("real_logits", "fake_logits")),
     ("attention gamma", ("_gamma",)),
     ("gradient norm", ("_gradient_norm",)),
@@ -21,7 +25,7 @@ _PANELS = (
 _NOT_MEASURED = {"step", "epoch", "time", "seconds"}
 
 
-def training_curves(history, path, steps_per_epoch=None):
+def training_curves(history, path=None, steps_per_epoch=None):
     """Plots losses, logits, gammas, sigma, speed, and what else was logged.
 
     Args:
@@ -29,15 +33,19 @@ def training_curves(history, path, steps_per_epoch=None):
             names that `SAGAN.fit` logs; or the path of a log with one JSON
             object a line, as `read_log` takes it. Other numbers in it, such
             as a FID, get panels of their own.
-        path: File to save to; the suffix decides the format.
+        path: File to save to; the suffix decides the format. None: it is only
+            returned.
         steps_per_epoch: Training steps per entry of a history: the horizontal
             axis is then in steps. None: in epochs. A log has its own steps.
+
+    Returns:
+        uint8 `(height, width, 3)`, a picture that notebooks show.
 
     Raises:
         ValueError: If there is nothing to plot.
         ImportError: If matplotlib is missing.
     """
-    path = check_path("path", path)
+    path = check_path("path", path, optional=True)
     if isinstance(history, (str, os.PathLike)):
         curves, unit = read_log(history), "step"
     else:
@@ -50,13 +58,14 @@ def training_curves(history, path, steps_per_epoch=None):
             f"'generator_loss'. Received: history of {sorted(curves)}"
         )
     try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
             "Plots need matplotlib: pip install 'keras_sagan[plots]'"
         ) from error
     known = Figure().canvas.get_supported_filetypes()
-    if path.suffix.lower().removeprefix(".") not in known:
+    if path and path.suffix.lower().removeprefix(".") not in known:
         raise ValueError(
             "`path` must end in the suffix of a picture, such as .png. "
             f"Received: path={path}"
@@ -74,8 +83,13 @@ def training_curves(history, path, steps_per_epoch=None):
         if len(names) > 1:
             axes.legend(fontsize="small")
     figure.tight_layout()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    if path:
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=_DPI)
+    figure.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy().view(Picture)
 
 
 def read_log(path):

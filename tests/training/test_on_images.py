@@ -148,7 +148,7 @@ def test_a_folder_is_prepared_once(tmp_path, monkeypatch, capsys, rng):
     shards = run.images_path(32) / "shard-00000.images.npy"
     written = shards.stat().st_mtime_ns
     out = capsys.readouterr().out
-    assert "1 images were left out:\n  cat/notes.txt: not an image" in out
+    assert "1 file was left out:\n  cat/notes.txt: not an image" in out
     keras_sagan.train_on_images("pets", base_channels=1, steps=3)
     assert shards.stat().st_mtime_ns == written
 

@@ -36,7 +36,7 @@ def test_reads_a_log_with_its_own_steps(tmp_path):
     assert Image.open(tmp_path / "curves.png").size == (1200, 624)
     visualization.training_curves(str(path), tmp_path / "curves.svg")
     svg = (tmp_path / "curves.svg").read_text()
-    for title in ("hinge loss", "largest sigma", "fid"):
+    for title in ("loss", "largest sigma", "fid"):
         assert f"<!-- {title} -->" in svg
 
 

@@ -52,8 +52,12 @@ def test_curves(tmp_path):
         )
     }
     path = tmp_path / "curves.png"
-    visualization.training_curves(history, path, steps_per_epoch=10)
-    assert Image.open(path).size[0] == 1200
+    shown = visualization.training_curves(history, path, steps_per_epoch=10)
+    saved = np.asarray(Image.open(path).convert("RGB"))
+    assert saved.shape[1] == 1200
+    np.testing.assert_array_equal(saved, shown)
+    assert shown._repr_png_().startswith(b"\x89PNG")  # In a notebook.
+    assert visualization.training_curves(history).shape == shown.shape
     with pytest.raises(ValueError, match=r"must hold what `SAGAN\.fit` logs"):
         visualization.training_curves({"generator_loss": []}, path)
 
