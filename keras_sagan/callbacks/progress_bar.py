@@ -48,7 +48,10 @@ class ProgressBar(keras.callbacks.Callback):
         self._start = None
         self._written = 0
         self._twentieth = -1  # The first step is shown, too.
-        self._rewrites = self.stream.isatty() or _is_notebook(self.stream)
+        in_notebook = _is_notebook(self.stream)
+        self._rewrites = self.stream.isatty() or in_notebook
+        # A notebook keeps all that was ever written, in its file, too.
+        self._pause = 2.0 if in_notebook else 0.2
         self._longest = 0
         if not self._total or self._steps < self._total:
             self._show("Compiling the first step; this can take minutes")
@@ -67,7 +70,7 @@ class ProgressBar(keras.callbacks.Callback):
             epochs = self.params["epochs"] - self._first_epoch
             self._total = self._begin + epochs * self.params["steps"]
         if self._rewrites:
-            if now - self._written > 0.2:
+            if now - self._written > self._pause:
                 self._written = now
                 self._show(self._line(now))
         elif self._total and self._steps * 20 // self._total > self._twentieth:
