@@ -16,8 +16,12 @@ import runpy
 import sys
 import tempfile
 
-# How notes begin: in its log an I stands for information.
-_NOTE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::Init")
+# How notes begin: in its log an I stands for information. Without a driver
+# there is no GPU, which is no error.
+_NOTE = re.compile(
+    rb"I\d{4} |WARNING: All log messages before absl::Init"
+    rb"|E\d{4} .*failed call to cuInit: .*UNKNOWN ERROR \(303\)"
+)
 
 
 @contextlib.contextmanager
@@ -55,9 +59,15 @@ def import_quietly():
     (`serialize_keras_object`, 3.15.1).
     """
     with quiet():
-        for name in ("keras", "tensorflow"):
-            if importlib.util.find_spec(name):
-                importlib.import_module(name)
+        try:
+            import keras
+        except ModuleNotFoundError:
+            return  # `keras_sagan.backends` says what to install.
+        if importlib.util.find_spec("tensorflow"):
+            tensorflow = importlib.import_module("tensorflow")
+            if keras.backend.backend() == "tensorflow":
+                # Later it would say which devices it has not found.
+                tensorflow.config.list_physical_devices()
 
 
 if __name__ == "__main__":

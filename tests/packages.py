@@ -101,7 +101,7 @@ def try_wheel(wheel, folder):
     run(python, "-m", "pip", "install", "-q", str(wheel), cwd=folder)
     # No backend yet: help works, and the error says what to install.
     program = binaries / "keras-sagan"
-    verbs = re.findall(r"^    (\w+) ", output(program, "--help"), re.MULTILINE)
+    verbs = re.findall(r"^    (\w+)\b", output(program, "--help"), re.MULTILINE)
     assert len(verbs) > 10, verbs
     for verb in verbs:
         assert output(program, verb, "--help").startswith("usage: keras-sagan")

@@ -1,6 +1,7 @@
 """SAGAN on TensorFlow."""
 
 import contextlib
+import gc
 
 import tensorflow as tf
 
@@ -59,9 +60,16 @@ class Trainer:
     def sync_variables(self):
         """Variables always hold the current values here."""
 
+    @contextlib.contextmanager
     def keeping_variables(self):
-        """Variables always hold their values here, after an error too."""
-        return contextlib.nullcontext()
+        """Variables always hold their values here, after an error too.
+
+        A `fit` that was stopped within an epoch leaves an iterator over the
+        data. It must go before Python ends: later it would write a warning.
+        """
+        yield
+        if self.stop_training:
+            gc.collect()
 
 
 def cond(predicate, true_fn, false_fn):
