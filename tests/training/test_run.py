@@ -574,3 +574,24 @@ def test_a_full_disk_between_kills_loses_nothing(tmp_path):
     assert not [x for x in folder.rglob(".*") if x.is_file()]
     steps = [line["step"] for line in Run(folder).log()]
     assert steps == sorted(set(steps))
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="It warned at its end"
+)
+def test_a_run_ends_without_a_warning(tmp_path):
+    """Of the iterator over data that a stop within an epoch leaves."""
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "run"), "3", "9"]
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TF_CPP_MIN_LOG_LEVEL": "1",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "interpreter state" not in result.stderr
