@@ -162,7 +162,8 @@ class SelfAttention2D(keras.layers.Layer):
         o = ops.reshape(o, (-1, height, width, o.shape[-1]))  # (B, H, W, C')
         if self.output_projection:
             o = self.projection(o, training=training)  # (B, H, W, C)
-        y = inputs + self.gamma * o
+        # Of tensors, not of a variable: Keras 3.16 would round float64 there.
+        y = inputs + ops.convert_to_tensor(self.gamma) * o
         return (y, beta) if return_attention_scores else y
 
     @property
