@@ -40,11 +40,25 @@ def with_absolute_links(text, repository):
 
 
 def tracked_files():
-    """Returns the paths that git tracks, relative to the checkout."""
+    """Returns the paths that git tracks, relative to the checkout.
+
+    In a copy without git: all but what is made here.
+    """
     listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True
     )
-    return listed.stdout.decode().rstrip("\0").split("\0")
+    if listed.returncode == 0 and listed.stdout:
+        return listed.stdout.decode().rstrip("\0").split("\0")
+    made = (".git/", ".venv", "outputs/", "build/", "dist/")
+    made += (".pytest_cache/", ".ruff_cache/")
+    paths = (x.relative_to(ROOT) for x in ROOT.rglob("*") if x.is_file())
+    return [
+        path.as_posix()
+        for path in paths
+        if not path.as_posix().startswith(made)
+        and path.suffix != ".pyc"
+        and ".egg-info" not in path.as_posix()
+    ]
 
 
 def build(folder, repository):
