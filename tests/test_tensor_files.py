@@ -265,7 +265,7 @@ def test_refuses_one_number_as_a_large_tensor(tmp_path):
 
 
 def test_a_storage_is_read_once(tmp_path, monkeypatch):
-    """Of views of one tensor."""
+    """Here by four tensors that are views of one."""
     path = tmp_path / "x.pth"
     base = torch.arange(1000.0)
     torch.save({str(i): base[i:] for i in range(4)}, path)

@@ -6,6 +6,7 @@ of them asked for, or wait for one another without an end.
 
 import hashlib
 import json
+import secrets
 
 import numpy as np
 
@@ -41,6 +42,45 @@ def check_agreement(**facts):
                 + ", ".join(f"{values[i]} in process {i}" for i in shown)
                 + (f", and {len(others) - 3} more" if others[3:] else "")
             )
+
+
+def check_same_folder(name, path):
+    """Raises an error, in all processes, unless they see the same folder.
+
+    Args:
+        name: Name of the argument that the folder is.
+        path: The folder, a `pathlib.Path`.
+
+    Raises:
+        ValueError: If a process does not see what the first one writes there.
+    """
+    process, processes = backends.process()
+    if processes == 1:
+        return
+    # The first process' word: it leaves a file of that name for the others.
+    word = int(backends.gather(secrets.randbits(62))[0])
+    file = path / f".seen_by_all_{word:x}"
+    if process == 0:
+        file.touch()
+    backends.gather(0)  # Not earlier than it is there.
+    seen = backends.gather(file.exists())
+    if process == 0:
+        file.unlink()
+    if not seen.all():
+        raise ValueError(
+            f"`{name}` must be a folder that all processes see. Received: "
+            f"{name}={path}, and a file in it that process 0 wrote is "
+            f"not seen by processes {np.flatnonzero(~seen).tolist()}"
+        )
+
+
+def kind_and_length(value):
+    """Returns facts of data: its type, and how many it holds if it tells."""
+    try:
+        length = None if isinstance(value, str) else len(value)
+    except TypeError:  # An endless dataset.
+        length = None
+    return [type(value).__name__, length]
 
 
 def _line(value):

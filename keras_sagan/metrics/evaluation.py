@@ -10,6 +10,7 @@ from keras_sagan.arguments import check_callable
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
 from keras_sagan.distribution.agreement import check_agreement
+from keras_sagan.distribution.agreement import kind_and_length
 from keras_sagan.files import read_npz
 from keras_sagan.metrics.built_in import get_metrics
 from keras_sagan.metrics.features import Cache
@@ -106,12 +107,9 @@ def evaluate(
 
     Reference: Heusel et al., arXiv 1706.08500.
     """
-    metrics = get_metrics(metrics)
-    protocol = get_protocol(protocol)
-    check_callable("feature_extractor", feature_extractor, optional=True)
-    check_integer("batch_size", batch_size, 1)
-    cache = check_path("cache", cache, optional=True)
-    extractor = feature_extractor or Inception(logits=protocol["logits"])
+    metrics, protocol, extractor, cache = _checked(
+        metrics, protocol, feature_extractor, batch_size, cache
+    )
     need_real = [m.name for m in metrics if m.real_needs is not None]
     if need_real and real is None:
         raise ValueError(
@@ -190,15 +188,23 @@ def reference(
     >>> real.statistics.count
     4
     """
+    metrics, protocol, extractor, cache = _checked(
+        metrics, protocol, feature_extractor, batch_size, cache
+    )
+    return _judge(
+        "real", real, metrics, protocol, extractor, batch_size, seed, cache
+    )
+
+
+def _checked(metrics, protocol, feature_extractor, batch_size, cache):
+    """Returns what `evaluate` and `reference` make of these arguments."""
     metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
     check_callable("feature_extractor", feature_extractor, optional=True)
     check_integer("batch_size", batch_size, 1)
     cache = check_path("cache", cache, optional=True)
     extractor = feature_extractor or Inception(logits=protocol["logits"])
-    return _judge(
-        "real", real, metrics, protocol, extractor, batch_size, seed, cache
-    )
+    return metrics, protocol, extractor, cache
 
 
 def _judge(
@@ -218,7 +224,7 @@ def _judge(
         protocol=protocol,
         batch_size=batch_size,
         seed=seed,
-        **{name: [type(images).__name__, _length(images)]},
+        **{name: kind_and_length(images)},
     )
     if _is_statistics(images):
         images = Features(GaussianStatistics.load(images))
@@ -258,13 +264,6 @@ def _judge(
     if folder:
         kept.save(features, keep)
     return features
-
-
-def _length(images):
-    try:
-        return None if isinstance(images, str) else len(images)
-    except TypeError:
-        return None
 
 
 def _is_statistics(images):

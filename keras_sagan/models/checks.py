@@ -9,6 +9,7 @@ from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.arguments import check_strings
 from keras_sagan.distribution.agreement import check_agreement
+from keras_sagan.distribution.agreement import kind_and_length
 from keras_sagan.models import saving
 from keras_sagan.models.meter import Meter
 
@@ -73,14 +74,11 @@ def check_processes(model, x, batch_size, epochs, arguments):
     Another width would end the engine, other data train another model, and
     another number of steps leave the others waiting.
     """
-    if backends.process()[1] == 1:
+    process = backends.process()
+    if process[1] == 1:
         return
     shapes = [list(v.shape) for v in model.variables]
     facts = getattr(x, "facts", dict)()
-    try:
-        length = len(x)
-    except TypeError:  # An endless dataset.
-        length = None
     own = facts.pop("shard", None)
     check_agreement(
         networks=[shapes, model.generator.compute_dtype],
@@ -89,10 +87,9 @@ def check_processes(model, x, batch_size, epochs, arguments):
         batch_size=batch_size,
         epochs=epochs,
         steps_per_epoch=arguments.get("steps_per_epoch"),
-        data=[type(x).__name__, length],
+        data=kind_and_length(x),
         **facts,
     )
-    process = backends.process()
     taken = backends.gather(own in (None, process))
     if not taken.all():
         raise ValueError(

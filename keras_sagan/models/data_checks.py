@@ -15,7 +15,7 @@ from keras import ops
 
 # Images that are looked at together.
 _CHUNK = 1024
-# More batches than Keras takes for their shapes (NUM_BATCHES_FOR_TENSOR_SPEC).
+# Keras takes fewer batches to see their shapes (NUM_BATCHES_FOR_TENSOR_SPEC).
 _PEEKED = 3
 
 

@@ -2,10 +2,12 @@
 
 import importlib.metadata
 import os
+import warnings
 
 import keras
 
 from keras_sagan import backends
+from keras_sagan.files import read_json
 
 
 def describe_environment():
@@ -33,3 +35,28 @@ def describe_environment():
         "processes": backends.process()[1],
         "replicas": backends.replicas(),
     }
+
+
+def warn_elsewhere(path):
+    """Warns if a run goes on where its last bits will be others.
+
+    Args:
+        path: `environment.json` of the run, a `pathlib.Path`.
+    """
+    try:
+        before = read_json(path) or {}
+    except ValueError:
+        return  # It stops no run; what comes next is written anew.
+    now = describe_environment()
+    other = [
+        f"{name}={now[name]}, before {before[name]}"
+        for name in sorted(now.keys() & before.keys())
+        if now[name] != before[name]
+    ]
+    if other:
+        warnings.warn(
+            f"The run in {path.parent} goes on with {'; '.join(other)}. Its "
+            "weights will differ in their last bits from those of a run that "
+            "was not interrupted",
+            stacklevel=3,
+        )

@@ -1,23 +1,21 @@
 """Training in a folder, which continues after it was stopped or killed."""
 
 import contextlib
-import secrets
 import signal
 import sys
 import threading
-import warnings
 
 import keras
-import numpy as np
 
 from keras_sagan import backends
 from keras_sagan import callbacks as our_callbacks
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.distribution.agreement import check_agreement
-from keras_sagan.files import read_json
+from keras_sagan.distribution.agreement import check_same_folder
 from keras_sagan.files import replacing
 from keras_sagan.files import write_json
 from keras_sagan.training.environment import describe_environment
+from keras_sagan.training.environment import warn_elsewhere
 from keras_sagan.training.folder import Run
 
 
@@ -96,7 +94,7 @@ def train(
         max_rollbacks=max_rollbacks,
     )
     with run.lock() if writes else contextlib.nullcontext():
-        _check_same_folder(run)
+        check_same_folder("workdir", run.path)
         if writes:
             run.check_settings(settings or {})
         checkpoint = our_callbacks.Checkpoint(
@@ -107,7 +105,7 @@ def train(
             model = make_model()
         elif writes:
             print(f"Continuing from step {model.count_steps():,}")
-            _warn_elsewhere(run)
+            warn_elsewhere(run.environment_path)
         if writes:  # Not earlier, because making the model may fail.
             run.write_settings(settings or {}, class_names)
             write_json(run.environment_path, describe_environment())
@@ -170,49 +168,6 @@ def _load_latest(checkpoint):
     """Loads the newest checkpoint after all processes have finished writing."""
     backends.gather(0)
     return checkpoint.load_latest()
-
-
-def _warn_elsewhere(run):
-    """Warns where the continued run is not that of the place it began in."""
-    try:
-        before = read_json(run.environment_path) or {}
-    except ValueError:
-        return  # It stops no run; what comes next is written anew.
-    now = describe_environment()
-    other = [
-        f"{name}={now[name]}, before {before[name]}"
-        for name in sorted(now.keys() & before.keys())
-        if now[name] != before[name]
-    ]
-    if other:
-        warnings.warn(
-            f"The run in {run.path} goes on with {'; '.join(other)}. Its "
-            "weights will differ in their last bits from those of a run that "
-            "was not interrupted",
-            stacklevel=3,
-        )
-
-
-def _check_same_folder(run):
-    """Raises unless all processes see the same folder."""
-    process, processes = backends.process()
-    if processes == 1:
-        return
-    # The first process' word: it leaves a file of that name for the others.
-    word = int(backends.gather(secrets.randbits(62))[0])
-    file = run.path / f".seen_by_all_{word:x}"
-    if process == 0:
-        file.touch()
-    backends.gather(0)  # Not earlier than it is there.
-    seen = backends.gather(file.exists())
-    if process == 0:
-        file.unlink()
-    if not seen.all():
-        raise ValueError(
-            "`workdir` must be a folder that all processes see. Received: "
-            f"workdir={run.path}, and a file in it that process 0 wrote is "
-            f"not seen by processes {np.flatnonzero(~seen).tolist()}"
-        )
 
 
 class _StillThere(EverySteps):

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
-from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.arguments import check_numbers
+from keras_sagan.visualization.samples import check_sagan
 
 _MOST_STEPS = 10_000  # From one station to the next.
 
@@ -177,7 +177,7 @@ def _between(stations, steps, interpolation):
 
 
 def _check_walk(model, name, stations, steps):
-    check_has("model", model, "a `SAGAN`", "generate", "draw_inputs")
+    check_sagan(model)
     if np.ndim(stations) != 1 or len(stations) < 2:
         raise ValueError(
             f"`{name}` must be two integers or more. "

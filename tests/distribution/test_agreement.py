@@ -174,7 +174,7 @@ def test_a_run_warns_where_it_is_not_exact(tmp_path, monkeypatch, digits_like):
     now = environment.describe_environment()
     assert now["cpu_cores"] >= 1
     monkeypatch.setattr(
-        keras_sagan.training.run,
+        environment,
         "describe_environment",
         lambda: {**now, "cpu_cores": 64},
     )

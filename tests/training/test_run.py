@@ -580,7 +580,7 @@ def test_a_full_disk_between_kills_loses_nothing(tmp_path):
     keras.backend.backend() != "tensorflow", reason="It warned at its end"
 )
 def test_a_run_ends_without_a_warning(tmp_path):
-    """Of the iterator over data that a stop within an epoch leaves."""
+    """A stop within an epoch leaves an iterator, which warned at its end."""
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "run"), "3", "9"]
     result = subprocess.run(
         command,
