@@ -14,6 +14,13 @@ The module of the chosen backend supplies
   gradient penalties;
 - `snapshot(x)`, the value of a variable that a gradient may still need after
   the variable has been assigned to;
+- `SeedGenerator`, Keras' one, or one that gives the same numbers without
+  waiting for the device;
+- `NORMALIZES_TOGETHER`, whether it has `iterate_together`,
+  `divide_together` and `assign_together`, for `layers/together.py`;
+- `compiled(function, variables)`, a function of variables as one call;
+- `to_host(values)`, which moves scalars to the host with one wait for the
+  device;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
   malloc, once and for the whole process, so importing must not do it. On JAX
@@ -69,8 +76,11 @@ else:
         f"Received: KERAS_BACKEND={_BACKEND}"
     )
 
+NORMALIZES_TOGETHER = _backend.NORMALIZES_TOGETHER
+SeedGenerator = _backend.SeedGenerator
 Trainer = _backend.Trainer
 attend = _backend.attend
+compiled = _backend.compiled
 cond = _backend.cond
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
@@ -87,7 +97,13 @@ scale_and_shift = _backend.scale_and_shift
 snapshot = _backend.snapshot
 standardize = _backend.standardize
 tanh = _backend.tanh
+to_host = _backend.to_host
 upsample_conv2d = _backend.upsample_conv2d
+
+if NORMALIZES_TOGETHER:
+    assign_together = _backend.assign_together
+    divide_together = _backend.divide_together
+    iterate_together = _backend.iterate_together
 
 alone = _replicas.alone
 apply_gradients = _replicas.apply_gradients

@@ -13,6 +13,9 @@ from keras_sagan.backends.jax_replicas import in_groups_of_replicas
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
+SeedGenerator = keras.random.SeedGenerator
+NORMALIZES_TOGETHER = False
+
 
 def prepare_training():
     """Tunes malloc for training; see `memory.keep_freed_memory`.
@@ -289,7 +292,23 @@ def move_average(averages, variables, momentum):
         average.assign(m * average.value + (1 - m) * variable.value)
 
 
+def to_host(values):
+    """Returns a list in which scalars on a device are NumPy's, in one wait."""
+    return jax.device_get(list(values))
+
+
 tanh = jnp.tanh
+
+
+def compiled(function, variables):
+    """Returns a function without arguments, as `function`, of variables."""
+
+    @jax.jit
+    def run(values):
+        with keras.StatelessScope(list(zip(variables, values))):
+            return function()
+
+    return lambda: run([v.value for v in variables])
 
 
 def has_accelerator():

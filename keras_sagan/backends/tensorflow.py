@@ -3,6 +3,7 @@
 import contextlib
 import gc
 
+import keras
 import tensorflow as tf
 
 from keras_sagan.backends import tensorflow_functions
@@ -11,6 +12,9 @@ from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
+
+SeedGenerator = keras.random.SeedGenerator
+NORMALIZES_TOGETHER = False
 
 
 def prepare_training():
@@ -184,9 +188,19 @@ def move_average(averages, variables, momentum):
         average.assign(m * average + (1 - m) * variable)
 
 
+def to_host(values):
+    """Returns a list in which tensors are NumPy's."""
+    return [x.numpy() if tf.is_tensor(x) else x for x in values]
+
+
 attend = tensorflow_functions.attend
 divide_by_norm = tensorflow_functions.divide_by_norm
 tanh = tf.tanh
+
+
+def compiled(function, variables):
+    """Returns a function without arguments, as `function`, of variables."""
+    return tf.function(function)
 
 
 def has_accelerator():

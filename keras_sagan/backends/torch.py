@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from keras_sagan.backends import torch_functions
 from keras_sagan.backends import torch_replicas
+from keras_sagan.backends import torch_together
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
@@ -14,6 +15,8 @@ from keras_sagan.backends.torch_graph import GraphOfStep
 from keras_sagan.backends.torch_graph import detached
 from keras_sagan.backends.torch_graph import gradients_of
 from keras_sagan.backends.torch_graph import traced_value_and_gradients
+from keras_sagan.backends.torch_host import HostCopy
+from keras_sagan.backends.torch_host import SeedGenerator
 from keras_sagan.backends.torch_moments import standardize_together
 
 
@@ -30,6 +33,7 @@ class Trainer:
     """
 
     _graph = None
+    _host_steps = None
 
     def _initialize_ddp(self):
         """Keeps Keras 3.16 from wrapping this model for several processes.
@@ -53,10 +57,16 @@ class Trainer:
 
     def run_learn(self, inputs):
         """Runs `learn`, as a graph where that was asked for."""
+        steps = self._host_steps
+        before = steps and steps.read()
         # What processes exchange is not written down in a graph.
         if self._graph is None or self.run_eagerly or self._is_shared():
-            return self.learn(inputs)
-        return self._graph.run(inputs)
+            logs = self.learn(inputs)
+        else:
+            logs = self._graph.run(inputs)
+        if steps:
+            steps.has_become(before + 1)
+        return logs
 
     @torch.no_grad()
     def test_step(self, data):
@@ -82,7 +92,11 @@ class Trainer:
 
         It decides what is run, and so it has to be known on the host.
         """
-        return every == 1 or int(self.steps_trained) % every == 0
+        if every == 1:
+            return True
+        if self._host_steps is None:
+            self._host_steps = HostCopy(self.steps_trained)
+        return self._host_steps.read() % every == 0
 
     def broadcast_variables(self):
         """Starts all processes from the values of the first."""
@@ -242,9 +256,35 @@ def move_average(averages, variables, momentum):
     )
 
 
+def to_host(values):
+    """Returns a list in which scalar tensors are numbers, in one wait."""
+    values = list(values)
+    scalars = [
+        i
+        for i, x in enumerate(values)
+        if torch.is_tensor(x) and x.numel() == 1
+    ]
+    if scalars:
+        tensors = [values[i].detach().reshape(()) for i in scalars]
+        dtype = max((x.dtype for x in tensors), key=lambda d: d.itemsize)
+        together = torch.stack([x.to(dtype) for x in tensors])
+        for i, value in zip(scalars, together.tolist()):
+            values[i] = value
+    return values
+
+
+NORMALIZES_TOGETHER = True
+assign_together = torch_together.assign_together
+divide_together = torch_together.divide_together
+iterate_together = torch_together.iterate_together
 attend = torch_functions.attend
 divide_by_norm = torch_functions.divide_by_norm
 tanh = torch.tanh
+
+
+def compiled(function, variables):
+    """Returns a function without arguments, as `function`, of variables."""
+    return torch.no_grad()(function)
 
 
 def has_accelerator():

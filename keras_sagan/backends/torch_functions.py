@@ -50,15 +50,7 @@ class _DivideByNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        matrix, sigma, u, v, normalized = ctx.saved_tensors
-        along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
-        along = torch.where(sigma > 0, along, 0.0)
-        result = torch.addr(gradient, -along * v, u)
-        if not torch.is_grad_enabled():
-            result.mul_(_inverse(sigma))
-        else:  # Sigma is a function of the matrix.
-            sigma = torch.where(sigma > 0, _norm(matrix, u, v), 1.0)
-            result = result / sigma
+        result = gradient_of_division(gradient, *ctx.saved_tensors)
         return result, None, None, None
 
     @staticmethod
@@ -67,6 +59,18 @@ class _DivideByNorm(torch.autograd.Function):
         sigma = torch.where(sigma > 0, _norm(matrix, u, v), 0.0)
         along = torch.where(sigma > 0, _norm(tangent, u, v), 0.0)
         return (tangent - along * normalized) * _inverse(sigma)
+
+
+def gradient_of_division(gradient, matrix, sigma, u, v, normalized):
+    """The gradient of `_DivideByNorm` in its matrix."""
+    along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
+    along = torch.where(sigma > 0, along, 0.0)
+    result = torch.addr(gradient, -along * v, u)
+    if not torch.is_grad_enabled():
+        return result.mul_(_inverse(sigma))
+    # Sigma is a function of the matrix.
+    sigma = torch.where(sigma > 0, _norm(matrix, u, v), 1.0)
+    return result / sigma
 
 
 def _inverse(sigma):

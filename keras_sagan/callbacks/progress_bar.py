@@ -6,6 +6,8 @@ import time
 
 import keras
 
+from keras_sagan.models.step_callbacks import Looks
+
 # In the order of their use: what does not fit on the line is left out.
 _SHOWN = (
     ("D loss {:.2f}", "discriminator_loss"),
@@ -24,6 +26,9 @@ class ProgressBar(keras.callbacks.Callback):
     what does not fit is left out from its end. A notebook shows one line, too.
     If the output is neither a terminal nor a notebook, the callback writes a
     line after the first step and one after each twentieth of the run.
+
+    The numbers are those of every tenth step: reading them waits for the
+    device.
 
     Args:
         total: Positive integer, the step at which the run ends. None: it
@@ -52,6 +57,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._rewrites = self.stream.isatty() or in_notebook
         # A notebook keeps all that was ever written, in its file, too.
         self._pause = 2.0 if in_notebook else 0.2
+        self._looks, self._numbers = Looks(), {}
         self._longest = 0
         if not self._total or self._steps < self._total:
             self._show("Compiling the first step; this can take minutes")
@@ -70,20 +76,24 @@ class ProgressBar(keras.callbacks.Callback):
             epochs = self.params["epochs"] - self._first_epoch
             self._total = self._begin + epochs * self.params["steps"]
         if self._rewrites:
+            if self._looks.is_due(self._steps):
+                self._numbers = dict(self._logs)
             if now - self._written > self._pause:
                 self._written = now
                 self._show(self._line(now))
         elif self._total and self._steps * 20 // self._total > self._twentieth:
             self._twentieth = self._steps * 20 // self._total
+            self._numbers = dict(self._logs)
             self._show(self._line(now))
 
     def on_train_end(self, logs=None):
         if self._rewrites and self._start is not None:
+            self._numbers = dict(self._logs)
             self._show(self._line(time.perf_counter()))
             self._write("\n")
 
     def _line(self, now):
-        logs = self._logs
+        logs = self._numbers
         parts = [f"step {self._steps:,}"]
         first, start = self._start
         if self._total:

@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from keras_sagan.layers.together import normalizing_together
+
 
 def call(network, x, labels, training):
     """Calls a network on latents or images, and on labels if there are any.
@@ -13,7 +15,8 @@ def call(network, x, labels, training):
         labels: Integers `(batch,)`, or None.
         training: Whether to run in training.
     """
-    return network(network_inputs(network, x, labels), training=training)
+    with normalizing_together(network, training):
+        return network(network_inputs(network, x, labels), training=training)
 
 
 def network_inputs(network, x, labels):

@@ -13,6 +13,7 @@ from keras_sagan.layers.copies import assign
 from keras_sagan.layers.copies import rebuild
 from keras_sagan.layers.kernel_layout import kernel_layout
 from keras_sagan.layers.singular_vectors import leading_singular_vector
+from keras_sagan.layers.together import prepared_matrix
 
 _PACKAGE = "keras_sagan"
 
@@ -120,17 +121,19 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.v = self.add_weight(
             shape=(rows,),
             initializer=lambda shape, dtype: self._normalize(
-                singular_vectors.column(self._matrix(), self.u.value), 0.0
+                singular_vectors.column(self.matrix(), self.u.value), 0.0
             ),
             trainable=False,
             name="v",
         )
 
     def call(self, inputs, *args, training=False, **kwargs):
-        if training:
-            kernel = self._normalized_by(*self.iterate())
-        else:
+        if not training:
             kernel = self.normalized_kernel()
+        elif (matrix := prepared_matrix(self)) is not None:
+            kernel = self._layout.to_kernel(matrix)
+        else:
+            kernel = self._normalized_by(*self.iterate())
         return self._call_with_kernel(kernel, inputs, *args, **kwargs)
 
     def normalized_kernel(self):
@@ -147,7 +150,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         Of several groups it is the largest one.
         """
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
-        return self._sigma(singular_vectors.row(v, self._matrix()), u)
+        return self._sigma(singular_vectors.row(v, self.matrix()), u)
 
     def iterate(self):
         """Stores what `iterated_vectors` returns, and returns it."""
@@ -158,7 +161,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def iterated_vectors(self):
         """Returns `u` and `v` after the power iterations, and their sigma."""
-        matrix = ops.stop_gradient(self._matrix())
+        matrix = ops.stop_gradient(self.matrix())
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         # A zero kernel (a zero-initialized residual branch, say) must not
         # erase the vectors that later iterations start from.
@@ -217,12 +220,12 @@ class SpectralNormalization(keras.layers.Wrapper):
     def _normalized_by(self, u, v, sigma):
         if self._layout.groups > 1:
             # Of the group whose norm is the largest, and zeros.
-            sigmas = self._sigmas(singular_vectors.row(v, self._matrix()), u)
+            sigmas = self._sigmas(singular_vectors.row(v, self.matrix()), u)
             chosen = ops.one_hot(ops.argmax(sigmas), len(sigmas), dtype=u.dtype)
             u, v = (singular_vectors.of_group(x, chosen) for x in (u, v))
         # A kernel of zeros stays one: 0 / 0 would poison the network.
         matrix = backends.divide_by_norm(
-            self._matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
+            self.matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
         )
         return self._layout.to_kernel(matrix)
 
@@ -246,8 +249,19 @@ class SpectralNormalization(keras.layers.Wrapper):
             f"LoRA. Received: layer={self.layer}"
         )
 
-    def _matrix(self):
+    def matrix(self):
+        """Returns the kernel as the matrix `W`, `(rows, columns)`."""
         return self._layout.to_matrix(ops.convert_to_tensor(self.kernel))
+
+    @property
+    def iterates_together(self):
+        """Whether it may iterate with others; see `together`."""
+        return (
+            type(self) is SpectralNormalization
+            and self.built
+            and self._layout.groups == 1
+            and self.power_iterations == 1
+        )
 
     def _initial_u(self, shape, dtype):
         if self.initial_vectors == "exact":

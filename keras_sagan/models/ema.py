@@ -1,7 +1,7 @@
 """The exponential moving average (EMA) of a generator."""
 
 from keras_sagan import backends
-from keras_sagan.layers.nested import layers_with
+from keras_sagan.layers.together import after_averaging
 
 
 def move(ema_generator, generator, momentum):
@@ -23,5 +23,4 @@ def move(ema_generator, generator, momentum):
         if "float" in variable.dtype
     ]
     backends.move_average(*zip(*pairs), momentum)
-    for layer in layers_with(ema_generator, "after_averaging()"):
-        layer.after_averaging(momentum)
+    after_averaging(ema_generator, momentum)

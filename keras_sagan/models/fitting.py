@@ -10,6 +10,7 @@ from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_integer
 from keras_sagan.models import checks
 from keras_sagan.models import data_checks
+from keras_sagan.models import step_callbacks
 from keras_sagan.models.meter import Meter
 from keras_sagan.models.optimizer_pair import make_optimizer_pair
 from keras_sagan.models.watch import Watch
@@ -140,22 +141,36 @@ def fit(
         # Keras would shuffle the batches by a global seed, and a resumed
         # run would see another order; such a dataset orders itself.
         kwargs.setdefault("shuffle", False)
+    callbacks = fit_callbacks(
+        callbacks, x, kwargs.get("validation_data"), batch
+    )
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        steps = step_callbacks.steps_in_epoch(
+            x,
+            batch_size,
+            kwargs.get("steps_per_epoch"),
+            kwargs.get("validation_split", 0.0),
+        )
+        callbacks = step_callbacks.callback_list(
+            model, callbacks, verbose, epochs, steps, in_fit=True
+        )
     model.broadcast_variables()
     with model.keeping_variables():
         return keras.Model.fit(
-            model,
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            fit_callbacks(callbacks, x, kwargs.get("validation_data"), batch),
-            **kwargs,
+            model, x, y, batch_size, epochs, verbose, callbacks, **kwargs
         )
 
 
 def evaluate(
-    model, x=None, y=None, batch_size=None, *args, callbacks=None, **kwargs
+    model,
+    x=None,
+    y=None,
+    batch_size=None,
+    verbose="auto",
+    sample_weight=None,
+    steps=None,
+    callbacks=None,
+    **kwargs,
 ):
     """Computes the losses; arguments as in `keras.Model.evaluate`.
 
@@ -167,13 +182,29 @@ def evaluate(
     rewind = rewind_to_here(x)
     # `fit` has checked what it evaluates.
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        data_checks.check_no_weights(kwargs)
+        data_checks.check_no_weights({"sample_weight": sample_weight})
         x, _ = data_checks.checked(model, x, y, batch_size)
-    callbacks = evaluate_callbacks(callbacks, rewind)
+        callbacks = _with(callbacks, LambdaCallback(on_test_begin=rewind))
+        callbacks = step_callbacks.callback_list(
+            model,
+            callbacks,
+            verbose,
+            1,
+            step_callbacks.steps_in_epoch(x, batch_size, steps),
+            in_fit=False,
+        )
     try:
         with model.keeping_variables():
             return keras.Model.evaluate(
-                model, x, y, batch_size, *args, callbacks=callbacks, **kwargs
+                model,
+                x,
+                y,
+                batch_size,
+                verbose,
+                None,
+                steps,
+                callbacks,
+                **kwargs,
             )
     finally:
         state.assign(before)
@@ -229,13 +260,6 @@ def fit_callbacks(callbacks, x, validation_data, batch_size):
         LambdaCallback(on_train_begin=rewind_to_here(x)),
         LambdaCallback(on_test_begin=rewind_to_here(validation_data)),
     )
-
-
-def evaluate_callbacks(callbacks, rewind):
-    """Returns a user's callbacks and the one that rewinds the dataset."""
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return callbacks  # `fit` evaluates, and has added its own.
-    return _with(callbacks, LambdaCallback(on_test_begin=rewind))
 
 
 def rewind_to_here(dataset):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_sagan import backends
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_integer
 from keras_sagan.layers.nested import layers_with
@@ -143,12 +144,17 @@ def largest_sigma(model):
     spectral normalization.
     """
     model.sync_variables()
-    sigmas = [
-        float(ops.convert_to_numpy(layer.sigma()))
-        for network in (model.generator, model.discriminator)
-        for layer in layers_with(network, "sigma()")
-    ]
-    return max(sigmas, default=None)
+    networks = model.generator, model.discriminator
+    layers = [layer for x in networks for layer in layers_with(x, "sigma()")]
+    if not layers:
+        return None
+    if model.compute_largest_sigma is None:
+        model.compute_largest_sigma = backends.compiled(
+            lambda: ops.max(ops.stack([layer.sigma() for layer in layers])),
+            [v for x in networks for v in x.variables],
+        )
+    (value,) = backends.to_host([model.compute_largest_sigma()])
+    return float(value)
 
 
 def _check_class_weights(class_weights, labels, num_classes):

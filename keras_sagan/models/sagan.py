@@ -144,12 +144,13 @@ class SAGAN(backends.Trainer, keras.Model):
             name="steps_trained",
             aggregation="only_first_replica",
         )
-        self.seed_generator = keras.random.SeedGenerator(seed, name="training")
-        self.evaluation_seed_generator = keras.random.SeedGenerator(
+        self.seed_generator = backends.SeedGenerator(seed, name="training")
+        self.evaluation_seed_generator = backends.SeedGenerator(
             0, name="evaluation"
         )
         self.meter = Meter()
         self.loss, self.penalties = None, []
+        self.compute_largest_sigma = None  # Compiled when it is asked for.
         self.built = True
 
     # The algorithm, the same on every backend. Letters: x are images, y their

@@ -8,9 +8,11 @@ import keras
 class Watch(keras.callbacks.Callback):
     """Adds `images_per_second` and `largest_sigma` to the logs.
 
-    `fit` of `SAGAN` brings it. The rate is the mean since the second batch of
-    the epoch, as the first one compiles; the largest spectral norm is taken
-    once an epoch: in every step it would read all kernels once more.
+    `fit` of `SAGAN` brings it. The rate is the mean over the epoch, without
+    the first step of `fit`, which compiles. A device may be many steps
+    behind: the time is taken when it has done the first one, and when it has
+    done the last one of an epoch. The largest spectral norm is taken once an
+    epoch: in every step it would read all kernels once more.
 
     Args:
         batch_size: Images in a batch.
@@ -20,24 +22,52 @@ class Watch(keras.callbacks.Callback):
         super().__init__()
         self.batch_size = batch_size
 
+    def on_train_begin(self, logs=None):
+        self._compiled = False
+
     def on_epoch_begin(self, epoch, logs=None):
-        self._start = None
+        self._start = 0, time.perf_counter()
+        self._steps, self._logs = 0, None
 
     def on_train_batch_end(self, batch, logs=None):
-        now = time.perf_counter()
-        if self._start is None:
-            self._start = batch, now
-            return
-        first, start = self._start
-        self._rate = (batch - first) * self.batch_size / (now - start)
-        if logs is not None:
-            logs["images_per_second"] = self._rate
+        self._steps, self._logs = batch + 1, logs
+        if not self._compiled:
+            self._compiled = True
+            _wait(logs)
+            self._start = self._steps, time.perf_counter()
+        elif logs is not None:
+            self._add_rate(logs)
+
+    def on_test_begin(self, logs=None):
+        self._end_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is None:
             return
-        if hasattr(self, "_rate"):
-            logs["images_per_second"] = self._rate
+        self._end_epoch()
+        self._add_rate(logs)
         sigma = self.model.largest_sigma()
         if sigma is not None:
             logs["largest_sigma"] = sigma
+
+    def _end_epoch(self):
+        """Waits for the last step of the epoch, and takes the rate."""
+        if self._logs is not None:
+            _wait(self._logs)
+            self._add_rate(self._logs)
+            self._logs = None
+
+    def _add_rate(self, logs):
+        """Adds the rate since the start, or that of before if there is none."""
+        first, start = self._start
+        if self._logs is not None and self._steps > first:
+            seconds = time.perf_counter() - start
+            self._rate = (self._steps - first) * self.batch_size / seconds
+        if hasattr(self, "_rate"):
+            logs["images_per_second"] = self._rate
+
+
+def _wait(logs):
+    """Waits until the device has computed the logs, by reading them."""
+    if logs:
+        next(iter(logs.values()))

@@ -1,0 +1,118 @@
+"""Spectral normalization of all kernels of a network in few operations.
+
+One layer after the other, power iterations and norms are half of the
+operations of a training step, and a fast device waits for the host that
+launches them. Where the backend fuses operations, nothing here is needed.
+"""
+
+import contextlib
+import itertools
+
+from keras import ops
+
+from keras_sagan import backends
+from keras_sagan.layers.nested import flatten_layers
+
+_prepared = {}  # By the id of the layer.
+
+
+class _Prepared:
+    """What a layer's next training call computes: kernel, `u` and `v`."""
+
+    def __init__(self, layer, matrix, u, v):
+        self.layer, self.matrix = layer, matrix
+        self.vectors = u, v
+        self.is_taken = self.is_stored = False
+
+
+@contextlib.contextmanager
+def normalizing_together(network, training):
+    """Inside, a network is called, and its layers find their kernels ready.
+
+    A layer that is not called keeps its `u` and `v`, and one that is called
+    once more iterates by itself: all numbers are those of single layers, but
+    for the order in which a sum is rounded.
+
+    Args:
+        network: A `keras.Model`.
+        training: Whether it is called in training; only then kernels change.
+    """
+    if not training or not backends.NORMALIZES_TOGETHER:
+        yield
+        return
+    ours = {}
+    for layers, matrices, u, v in _groups(network):
+        u, v, sigma = backends.iterate_together(
+            [ops.stop_gradient(x) for x in matrices], u, v, layers[0].epsilon
+        )
+        normalized = backends.divide_together(matrices, sigma, u, v)
+        for layer, *values in zip(layers, normalized, u, v):
+            ours[id(layer)] = _Prepared(layer, *values)
+    _prepared.update(ours)
+    try:
+        yield
+        _store([x for x in ours.values() if x.is_taken and not x.is_stored])
+    finally:
+        for key in ours:
+            del _prepared[key]
+
+
+def prepared_matrix(layer):
+    """Returns the normalized matrix that is ready for a layer, or None."""
+    prepared = _prepared.get(id(layer))
+    if prepared is None:
+        return None
+    if not prepared.is_taken:
+        prepared.is_taken = True
+        return prepared.matrix
+    if not prepared.is_stored:  # It goes on from there by itself.
+        _store([prepared])
+    return None
+
+
+def after_averaging(network, momentum):
+    """Calls `after_averaging(momentum)` of the layers that have it.
+
+    For spectral normalization, all together where that is faster.
+    """
+    done = set()
+    if backends.NORMALIZES_TOGETHER:
+        for layers, matrices, *before in _groups(network):
+            *after, _ = backends.iterate_together(
+                matrices, *before, layers[0].epsilon
+            )
+            variables = [[x.u for x in layers], [x.v for x in layers]]
+            backends.assign_together(
+                [*itertools.chain(*variables)],
+                [*itertools.chain(*after)],
+                where=momentum > 0,
+            )
+            done.update(map(id, layers))
+    for layer in flatten_layers(network):
+        if id(layer) not in done and hasattr(layer, "after_averaging"):
+            layer.after_averaging(momentum)
+
+
+def _groups(network):
+    """Yields layers that iterate together, their matrices, `u` and `v`."""
+    groups = {}
+    for layer in flatten_layers(network):
+        if getattr(layer, "iterates_together", False):
+            key = layer.epsilon, layer.variable_dtype
+            groups.setdefault(key, []).append(layer)
+    for layers in groups.values():
+        yield (
+            layers,
+            [layer.matrix() for layer in layers],
+            [ops.convert_to_tensor(layer.u) for layer in layers],
+            [ops.convert_to_tensor(layer.v) for layer in layers],
+        )
+
+
+def _store(prepared):
+    variables = [v for x in prepared for v in (x.layer.u, x.layer.v)]
+    backends.assign_together(
+        variables, [value for x in prepared for value in x.vectors]
+    )
+    for x in prepared:
+        x.is_stored = True
