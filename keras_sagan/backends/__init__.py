@@ -21,6 +21,7 @@ The module of the chosen backend supplies
 - `compiled(function, variables)`, a function of variables as one call;
 - `to_host(values)`, which moves scalars to the host with one wait for the
   device;
+- `global_norm(gradients)`, the norm of all of them together;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
   malloc, once and for the whole process, so importing must not do it. On JAX
@@ -87,6 +88,7 @@ conv2d_downsample = _backend.conv2d_downsample
 convolve = _backend.convolve
 divide_by_norm = _backend.divide_by_norm
 full_float32 = _backend.full_float32
+global_norm = _backend.global_norm
 has_accelerator = _backend.has_accelerator
 input_gradient = _backend.input_gradient
 max_pool = _backend.max_pool

@@ -292,6 +292,11 @@ def move_average(averages, variables, momentum):
         average.assign(m * average.value + (1 - m) * variable.value)
 
 
+def global_norm(gradients):
+    """Returns the norm of all gradients together, a scalar."""
+    return jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in gradients))
+
+
 def to_host(values):
     """Returns a list in which scalars on a device are NumPy's, in one wait."""
     return jax.device_get(list(values))

@@ -188,6 +188,11 @@ def move_average(averages, variables, momentum):
         average.assign(m * average + (1 - m) * variable)
 
 
+def global_norm(gradients):
+    """Returns the norm of all gradients together, a scalar."""
+    return tf.sqrt(sum((tf.reduce_sum(tf.square(g)) for g in gradients), 0.0))
+
+
 def to_host(values):
     """Returns a list in which tensors are NumPy's."""
     return [x.numpy() if tf.is_tensor(x) else x for x in values]

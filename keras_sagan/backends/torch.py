@@ -256,13 +256,19 @@ def move_average(averages, variables, momentum):
     )
 
 
+def global_norm(gradients):
+    """Returns the norm of all gradients together, a scalar."""
+    if not gradients:  # Of a network that is frozen as a whole.
+        return torch.zeros(())
+    norms = torch._foreach_norm(gradients)
+    return torch.linalg.vector_norm(torch.stack(norms))
+
+
 def to_host(values):
     """Returns a list in which scalar tensors are numbers, in one wait."""
     values = list(values)
     scalars = [
-        i
-        for i, x in enumerate(values)
-        if torch.is_tensor(x) and x.numel() == 1
+        i for i, x in enumerate(values) if torch.is_tensor(x) and x.numel() == 1
     ]
     if scalars:
         tensors = [values[i].detach().reshape(()) for i in scalars]

@@ -11,7 +11,7 @@ import itertools
 from keras import ops
 
 from keras_sagan import backends
-from keras_sagan.layers.nested import flatten_layers
+from keras_sagan.layers.nested import layers_with
 
 _prepared = {}  # By the id of the layer.
 
@@ -51,7 +51,7 @@ def normalizing_together(network, training):
     _prepared.update(ours)
     try:
         yield
-        _store([x for x in ours.values() if x.is_taken and not x.is_stored])
+        _store([x for x in ours.values() if x.is_taken])
     finally:
         for key in ours:
             del _prepared[key]
@@ -65,8 +65,7 @@ def prepared_matrix(layer):
     if not prepared.is_taken:
         prepared.is_taken = True
         return prepared.matrix
-    if not prepared.is_stored:  # It goes on from there by itself.
-        _store([prepared])
+    _store([prepared])  # It goes on from there by itself.
     return None
 
 
@@ -88,16 +87,16 @@ def after_averaging(network, momentum):
                 where=momentum > 0,
             )
             done.update(map(id, layers))
-    for layer in flatten_layers(network):
-        if id(layer) not in done and hasattr(layer, "after_averaging"):
+    for layer in layers_with(network, "after_averaging()"):
+        if id(layer) not in done:
             layer.after_averaging(momentum)
 
 
 def _groups(network):
     """Yields layers that iterate together, their matrices, `u` and `v`."""
     groups = {}
-    for layer in flatten_layers(network):
-        if getattr(layer, "iterates_together", False):
+    for layer in layers_with(network, "iterates_together"):
+        if layer.iterates_together is True:
             key = layer.epsilon, layer.variable_dtype
             groups.setdefault(key, []).append(layer)
     for layers in groups.values():
@@ -110,6 +109,9 @@ def _groups(network):
 
 
 def _store(prepared):
+    prepared = [x for x in prepared if not x.is_stored]
+    if not prepared:
+        return
     variables = [v for x in prepared for v in (x.layer.u, x.layer.v)]
     backends.assign_together(
         variables, [value for x in prepared for value in x.vectors]

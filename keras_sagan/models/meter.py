@@ -1,6 +1,7 @@
 """Means of what a training step logs."""
 
 import keras
+from keras import ops
 
 _LOSSES = ("discriminator_loss", "generator_loss")
 _LOGITS = ("real_logits", "fake_logits")
@@ -20,31 +21,72 @@ class Meter:
 
     def __init__(self, extra=()):
         names = dict.fromkeys((*_LOSSES, *_LOGITS, *_NORMS, *extra))
-        self.means = {name: keras.metrics.Mean(name=name) for name in names}
+        self.means = _Means(list(names))
 
     @property
     def metrics(self):
-        """The `keras.metrics.Mean` of each name."""
-        return list(self.means.values())
+        """A list of the one `keras.metrics.Metric`, whose result is a dict."""
+        return [self.means]
 
     def update(self, logs):
-        """Adds a dict of scalars; returns those of unknown names."""
+        """Adds the logs of a step.
+
+        Args:
+            logs: List of dicts of scalars. Of a name that is in several of
+                them, the step has the mean.
+
+        Returns:
+            A dict of the values of unknown names, the last ones.
+        """
+        known = {name: [] for name in self.means.names}
         others = {}
-        for name, value in logs.items():
-            if name in self.means:
-                self.means[name].update_state(value)
-            else:
-                others[name] = value
+        for part in logs:
+            for name, value in part.items():
+                if name in known:
+                    known[name].append(value)
+                else:
+                    others[name] = value
+        self.means.update_state(known)
         return others
 
     def results(self, leave_out=()):
         """Returns the means so far, a dict of scalars."""
-        return {
-            name: mean.result()
-            for name, mean in self.means.items()
-            if name not in leave_out
-        }
+        results = self.means.result()
+        return {k: v for k, v in results.items() if k not in leave_out}
 
     def evaluation_results(self):
         """Returns the means that `evaluate` computes: no gradient norms."""
         return self.results(leave_out=(*_NORMS, "gradient_penalty"))
+
+
+class _Means(keras.metrics.Metric):
+    """Means over steps of several values, held in one vector."""
+
+    def __init__(self, names):
+        super().__init__(name="means")
+        self.names = names
+        self.total = self.add_variable(
+            (len(names),), keras.initializers.Zeros(), name="total"
+        )
+        self.steps = self.add_variable(
+            (), keras.initializers.Zeros(), name="steps"
+        )
+
+    def update_state(self, values):
+        """Adds for each name the mean of a list of scalars; 0 for an empty."""
+        zero = ops.zeros((), self.dtype)
+        means = [
+            sum(ops.cast(x, self.dtype) for x in values[name])
+            / len(values[name])
+            if values[name]
+            else zero
+            for name in self.names
+        ]
+        self.total.assign(self.total + ops.stack(means))
+        self.steps.assign(self.steps + 1.0)
+
+    def result(self):
+        """Returns a dict of scalars; 0 before the first step."""
+        steps = ops.maximum(self.steps, 1.0)
+        means = ops.unstack(self.total / steps, len(self.names))
+        return dict(zip(self.names, means))

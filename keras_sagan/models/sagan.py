@@ -182,7 +182,7 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def learn(self, inputs):
         """Updates D, then G, then the EMA of G; returns the logs."""
-        a, logs = self.gradient_accumulation_steps, {}
+        a, logs = self.gradient_accumulation_steps, []
         for i in range(0, len(inputs.real), a):
             parts = [
                 (real, self.fakes(draw), draw, inputs.penalties_due)
@@ -190,15 +190,16 @@ class SAGAN(backends.Trainer, keras.Model):
                     inputs.real[i : i + a], inputs.discriminator[i : i + a]
                 )
             ]
-            logs |= updates.update(self, "discriminator", parts)
+            logs += updates.update(self, "discriminator", parts)
         parts = list(zip(inputs.generator, inputs.real[-a:]))
-        logs |= updates.update(self, "generator", parts)
+        logs += updates.update(self, "generator", parts)
         momentum = ops.where(
             self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
         )
         ema.move(self.ema_generator, self.generator, momentum)
         self.steps_trained.assign_add(1)
-        return {**self.meter.results(), **logs, **updates.layer_logs(self)}
+        others = self.meter.update(logs)
+        return {**self.meter.results(), **others, **updates.layer_logs(self)}
 
     def draw(self, x, times=1):
         """Returns a `Draw` of as many generated images as there are in `x`.
@@ -280,7 +281,7 @@ class SAGAN(backends.Trainer, keras.Model):
 
     @property
     def metrics(self):
-        """The `keras.metrics.Mean` of each name that is logged."""
+        """The `keras.metrics.Metric` of the means that are logged."""
         return self.meter.metrics
 
     @property

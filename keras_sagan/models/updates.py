@@ -18,8 +18,8 @@ def update(model, name, parts):
         parts: For each part, the arguments of the model's loss method.
 
     Returns:
-        A dict of the logs whose names `compile` did not know: they are not
-        averaged over the epoch, and are those of the last part.
+        A list of what was logged, a dict of scalars for each part and one
+        with the norm of the gradient.
     """
     loss_fn = getattr(model, f"{name}_loss")
     variables = getattr(model, name).trainable_variables
@@ -35,13 +35,10 @@ def update(model, name, parts):
         )
         results.append((logs, gradients))
     logs, gradients = backends.mean_over_replicas(_mean_gradients(results))
-    for part_logs in logs:
-        others = model.meter.update(part_logs)
-    norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients))
-    model.meter.update({f"{name}_gradient_norm": norm})
+    norm = backends.global_norm(gradients)
     optimizer = getattr(model, f"{name}_optimizer")
     backends.apply_gradients(optimizer, gradients, variables)
-    return others
+    return [*logs, {f"{name}_gradient_norm": norm}]
 
 
 def gradient_penalty(model, real, fake, interpolation, due):
@@ -92,7 +89,7 @@ def evaluate_batch(model, data):
     ):
         loss, extra = losses.with_logs(loss_fn(*arguments, training=False))
         logs |= {name: loss, **extra}
-    others = model.meter.update(backends.mean_over_replicas(logs))
+    others = model.meter.update([backends.mean_over_replicas(logs)])
     return {**model.meter.evaluation_results(), **others}
 
 
