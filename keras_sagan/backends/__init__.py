@@ -21,6 +21,8 @@ The module of the chosen backend supplies
 - `compiled(function, variables)`, a function of variables as one call;
 - `to_host(values)`, which moves scalars to the host with one wait for the
   device;
+- `constant(array, like)`, a small array that is moved to the device once;
+- `move(variable, value, momentum)`, of a moving average;
 - `global_norm(gradients)`, the norm of all of them together;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
@@ -88,10 +90,12 @@ conv2d_downsample = _backend.conv2d_downsample
 convolve = _backend.convolve
 divide_by_norm = _backend.divide_by_norm
 full_float32 = _backend.full_float32
+constant = _backend.constant
 global_norm = _backend.global_norm
 has_accelerator = _backend.has_accelerator
 input_gradient = _backend.input_gradient
 max_pool = _backend.max_pool
+move = _backend.move
 move_average = _backend.move_average
 normalize = _backend.normalize
 prepare_training = _backend.prepare_training

@@ -11,6 +11,8 @@ The convolution is linear in its kernel: outputs and gradients are unchanged.
 import numpy as np
 from keras import ops
 
+from keras_sagan import backends
+
 
 def fold(kernel):
     """Sums a kernel `(3, 3, C, D)` at four shifts, into `(4, 4, C, D)`."""
@@ -35,7 +37,7 @@ _FOLD = np.kron(_FOLD_ONE_AXIS, _FOLD_ONE_AXIS)
 
 def _apply(matrix, kernel):
     _, _, channels, filters = kernel.shape
-    matrix = ops.convert_to_tensor(matrix.copy(), dtype=kernel.dtype)
+    matrix = backends.constant(matrix, kernel)
     folded = matrix @ ops.reshape(kernel, (9, -1))
     return ops.reshape(folded, (4, 4, channels, filters))
 

@@ -292,6 +292,16 @@ def move_average(averages, variables, momentum):
         average.assign(m * average.value + (1 - m) * variable.value)
 
 
+def move(variable, value, momentum):
+    """Assigns `momentum * variable + (1 - momentum) * value`."""
+    variable.assign(momentum * variable.value + (1 - momentum) * value)
+
+
+def constant(array, like):
+    """Returns a NumPy array as a tensor of the dtype of `like`."""
+    return jnp.asarray(array, like.dtype)
+
+
 def global_norm(gradients):
     """Returns the norm of all gradients together, a scalar."""
     return jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in gradients))

@@ -33,9 +33,10 @@ def mean(x, axis):
     `keras.ops.mean` computes in float32 at most on JAX and PyTorch.
     """
     sizes = ops.shape(x)
-    return ops.sum(x, axis=axis) / ops.cast(
-        math.prod(sizes[i] for i in axis), x.dtype
-    )
+    n = math.prod(sizes[i] for i in axis)
+    if not isinstance(n, int):  # Unknown to TensorFlow before it runs.
+        n = ops.cast(n, x.dtype)
+    return ops.sum(x, axis=axis) / n
 
 
 def standardize_by_moments(x, epsilon, over_replicas=lambda moment: moment):

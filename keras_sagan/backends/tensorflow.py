@@ -188,6 +188,16 @@ def move_average(averages, variables, momentum):
         average.assign(m * average + (1 - m) * variable)
 
 
+def move(variable, value, momentum):
+    """Assigns `momentum * variable + (1 - momentum) * value`."""
+    variable.assign(momentum * variable.value + (1 - momentum) * value)
+
+
+def constant(array, like):
+    """Returns a NumPy array as a tensor of the dtype of `like`."""
+    return tf.constant(array, like.dtype)
+
+
 def global_norm(gradients):
     """Returns the norm of all gradients together, a scalar."""
     return tf.sqrt(sum((tf.reduce_sum(tf.square(g)) for g in gradients), 0.0))

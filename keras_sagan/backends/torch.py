@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from keras_sagan.backends import torch_functions
+from keras_sagan.backends import torch_host
 from keras_sagan.backends import torch_replicas
 from keras_sagan.backends import torch_together
 from keras_sagan.backends.folding import fold_mean
@@ -15,8 +16,6 @@ from keras_sagan.backends.torch_graph import GraphOfStep
 from keras_sagan.backends.torch_graph import detached
 from keras_sagan.backends.torch_graph import gradients_of
 from keras_sagan.backends.torch_graph import traced_value_and_gradients
-from keras_sagan.backends.torch_host import HostCopy
-from keras_sagan.backends.torch_host import SeedGenerator
 from keras_sagan.backends.torch_moments import standardize_together
 
 
@@ -52,6 +51,7 @@ class Trainer:
 
     @torch.no_grad()
     def train_step(self, data):
+        data = torch_host.to_device(data, self.steps_trained.value.device)
         with torch_replicas.step():
             return self.step(data)
 
@@ -95,7 +95,7 @@ class Trainer:
         if every == 1:
             return True
         if self._host_steps is None:
-            self._host_steps = HostCopy(self.steps_trained)
+            self._host_steps = torch_host.HostCopy(self.steps_trained)
         return self._host_steps.read() % every == 0
 
     def broadcast_variables(self):
@@ -256,6 +256,12 @@ def move_average(averages, variables, momentum):
     )
 
 
+@torch.no_grad()
+def move(variable, value, momentum):
+    """Assigns `momentum * variable + (1 - momentum) * value`."""
+    variable.value.mul_(momentum).add_(value, alpha=1 - momentum)
+
+
 def global_norm(gradients):
     """Returns the norm of all gradients together, a scalar."""
     if not gradients:  # Of a network that is frozen as a whole.
@@ -279,6 +285,8 @@ def to_host(values):
     return values
 
 
+SeedGenerator = torch_host.SeedGenerator
+constant = torch_host.constant
 NORMALIZES_TOGETHER = True
 assign_together = torch_together.assign_together
 divide_together = torch_together.divide_together

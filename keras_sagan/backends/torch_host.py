@@ -1,10 +1,70 @@
-"""What the host knows of small integer variables without asking the device.
+"""What the host can do without waiting for the device.
 
-Reading a variable waits until the device has done all that was asked of it.
+Reading a value waits until the device has done all that was asked of it. So
+does moving a number to the device: PyTorch returns when it is there.
 """
 
+import functools
+import numbers
+
 import keras
+import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
+
+
+def constant(array, like):
+    """Returns a float32 NumPy array as a tensor, moved to a device once.
+
+    It has the dtype and the device of the tensor `like`.
+    """
+    return _constant(array.tobytes(), array.shape, like.dtype, like.device)
+
+
+@functools.lru_cache(maxsize=256)
+def _constant(data, shape, dtype, device):
+    array = np.frombuffer(data, "float32").reshape(shape).copy()
+    return torch.as_tensor(array, dtype=dtype, device=device)
+
+
+def to_device(data, device):
+    """Starts to move a batch to a device, and does not wait for it.
+
+    Only from memory that the system may not move can a device fetch it by
+    itself.
+    """
+
+    def start(x):
+        x = torch.as_tensor(x)
+        if x.device.type != "cpu" or device.type != "cuda":
+            return x
+        return x.pin_memory().to(device, non_blocking=True)
+
+    return keras.tree.map_structure(
+        lambda x: x if x is None else start(x), data
+    )
+
+
+class ConstantsStay(TorchFunctionMode):
+    """Inside, a number that is made a tensor again is the tensor of before.
+
+    For a few calls, such as those of an optimizer: it looks at each.
+    """
+
+    _tensors = {}
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function is not torch.as_tensor or not _is_number(args):
+            return function(*args, **kwargs)
+        key = type(args[0]), *args, *sorted(kwargs.items(), key=str)
+        if key not in self._tensors:
+            self._tensors[key] = function(*args, **kwargs)
+        return self._tensors[key]
+
+
+def _is_number(args):
+    return len(args) == 1 and isinstance(args[0], numbers.Number)
 
 
 class HostCopy:

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import distributed
 
+from keras_sagan.backends.torch_host import ConstantsStay
+
 _stepping = False
 
 
@@ -108,7 +110,8 @@ def mean_over_replicas(tensors):
 
 
 def apply_gradients(optimizer, gradients, variables):
-    optimizer.apply(gradients, variables)
+    with ConstantsStay():
+        optimizer.apply(gradients, variables)
 
 
 def total(x):

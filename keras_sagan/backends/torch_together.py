@@ -40,8 +40,8 @@ def _normalize(vectors, otherwise, epsilon):
     index = _index(sizes, norms.device)
     # A vector of zeros stays what it was before.
     units = torch.where(
-        (norms > 0)[index],
-        torch.cat(vectors) / norms.clamp(min=epsilon)[index],
+        (norms > 0).index_select(0, index),
+        torch.cat(vectors) / norms.clamp(min=epsilon).index_select(0, index),
         torch.cat(otherwise),
     )
     return list(units.split(sizes)), norms

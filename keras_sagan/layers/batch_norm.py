@@ -118,9 +118,7 @@ class BatchNorm(keras.layers.Layer):
 
     def _move(self, statistic, value):
         value = ops.stop_gradient(ops.cast(value, statistic.dtype))
-        statistic.assign(
-            self.momentum * statistic + (1 - self.momentum) * value
-        )
+        backends.move(statistic, value, self.momentum)
 
     def compute_output_shape(self, input_shape, *_):
         return input_shape

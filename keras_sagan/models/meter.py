@@ -83,10 +83,11 @@ class _Means(keras.metrics.Metric):
             for name in self.names
         ]
         self.total.assign(self.total + ops.stack(means))
-        self.steps.assign(self.steps + 1.0)
+        self.steps.assign(ops.convert_to_tensor(self.steps) + 1.0)
 
     def result(self):
         """Returns a dict of scalars; 0 before the first step."""
-        steps = ops.maximum(self.steps, 1.0)
+        steps = ops.convert_to_tensor(self.steps)
+        steps = steps + ops.cast(steps < 1.0, steps.dtype)
         means = ops.unstack(self.total / steps, len(self.names))
         return dict(zip(self.names, means))

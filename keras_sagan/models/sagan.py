@@ -193,11 +193,14 @@ class SAGAN(backends.Trainer, keras.Model):
             logs += updates.update(self, "discriminator", parts)
         parts = list(zip(inputs.generator, inputs.real[-a:]))
         logs += updates.update(self, "generator", parts)
-        momentum = ops.where(
-            self.steps_trained < self.ema_start_step, 0.0, self.ema_momentum
+        # Keras would move the numbers in a comparison of a variable to the
+        # device in each step; tensors are compared with them as they are.
+        steps = ops.convert_to_tensor(self.steps_trained)
+        started = ops.cast(steps >= self.ema_start_step, "float32")
+        ema.move(
+            self.ema_generator, self.generator, started * self.ema_momentum
         )
-        ema.move(self.ema_generator, self.generator, momentum)
-        self.steps_trained.assign_add(1)
+        self.steps_trained.assign(steps + 1)
         others = self.meter.update(logs)
         return {**self.meter.results(), **others, **updates.layer_logs(self)}
 
