@@ -107,7 +107,7 @@ flags.DEFINE_integer(
 flags.DEFINE_enum(
     "precision",
     "float32",
-    ["float32", "mixed_bfloat16"],
+    ["float32", "mixed_bfloat16", "mixed_float16"],
     "Precision of the convolutions.",
 )
 flags.DEFINE_integer("log_every", 100, "Steps between lines of the log.", 1)

@@ -67,8 +67,11 @@ UNDERSCORED = {
     "_exit": "os: documented",
     "_replace": "collections.namedtuple: documented",
     "_foreach_add_": "torch: one kernel for many tensors",
+    "_foreach_copy_": "torch: the same",
     "_foreach_mul": "torch: the same",
     "_foreach_mul_": "torch: the same",
+    "_foreach_norm": "torch: the same",
+    "_version": "torch: how often a tensor was written to in place",
     "_flatten_layers": "keras: no public way leads below `Model.layers`",
 }
 

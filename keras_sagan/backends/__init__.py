@@ -23,6 +23,8 @@ The module of the chosen backend supplies
   device;
 - `constant(array, like)`, a small array that is moved to the device once;
 - `move(variable, value, momentum)`, of a moving average;
+- `copies(variables)` and `restore(variables, copies, keep)`, which takes a
+  step back;
 - `global_norm(gradients)`, the norm of all of them together;
 - `has_accelerator`, whether it computes on something else than a CPU;
 - `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
@@ -85,6 +87,7 @@ Trainer = _backend.Trainer
 attend = _backend.attend
 compiled = _backend.compiled
 cond = _backend.cond
+copies = _backend.copies
 conv2d = _backend.conv2d
 conv2d_downsample = _backend.conv2d_downsample
 convolve = _backend.convolve
@@ -99,6 +102,7 @@ move = _backend.move
 move_average = _backend.move_average
 normalize = _backend.normalize
 prepare_training = _backend.prepare_training
+restore = _backend.restore
 scale_and_shift = _backend.scale_and_shift
 snapshot = _backend.snapshot
 standardize = _backend.standardize

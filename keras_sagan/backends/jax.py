@@ -6,10 +6,12 @@ import jax
 import keras
 from jax import numpy as jnp
 
+from keras_sagan.backends import jax_values
 from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import upsample_by_phases
 from keras_sagan.backends.jax_replicas import in_groups_of_replicas
+from keras_sagan.backends.jax_steps import several_steps
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
@@ -52,6 +54,28 @@ class Trainer:
             self.metrics_variables,
         )
         return _run_statelessly(self.evaluation_step, variables, state, data)
+
+    def make_train_function(self, force=False):
+        """Makes what Keras' `fit` calls, on a device with a scan over steps.
+
+        Keras 3.15.1 has no scan, and 3.16 has one everywhere.
+        """
+        if self.train_function is not None and not force:
+            return
+        n = self.steps_per_execution
+        self.steps_per_execution = 1
+        try:
+            super().make_train_function(force)
+        finally:
+            self.steps_per_execution = n
+        if n > 1:
+            compiled = self.jit_compile and not self.run_eagerly
+            self.train_function = several_steps(
+                self.train_step,
+                n,
+                self.train_function,
+                as_scan=compiled and has_accelerator(),
+            )
 
     def value_and_gradients(self, loss_fn, variables):
         """Returns `((loss, aux), gradients)` of `loss_fn() -> (loss, aux)`."""
@@ -285,45 +309,15 @@ def max_pool(x, size):
     )
 
 
-def move_average(averages, variables, momentum):
-    """Assigns `momentum * average + (1 - momentum) * variable` to each."""
-    for average, variable in zip(averages, variables):
-        m = momentum.astype(average.dtype)
-        average.assign(m * average.value + (1 - m) * variable.value)
-
-
-def move(variable, value, momentum):
-    """Assigns `momentum * variable + (1 - momentum) * value`."""
-    variable.assign(momentum * variable.value + (1 - momentum) * value)
-
-
-def constant(array, like):
-    """Returns a NumPy array as a tensor of the dtype of `like`."""
-    return jnp.asarray(array, like.dtype)
-
-
-def global_norm(gradients):
-    """Returns the norm of all gradients together, a scalar."""
-    return jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in gradients))
-
-
-def to_host(values):
-    """Returns a list in which scalars on a device are NumPy's, in one wait."""
-    return jax.device_get(list(values))
-
-
+compiled = jax_values.compiled
+constant = jax_values.constant
+copies = jax_values.copies
+global_norm = jax_values.global_norm
+move = jax_values.move
+move_average = jax_values.move_average
+restore = jax_values.restore
+to_host = jax_values.to_host
 tanh = jnp.tanh
-
-
-def compiled(function, variables):
-    """Returns a function without arguments, as `function`, of variables."""
-
-    @jax.jit
-    def run(values):
-        with keras.StatelessScope(list(zip(variables, values))):
-            return function()
-
-    return lambda: run([v.value for v in variables])
 
 
 def has_accelerator():

@@ -198,6 +198,23 @@ def constant(array, like):
     return tf.constant(array, like.dtype)
 
 
+def copies(variables):
+    """Returns the values of variables as they are now."""
+    return [tf.identity(v.value) for v in variables]
+
+
+def restore(variables, before, keep):
+    """Gives variables their values of before, unless `keep` is true."""
+    if tensorflow_replicas.stepping():
+        raise ValueError(
+            "A network in float16 must not be trained by several devices on "
+            "TensorFlow: build it under 'mixed_bfloat16'. Received: "
+            f"{tensorflow_replicas.replicas()} devices"
+        )
+    for variable, old in zip(variables, before):
+        variable.assign(tf.where(keep, variable.value, old))
+
+
 def global_norm(gradients):
     """Returns the norm of all gradients together, a scalar."""
     return tf.sqrt(sum((tf.reduce_sum(tf.square(g)) for g in gradients), 0.0))

@@ -259,7 +259,20 @@ def move_average(averages, variables, momentum):
 @torch.no_grad()
 def move(variable, value, momentum):
     """Assigns `momentum * variable + (1 - momentum) * value`."""
-    variable.value.mul_(momentum).add_(value, alpha=1 - momentum)
+    kept = variable.value * momentum
+    variable.assign(torch.add(kept, value, alpha=1 - momentum))
+
+
+def copies(variables):
+    """Returns the values of variables as they are now."""
+    return [v.value.detach().clone() for v in variables]
+
+
+@torch.no_grad()
+def restore(variables, before, keep):
+    """Gives variables their values of before, unless `keep` is true."""
+    for variable, old in zip(variables, before):
+        variable.value.copy_(torch.where(keep, variable.value, old))
 
 
 def global_norm(gradients):

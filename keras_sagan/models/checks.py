@@ -60,11 +60,10 @@ def check_batch_size(batch_size, parts, devices=1):
 
 
 def check_precision(precision):
-    if precision not in (None, "float32", "mixed_bfloat16"):
+    if precision not in (None, "float32", "mixed_bfloat16", "mixed_float16"):
         raise ValueError(
-            "`precision` must be 'float32', 'mixed_bfloat16' or None. float16 "
-            "would need two scaled losses. "
-            f"Received: precision={precision!r}"
+            "`precision` must be 'float32', 'mixed_bfloat16', 'mixed_float16' "
+            f"or None. Received: precision={precision!r}"
         )
 
 

@@ -138,16 +138,12 @@ def _number_of_inputs(network):
 
 
 def _check_network(name, network, inputs):
-    half = [
-        layer.name
-        for layer in layers_with(network, "compute_dtype")
-        if layer.compute_dtype == "float16"
-    ]
+    half = [x.name for x in network.trainable_variables if x.dtype == "float16"]
     if half:
         raise ValueError(
-            f"`{name}` must not compute in float16, whose gradients vanish "
-            "without a scaled loss: build it under 'mixed_bfloat16'. "
-            f"Received: {len(half)} layers in float16, such as {half[0]}"
+            f"`{name}` must not have weights in float16, which small updates "
+            "do not change: build it under 'mixed_float16'. Received: "
+            f"{len(half)} weights in float16, such as {half[0]}"
         )
     if _number_of_inputs(network) not in (None, inputs):
         what = {"generator": "latents", "discriminator": "images"}[name]

@@ -8,9 +8,9 @@ from keras_sagan import losses
 from keras_sagan.layers import DiffAugment
 from keras_sagan.layers import calls
 from keras_sagan.models import checks
-from keras_sagan.models import ema
 from keras_sagan.models import fitting
 from keras_sagan.models import generation
+from keras_sagan.models import loss_scale
 from keras_sagan.models import networks
 from keras_sagan.models import saving
 from keras_sagan.models import sharing
@@ -40,6 +40,10 @@ class SAGAN(backends.Trainer, keras.Model):
     `gradient_penalty` if there is one; and as they are: the `gamma` of each
     attention layer, `images_per_second`, and `largest_sigma`, the largest
     spectral norm of a kernel.
+
+    Networks that compute in float16 ("mixed_float16") are trained with a loss
+    scale for each (see `loss_scale`). A step whose gradients are not finite
+    changes nothing, and is counted in the log `skipped_steps`.
 
     To change the algorithm, write an `AdversarialLoss` (see `losses`), or
     override `discriminator_loss`, `generator_loss`, `draw` or `step` here.
@@ -149,6 +153,9 @@ class SAGAN(backends.Trainer, keras.Model):
             0, name="evaluation"
         )
         self.meter = Meter()
+        self.loss_scale = None
+        if loss_scale.computes_in_float16(generator, discriminator):
+            self.loss_scale = loss_scale.LossScale(self)
         self.loss, self.penalties = None, []
         self.compute_largest_sigma = None  # Compiled when it is asked for.
         self.built = True
@@ -182,27 +189,9 @@ class SAGAN(backends.Trainer, keras.Model):
 
     def learn(self, inputs):
         """Updates D, then G, then the EMA of G; returns the logs."""
-        a, logs = self.gradient_accumulation_steps, []
-        for i in range(0, len(inputs.real), a):
-            parts = [
-                (real, self.fakes(draw), draw, inputs.penalties_due)
-                for real, draw in zip(
-                    inputs.real[i : i + a], inputs.discriminator[i : i + a]
-                )
-            ]
-            logs += updates.update(self, "discriminator", parts)
-        parts = list(zip(inputs.generator, inputs.real[-a:]))
-        logs += updates.update(self, "generator", parts)
-        # Keras would move the numbers in a comparison of a variable to the
-        # device in each step; tensors are compared with them as they are.
-        steps = ops.convert_to_tensor(self.steps_trained)
-        started = ops.cast(steps >= self.ema_start_step, "float32")
-        ema.move(
-            self.ema_generator, self.generator, started * self.ema_momentum
-        )
-        self.steps_trained.assign(steps + 1)
-        others = self.meter.update(logs)
-        return {**self.meter.results(), **others, **updates.layer_logs(self)}
+        if self.loss_scale is None:
+            return updates.learn(self, inputs)[0]
+        return self.loss_scale.run(self, inputs)
 
     def draw(self, x, times=1):
         """Returns a `Draw` of as many generated images as there are in `x`.

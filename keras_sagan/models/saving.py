@@ -89,6 +89,8 @@ def _own_variables(model):
         "steps_trained": model.steps_trained,
         "seed": model.seed_generator.state,
     }
+    if model.loss_scale is not None:
+        variables |= model.loss_scale.variables
     for name in ("generator", "discriminator"):
         network = getattr(model, name)
         weights = {id(x) for x in network.weights}

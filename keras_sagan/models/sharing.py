@@ -23,10 +23,11 @@ def from_preset(cls, name, precision=None, **overrides):
             recipe), or a `.keras` file; or `"hf://owner/name"`, with
             `@revision` or without, on the Hugging Face Hub. No code that a
             file may hold is run.
-        precision: For a recipe, `"float32"` or `"mixed_bfloat16"`:
-            convolutions and products in bfloat16, while the weights, spectral
-            norms, batch statistics, softmax, images, logits and losses stay
-            in float32. None: the global dtype policy.
+        precision: For a recipe, `"float32"`, `"mixed_bfloat16"`, or, for GPUs
+            without bfloat16, `"mixed_float16"`: convolutions and products in
+            that type, while the weights, spectral norms, batch statistics,
+            softmax, images, logits and losses stay in float32. None: the
+            global dtype policy.
         **overrides: For a recipe, arguments of `SAGAN` in the place of the
             preset's.
 

@@ -6,7 +6,41 @@ from keras_sagan import backends
 from keras_sagan import losses
 from keras_sagan.layers import calls
 from keras_sagan.layers.nested import layers_with
+from keras_sagan.models import ema
 from keras_sagan.models import step
+
+
+def learn(model, inputs):
+    """Updates D, then G, then the EMA of G.
+
+    Args:
+        model: The `SAGAN`.
+        inputs: `StepInputs`.
+
+    Returns:
+        The logs of the step, and for each network the norms of its gradients.
+    """
+    a, logs = model.gradient_accumulation_steps, []
+    for i in range(0, len(inputs.real), a):
+        parts = [
+            (real, model.fakes(draw), draw, inputs.penalties_due)
+            for real, draw in zip(
+                inputs.real[i : i + a], inputs.discriminator[i : i + a]
+            )
+        ]
+        logs += update(model, "discriminator", parts)
+    parts = list(zip(inputs.generator, inputs.real[-a:]))
+    logs += update(model, "generator", parts)
+    # Keras would move the numbers in a comparison of a variable to the device
+    # in each step; tensors are compared with them as they are.
+    steps = ops.convert_to_tensor(model.steps_trained)
+    started = ops.cast(steps >= model.ema_start_step, "float32")
+    momentum = started * model.ema_momentum
+    ema.move(model.ema_generator, model.generator, momentum)
+    model.steps_trained.assign(steps + 1)
+    others = model.meter.update(logs)
+    results = {**model.meter.results(), **others, **layer_logs(model)}
+    return results, _norms(logs)
 
 
 def update(model, name, parts):
@@ -24,21 +58,37 @@ def update(model, name, parts):
     loss_fn = getattr(model, f"{name}_loss")
     variables = getattr(model, name).trainable_variables
     results = []
+    scale = model.loss_scale and model.loss_scale.of(name)
     for part in parts:
 
         def loss_and_logs(part=part):
             loss, logs = losses.with_logs(loss_fn(*part))
-            return loss, {f"{name}_loss": loss, **logs}
+            logs = {f"{name}_loss": loss, **logs}
+            if scale is not None:
+                loss = scale * ops.cast(loss, "float32")
+            return loss, logs
 
         (_, logs), gradients = model.value_and_gradients(
             loss_and_logs, variables
         )
         results.append((logs, gradients))
     logs, gradients = backends.mean_over_replicas(_mean_gradients(results))
+    if scale is not None:
+        gradients = [gradient / scale for gradient in gradients]
     norm = backends.global_norm(gradients)
     optimizer = getattr(model, f"{name}_optimizer")
     backends.apply_gradients(optimizer, gradients, variables)
     return [*logs, {f"{name}_gradient_norm": norm}]
+
+
+def _norms(logs):
+    """Returns for each network the gradient norms among what was logged."""
+    names = ("generator", "discriminator")
+    found = {name: f"{name}_gradient_norm" for name in names}
+    return {
+        name: [part[key] for part in logs if key in part]
+        for name, key in found.items()
+    }
 
 
 def gradient_penalty(model, real, fake, interpolation, due):

@@ -28,7 +28,7 @@ def test_preset_in_bfloat16_keeps_what_must_be_float32():
 
 def test_refuses_other_precisions():
     with pytest.raises(ValueError, match="`precision` must be 'float32'"):
-        keras_sagan.SAGAN.from_preset("digits", precision="mixed_float16")
+        keras_sagan.SAGAN.from_preset("digits", precision="float16")
 
 
 def losses(policy, seed):

@@ -1,0 +1,73 @@
+"""Several training steps of JAX between two calls of the callbacks."""
+
+import itertools
+
+import jax
+import keras
+from jax import numpy as jnp
+
+
+def several_steps(train_step, n, one_step, as_scan):
+    """Returns a function that runs up to `n` steps.
+
+    Args:
+        train_step: Function of a state and a batch; returns the logs and the
+            next state.
+        n: Integer, number of steps.
+        one_step: Function of a state and an iterator over batches, which runs
+            `train_step` compiled, and raises StopIteration at the end.
+        as_scan: Whether the steps are one program, a `lax.scan` over batches,
+            that a device runs without the host. On a CPU (JAX 0.10.2, two
+            cores, 32 pixels, width 16, batch 8) XLA computes convolutions in
+            a loop by one thread and slowly: 1.2 seconds a step, and 0.11 one
+            by one.
+
+    Returns:
+        A function of a state, which is donated, and an iterator. It returns
+        the logs of the last step and the next state.
+    """
+    programs = []
+
+    def scan(state, batches):
+        def body(state, batch):
+            logs, state = train_step(state, batch)
+            return state, logs
+
+        state, logs = jax.lax.scan(body, state, batches)
+        return jax.tree.map(lambda x: x[-1], logs), state
+
+    def run(state, iterator):
+        batches = list(itertools.islice(iterator, n))
+        # What is left at the end of a dataset is too little for a scan.
+        if as_scan and len(batches) == n and _are_alike(batches):
+            if not programs:
+                places = _places(state)
+                program = jax.jit(scan, donate_argnums=0, out_shardings=places)
+                programs.append(program)
+            return programs[0](state, _stack(*batches))
+        iterator = iter(batches)
+        logs, state = one_step(state, iterator)
+        for _ in batches[1:]:
+            logs, state = one_step(state, iterator)
+        return logs, state
+
+    return run
+
+
+@jax.jit
+def _stack(*batches):
+    return jax.tree.map(lambda *x: jnp.stack(x), *batches)
+
+
+def _are_alike(batches):
+    def form(batch):
+        return [(x.shape, x.dtype) for x in jax.tree.leaves(batch)]
+
+    return all(form(batch) == form(batches[0]) for batch in batches)
+
+
+def _places(state):
+    """Where logs and state are to lie: the state where it was."""
+    if keras.distribution.distribution() is None:
+        return None
+    return None, jax.tree.map(lambda x: x.sharding, state)
