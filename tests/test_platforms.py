@@ -34,6 +34,9 @@ def test_without_an_affinity_all_cores_count(monkeypatch):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="of Apple's GPU on PyTorch")
+@pytest.mark.skipif(
+    keras.version() < "3.13", reason="Keras before 3.13 makes them itself"
+)
 def test_no_tensor_of_float64_is_made(any_singular_vector):
     """A device such as Apple's has none. Users' arrays may be float64."""
     from torch.utils import _pytree
