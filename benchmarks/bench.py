@@ -15,7 +15,9 @@ slows down tenfold when something does. Contenders:
 
 A peer takes options, such as studiogan/channels_last/threads=2/keep_memory:
 the memory format, PyTorch's threads, and malloc keeping freed memory, which
-`SAGAN.fit` sets for itself.
+`SAGAN.fit` sets for itself; /compile is `torch.compile`. On PyTorch ours takes
+/graph, the step as a graph, and each /cudnn_benchmark, which lets cuDNN try its
+convolutions. With --count the launches and waits of a step are counted, too.
 """
 
 import datetime
@@ -63,6 +65,7 @@ _BEFORE = flags.DEFINE_string("before", None, "Checkout of another version.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.", 1)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "Seconds per turn.", 0.1)
 _SAMPLES = flags.DEFINE_integer("samples", 64, "Images per sampling; 0: no.", 0)
+_COUNT = flags.DEFINE_bool("count", False, "Count operations on PyTorch.")
 _OUT = flags.DEFINE_string("out", None, "JSON file to append the run to.")
 
 
@@ -120,6 +123,13 @@ class Contender:
             answer = self.ask(do="sample", n=_SAMPLES.value)
             self.turns["sample"].append(answer["seconds"])
         self.facts["peak_memory"] = answer["peak_memory"]
+
+    def count(self):
+        """Counts the operations of a step of PyTorch."""
+        kind, *options = self.name.split("/")
+        if (kind == "ours" and "torch" not in options) or kind == "limit":
+            return
+        self.facts.update(self.ask(do="count"))
 
     def result(self):
         medians = {
@@ -214,6 +224,9 @@ def main(_):
         for contender in contenders:
             contender.take_turn()
         print(f"round {i + 1} of {_ROUNDS.value}", file=sys.stderr)
+    if _COUNT.value:
+        for contender in contenders:
+            contender.count()
     results = [contender.result() for contender in contenders]
     for contender in contenders:
         contender.close()

@@ -42,7 +42,7 @@ class Size:
 class Ours:
     """`SAGAN.fit` and `SAGAN.generate`, as a user calls them."""
 
-    def __init__(self, size):
+    def __init__(self, size, graph=False):
         begin = time.perf_counter()
         import keras
 
@@ -71,7 +71,7 @@ class Ours:
             seed=0,
         )
         jit_compile = {"auto": "auto", "on": True, "off": False}
-        self.model.compile(jit_compile=jit_compile[size.jit_compile])
+        self.model.compile(jit_compile=graph or jit_compile[size.jit_compile])
         # No input pipeline in the way, and no copy of a large array: the same
         # batch again and again.
         batch = size.batch()
@@ -107,6 +107,13 @@ class Ours:
         self.model.fit(self.batches, verbose=0, callbacks=[watch])
         begin, end = times
         return end - begin
+
+    def one_step(self):
+        """One step without `fit`, on PyTorch, to count its operations."""
+        import keras
+
+        batch = map(keras.ops.convert_to_tensor, self.batches[0])
+        self.model.train_step(tuple(batch))
 
     def sample(self, n):
         return self.model.generate(num_images=n, batch_size=n, seed=0)

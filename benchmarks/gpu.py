@@ -7,7 +7,10 @@ for each batch: images per second of JAX and PyTorch beside StudioGAN's, in
 turns; the share of the card's measured matrix rate, by the 140 GFLOP per
 image and step of the plain network (SAGAN's convolutions one by one: fused
 ones do fewer, so that a share may be above what the card is busy for); peak
-memory; and the attention's share, from the same networks without it.
+memory; the attention's share, from the same networks without it; and for
+PyTorch the launches and waits of a step. Both sides let cuDNN try its
+convolutions. Ours runs as it is and as a graph; StudioGAN as released, with
+channels last, and compiled.
 """
 
 import subprocess
@@ -65,18 +68,25 @@ def bench(contenders, batch, precision, attention):
         attention=attention,
         contenders=",".join(contenders),
         rounds=_ROUNDS.value,
+        count=True,
         samples=0,
         studiogan=_STUDIOGAN.value,
     )
 
 
 def main(_):
-    ours = ["ours/jax", "ours/torch"]
-    peers = ["studiogan", "studiogan/channels_last"]
+    tried = "cudnn_benchmark"
+    ours = ["ours/jax", f"ours/torch/{tried}", f"ours/torch/graph/{tried}"]
+    peers = [
+        f"studiogan/{tried}",
+        f"studiogan/channels_last/{tried}",
+        f"studiogan/channels_last/compile/{tried}",
+    ]
     contenders = ours + (peers if _STUDIOGAN.value else [])
     print(
         "| | batch | precision | images/s | share of the matrix rate |"
-        " attention's share | peak memory, GB |\n|---|---|---|---|---|---|---|"
+        " attention's share | peak memory, GB | launches | waits |\n"
+        "|---|---|---|---|---|---|---|---|---|"
     )
     for precision in ("float32", "mixed_bfloat16"):
         rate = matrix_rate(precision.removeprefix("mixed_"))
@@ -95,7 +105,8 @@ def main(_):
                 print(
                     f"| {r['name']} | {batch} | {precision} |"
                     f" {batch / seconds:.1f} | {share:.0%} | {attention} |"
-                    f" {r['peak_memory'] / 1e9:.2f} |",
+                    f" {r['peak_memory'] / 1e9:.2f} |"
+                    f" {r.get('launches', '')} | {r.get('waits', '')} |",
                     flush=True,
                 )
 

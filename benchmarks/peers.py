@@ -19,7 +19,14 @@ class Peer:
 
     import_seconds = None
 
-    def __init__(self, size, checkout, channels_last=False, threads=None):
+    def __init__(
+        self,
+        size,
+        checkout,
+        channels_last=False,
+        compiled=False,
+        threads=None,
+    ):
         import torch
 
         if threads:
@@ -31,6 +38,9 @@ class Peer:
             self._format(network.to(self.device), channels_last)
             for network in self.build(size, pathlib.Path(checkout))
         )
+        if compiled:
+            for network in (self.generator, self.discriminator):
+                network.compile()  # In place: its class stays.
         images, labels = size.batch()
         images = torch.tensor(images).permute(0, 3, 1, 2).contiguous()
         self.images = self._format(images.to(self.device), channels_last)
@@ -71,6 +81,10 @@ class Peer:
         for _ in range(steps):
             self.train_step()
         self.synchronize()
+
+    def one_step(self):
+        self.generator.train()
+        self.train_step()
 
     def train_step(self):
         g, d, relu = self.generator, self.discriminator, self.torch.relu

@@ -9,10 +9,14 @@ import time
 def build(name, size, checkouts):
     """Returns the contender of a name such as `ours/jax`."""
     kind, *options = name.split("/")
+    if "cudnn_benchmark" in options:
+        import torch
+
+        torch.backends.cudnn.benchmark = True
     if kind == "ours":
         from contenders import Ours
 
-        return Ours(size)
+        return Ours(size, graph="graph" in options)
     if kind == "limit":
         from limit import Limit
 
@@ -24,6 +28,7 @@ def build(name, size, checkouts):
         size,
         checkouts[kind],
         channels_last="channels_last" in options,
+        compiled="compile" in options,
         threads=threads[0] if threads else None,
     )
 
@@ -35,6 +40,27 @@ def timed(function, n):
     if isinstance(seconds, float):
         return seconds
     return time.perf_counter() - begin
+
+
+def count_operations(step):
+    """Counts what a step asks of PyTorch: launches, and waits for values.
+
+    Operations that are views launch nothing, and a graph or a program that
+    `torch.compile` made counts as what it consists of, or not at all.
+    """
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    count = {"launches": 0, "waits": 0}
+
+    class Counting(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            count["launches"] += not function.is_view
+            count["waits"] += "_local_scalar_dense" in str(function)
+            return function(*args, **(kwargs or {}))
+
+    with Counting():
+        step()
+    return count
 
 
 def main():
@@ -58,6 +84,9 @@ def main():
         if not line:
             return
         order = json.loads(line)
+        if order["do"] == "count":
+            answer = count_operations(contender.one_step)
+            continue
         answer = {"seconds": timed(getattr(contender, order["do"]), order["n"])}
 
 

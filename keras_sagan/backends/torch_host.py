@@ -57,14 +57,21 @@ class ConstantsStay(TorchFunctionMode):
         kwargs = kwargs or {}
         if function is not torch.as_tensor or not _is_number(args):
             return function(*args, **kwargs)
-        key = type(args[0]), *args, *sorted(kwargs.items(), key=str)
+        number = args[0]
+        if isinstance(number, np.ndarray):  # As older Keras makes of it.
+            number = number[()]
+        key = type(number), number, *sorted(kwargs.items(), key=str)
         if key not in self._tensors:
             self._tensors[key] = function(*args, **kwargs)
         return self._tensors[key]
 
 
 def _is_number(args):
-    return len(args) == 1 and isinstance(args[0], numbers.Number)
+    if len(args) != 1:
+        return False
+    if isinstance(args[0], np.ndarray):
+        return args[0].ndim == 0
+    return isinstance(args[0], numbers.Number)
 
 
 class HostCopy:

@@ -118,8 +118,10 @@ def test_nothing_is_read_between_two_looks(reads, capsys, tmp_path):
     # The first step is waited for, because it compiles.
     assert read_at["none"] == set()
     assert read_at["ours"] == {10, 20, 30, 40, 50}
-    # Keras tells its bar after the other callbacks.
-    assert read_at["keras"] == {11, 21, 31, 41}
+    # Keras tells its bar after the other callbacks. Before 3.13 that makes
+    # tensors of what it shows.
+    if keras.version() >= "3.13":
+        assert read_at["keras"] == {11, 21, 31, 41}
 
 
 def test_step_logs_are_a_dict_of_floats(reads):
