@@ -178,8 +178,8 @@ def table(results, batch_size, samples):
     """Returns the results as a Markdown table."""
     lines = [
         "| | step, ms | images/s | sampling, images/s | import, s |"
-        " first step, s | peak memory, GB |",
-        "|---|---|---|---|---|---|---|",
+        " first step, s | peak memory, GB | launches | waits |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for r in results:
         imports = sum((r["import_seconds"] or {}).values())
@@ -193,6 +193,7 @@ def table(results, batch_size, samples):
             f" {batch_size / r['train_seconds']:.1f} | {sampling} |"
             f" {imports:.1f} | {r['first_step_seconds']:.1f} |"
             f" {r['peak_memory'] / 1e9:.2f} |"
+            f" {r.get('launches', '')} | {r.get('waits', '')} |"
         )
     return "\n".join(lines)
 
