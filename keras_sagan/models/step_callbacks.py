@@ -18,7 +18,8 @@ class StepLogs(dict):
     names are known without.
 
     Args:
-        logs: Dict of scalars, tensors among them.
+        logs: Dict of scalars, tensors among them. A function is called when
+            the values are read, after the device has computed them.
     """
 
     def __init__(self, logs):
@@ -31,6 +32,7 @@ class StepLogs(dict):
             return
         self._is_read = True
         values = backends.to_host(dict.values(self))
+        values = [x() if callable(x) else x for x in values]
         self.update(zip(dict.keys(self), map(_as_float, values)))
 
 

@@ -4,6 +4,8 @@ import time
 
 import keras
 
+from keras_sagan.models.step_callbacks import StepLogs
+
 
 class Watch(keras.callbacks.Callback):
     """Adds `images_per_second` and `largest_sigma` to the logs.
@@ -35,6 +37,9 @@ class Watch(keras.callbacks.Callback):
             self._compiled = True
             _wait(logs)
             self._start = self._steps, time.perf_counter()
+        elif isinstance(logs, StepLogs):
+            # Taken when it is read: the device may be many steps behind.
+            logs["images_per_second"] = self._take_rate
         elif logs is not None:
             self._add_rate(logs)
 
@@ -59,12 +64,16 @@ class Watch(keras.callbacks.Callback):
 
     def _add_rate(self, logs):
         """Adds the rate since the start, or that of before if there is none."""
+        rate = self._take_rate()
+        if rate is not None:
+            logs["images_per_second"] = rate
+
+    def _take_rate(self):
         first, start = self._start
         if self._logs is not None and self._steps > first:
             seconds = time.perf_counter() - start
             self._rate = (self._steps - first) * self.batch_size / seconds
-        if hasattr(self, "_rate"):
-            logs["images_per_second"] = self._rate
+        return getattr(self, "_rate", None)
 
 
 def _wait(logs):
