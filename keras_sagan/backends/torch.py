@@ -1,7 +1,9 @@
 """SAGAN on PyTorch."""
 
 import contextlib
+import functools
 
+import keras
 import torch
 from torch.nn import functional
 
@@ -278,7 +280,7 @@ def restore(variables, before, keep):
 def global_norm(gradients):
     """Returns the norm of all gradients together, a scalar."""
     if not gradients:  # Of a network that is frozen as a whole.
-        return torch.zeros(())
+        return keras.ops.zeros(())
     norms = torch._foreach_norm(gradients)
     return torch.linalg.vector_norm(torch.stack(norms))
 
@@ -291,8 +293,11 @@ def to_host(values):
     ]
     if scalars:
         tensors = [values[i].detach().reshape(()) for i in scalars]
-        dtype = max((x.dtype for x in tensors), key=lambda d: d.itemsize)
-        together = torch.stack([x.to(dtype) for x in tensors])
+        dtype = functools.reduce(
+            torch.promote_types, [x.dtype for x in tensors]
+        )
+        device = tensors[0].device  # A user's own logs may be elsewhere.
+        together = torch.stack([x.to(device, dtype) for x in tensors])
         for i, value in zip(scalars, together.tolist()):
             values[i] = value
     return values

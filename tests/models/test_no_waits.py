@@ -125,8 +125,9 @@ def test_nothing_is_read_between_two_looks(reads, capsys, tmp_path):
 
 
 def test_step_logs_are_a_dict_of_floats(reads):
-    values = {"b": keras.ops.ones(()), "a": 2, "c": {"d": 3.5}, "e": "text"}
-    expected = {"a": 2.0, "b": 1.0, "d": 3.5, "e": "text"}
+    half, count = keras.ops.full((), 0.5), keras.ops.full((), 2, "int64")
+    values = {"b": half, "a": count, "c": {"d": 3.5}, "e": "text"}
+    expected = {"a": 2.0, "b": 0.5, "d": 3.5, "e": "text"}
     logs = StepLogs(values)
     logs["f"] = 4.0
     assert len(logs) == 5 and "b" in logs and reads[0] == 0
@@ -146,7 +147,7 @@ def test_step_logs_are_a_dict_of_floats(reads):
         assert [type(x) for x in result.values()] == [float] * 3 + [str]
     assert StepLogs(values) == expected
     assert StepLogs(None) == {}
-    assert StepLogs(values).pop("b") == 1.0
+    assert StepLogs(values).pop("b") == 0.5
 
 
 def test_seeds_are_those_of_keras():
