@@ -7,6 +7,7 @@ import keras
 from jax import numpy as jnp
 
 from keras_sagan.backends import jax_values
+from keras_sagan.backends import variables as plain
 from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import upsample_by_phases
@@ -312,10 +313,10 @@ def max_pool(x, size):
 compiled = jax_values.compiled
 constant = jax_values.constant
 copies = jax_values.copies
-global_norm = jax_values.global_norm
-move = jax_values.move
+global_norm = plain.global_norm
+move = plain.move
 move_average = jax_values.move_average
-restore = jax_values.restore
+restore = plain.restore
 to_host = jax_values.to_host
 tanh = jnp.tanh
 

@@ -12,30 +12,14 @@ def move_average(averages, variables, momentum):
         average.assign(m * average.value + (1 - m) * variable.value)
 
 
-def move(variable, value, momentum):
-    """Assigns `momentum * variable + (1 - momentum) * value`."""
-    variable.assign(momentum * variable.value + (1 - momentum) * value)
-
-
 def constant(array, like):
     """Returns a NumPy array as a tensor of the dtype of `like`."""
     return jnp.asarray(array, like.dtype)
 
 
-def global_norm(gradients):
-    """Returns the norm of all gradients together, a scalar."""
-    return jnp.sqrt(sum(jnp.sum(jnp.square(g)) for g in gradients))
-
-
 def copies(variables):
     """Returns the values of variables as they are now."""
     return [v.value for v in variables]
-
-
-def restore(variables, before, keep):
-    """Gives variables their values of before, unless `keep` is true."""
-    for variable, old in zip(variables, before):
-        variable.assign(jnp.where(keep, variable.value, old))
 
 
 def to_host(values):

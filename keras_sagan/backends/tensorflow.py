@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_sagan.backends import tensorflow_functions
 from keras_sagan.backends import tensorflow_replicas
+from keras_sagan.backends import variables as plain
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import fold_transposed
 from keras_sagan.backends.memory import keep_freed_memory
@@ -188,11 +189,6 @@ def move_average(averages, variables, momentum):
         average.assign(m * average + (1 - m) * variable)
 
 
-def move(variable, value, momentum):
-    """Assigns `momentum * variable + (1 - momentum) * value`."""
-    variable.assign(momentum * variable.value + (1 - momentum) * value)
-
-
 def constant(array, like):
     """Returns a NumPy array as a tensor of the dtype of `like`."""
     return tf.constant(array, like.dtype)
@@ -211,13 +207,7 @@ def restore(variables, before, keep):
             "TensorFlow: build it under 'mixed_bfloat16'. Received: "
             f"{tensorflow_replicas.replicas()} devices"
         )
-    for variable, old in zip(variables, before):
-        variable.assign(tf.where(keep, variable.value, old))
-
-
-def global_norm(gradients):
-    """Returns the norm of all gradients together, a scalar."""
-    return tf.sqrt(sum((tf.reduce_sum(tf.square(g)) for g in gradients), 0.0))
+    plain.restore(variables, before, keep)
 
 
 def to_host(values):
@@ -226,6 +216,8 @@ def to_host(values):
 
 
 attend = tensorflow_functions.attend
+global_norm = plain.global_norm
+move = plain.move
 divide_by_norm = tensorflow_functions.divide_by_norm
 tanh = tf.tanh
 

@@ -41,7 +41,7 @@ class _DivideByNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(matrix, sigma, u, v):
-        return matrix * _inverse(sigma)
+        return matrix * inverse_norms(sigma)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -58,7 +58,7 @@ class _DivideByNorm(torch.autograd.Function):
         matrix, sigma, u, v, normalized = ctx.saved_tensors
         sigma = torch.where(sigma > 0, _norm(matrix, u, v), 0.0)
         along = torch.where(sigma > 0, _norm(tangent, u, v), 0.0)
-        return (tangent - along * normalized) * _inverse(sigma)
+        return (tangent - along * normalized) * inverse_norms(sigma)
 
 
 def gradient_of_division(gradient, matrix, sigma, u, v, normalized):
@@ -67,13 +67,14 @@ def gradient_of_division(gradient, matrix, sigma, u, v, normalized):
     along = torch.where(sigma > 0, along, 0.0)
     result = torch.addr(gradient, -along * v, u)
     if not torch.is_grad_enabled():
-        return result.mul_(_inverse(sigma))
+        return result.mul_(inverse_norms(sigma))
     # Sigma is a function of the matrix.
     sigma = torch.where(sigma > 0, _norm(matrix, u, v), 1.0)
     return result / sigma
 
 
-def _inverse(sigma):
+def inverse_norms(sigma):
+    """`1 / sigma`, and 1 where sigma is 0."""
     return 1 / torch.where(sigma > 0, sigma, 1.0)
 
 

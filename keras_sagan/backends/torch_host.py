@@ -35,14 +35,14 @@ def to_device(data, device):
     """
 
     def start(x):
+        if x is None:
+            return None
         x = torch.as_tensor(x)
         if x.device.type != "cpu" or device.type != "cuda":
             return x
         return x.pin_memory().to(device, non_blocking=True)
 
-    return keras.tree.map_structure(
-        lambda x: x if x is None else start(x), data
-    )
+    return keras.tree.map_structure(start, data)
 
 
 class ConstantsStay(TorchFunctionMode):
@@ -105,6 +105,9 @@ def _is_same(first, second):
     return first[0] is second[0] and first[1] == second[1]
 
 
+_ONE_MORE = np.array([0, 1], "float32")
+
+
 class SeedGenerator(keras.random.SeedGenerator):
     """Keras' seeds, known on the host: the same numbers, and no waits.
 
@@ -114,18 +117,13 @@ class SeedGenerator(keras.random.SeedGenerator):
     def __init__(self, seed=None, name=None, **kwargs):
         super().__init__(seed, name, **kwargs)
         self._on_host = HostCopy(self.state)
-        self._increment = None
 
     def next(self, ordered=True):
         if not ordered:
             return super().next(ordered)
         seed, count = self._on_host.read()
         state = self.state.value
-        if self._increment is None or self._increment.device != state.device:
-            self._increment = torch.tensor(
-                [0, 1], dtype=state.dtype, device=state.device
-            )
-        self.state.assign(state + self._increment)
+        self.state.assign(state + constant(_ONE_MORE, state))
         self._on_host.has_become([seed, count + 1])
         # Keras takes the sum of the two, which overflows as int32 does.
         return (seed + count + 2**31) % 2**32 - 2**31, 0

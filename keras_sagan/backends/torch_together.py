@@ -9,6 +9,7 @@ import functools
 import torch
 
 from keras_sagan.backends.torch_functions import gradient_of_division
+from keras_sagan.backends.torch_functions import inverse_norms
 
 
 @torch.no_grad()
@@ -99,7 +100,7 @@ class _DivideTogether(torch.autograd.Function):
 
 
 def _inverses(sigma):
-    return list((1 / torch.where(sigma > 0, sigma, 1.0)).unbind())
+    return list(inverse_norms(sigma).unbind())
 
 
 def divide_together(matrices, sigma, u, v):

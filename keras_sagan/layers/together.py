@@ -22,7 +22,7 @@ class _Prepared:
     def __init__(self, layer, matrix, u, v):
         self.layer, self.matrix = layer, matrix
         self.vectors = u, v
-        self.is_taken = self.is_stored = False
+        self.is_taken = False
 
 
 @contextlib.contextmanager
@@ -51,10 +51,11 @@ def normalizing_together(network, training):
     _prepared.update(ours)
     try:
         yield
-        _store([x for x in ours.values() if x.is_taken])
+        left = [_prepared[key] for key in ours if key in _prepared]
+        _store([x for x in left if x.is_taken])
     finally:
         for key in ours:
-            del _prepared[key]
+            _prepared.pop(key, None)
 
 
 def prepared_matrix(layer):
@@ -65,7 +66,7 @@ def prepared_matrix(layer):
     if not prepared.is_taken:
         prepared.is_taken = True
         return prepared.matrix
-    _store([prepared])  # It goes on from there by itself.
+    _store([_prepared.pop(id(layer))])  # It goes on from there by itself.
     return None
 
 
@@ -109,12 +110,8 @@ def _groups(network):
 
 
 def _store(prepared):
-    prepared = [x for x in prepared if not x.is_stored]
-    if not prepared:
-        return
     variables = [v for x in prepared for v in (x.layer.u, x.layer.v)]
-    backends.assign_together(
-        variables, [value for x in prepared for value in x.vectors]
-    )
-    for x in prepared:
-        x.is_stored = True
+    if variables:
+        backends.assign_together(
+            variables, [value for x in prepared for value in x.vectors]
+        )

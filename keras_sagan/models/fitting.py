@@ -40,9 +40,9 @@ def compile(
         gradient_penalty: A `losses.GradientPenalty` such as `R1`, a list
             of them, or None.
         run_eagerly: Whether to run without compiling, to debug.
-        steps_per_execution: Steps per compiled call, which give the same
-            numbers as single steps; callbacks are called once for all of
-            them. On PyTorch each step is a call.
+        steps_per_execution: Steps per compiled call, which do what single
+            steps do, on a GPU but for rounding on JAX; callbacks are called
+            once for all of them. On PyTorch each step is a call.
         jit_compile: As in `keras.Model.compile`. On PyTorch, True records
             a graph of the step once and then runs it without Keras'
             Python, which pays where steps are short.

@@ -77,10 +77,10 @@ class LossScale:
             *model.metrics_variables,
         ]
         before = backends.copies(variables)
-        logs, norms = updates.learn(model, inputs)
-        finite = [
-            ops.all(ops.isfinite(ops.stack(norms[name]))) for name in NETWORKS
-        ]
+        logs, parts = updates.learn(model, inputs)
+        names = [f"{network}_gradient_norm" for network in NETWORKS]
+        norms = [[x[name] for x in parts if name in x] for name in names]
+        finite = [ops.all(ops.isfinite(ops.stack(x))) for x in norms]
         keep = ops.logical_and(*finite)
         backends.restore(variables, before, keep)
         self._adapt(ops.stack(finite), keep)

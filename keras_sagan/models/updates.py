@@ -18,7 +18,8 @@ def learn(model, inputs):
         inputs: `StepInputs`.
 
     Returns:
-        The logs of the step, and for each network the norms of its gradients.
+        The logs of the step, and a list of the dicts that they are the means
+        of.
     """
     a, logs = model.gradient_accumulation_steps, []
     for i in range(0, len(inputs.real), a):
@@ -40,7 +41,7 @@ def learn(model, inputs):
     model.steps_trained.assign(steps + 1)
     others = model.meter.update(logs)
     results = {**model.meter.results(), **others, **layer_logs(model)}
-    return results, _norms(logs)
+    return results, logs
 
 
 def update(model, name, parts):
@@ -79,16 +80,6 @@ def update(model, name, parts):
     optimizer = getattr(model, f"{name}_optimizer")
     backends.apply_gradients(optimizer, gradients, variables)
     return [*logs, {f"{name}_gradient_norm": norm}]
-
-
-def _norms(logs):
-    """Returns for each network the gradient norms among what was logged."""
-    names = ("generator", "discriminator")
-    found = {name: f"{name}_gradient_norm" for name in names}
-    return {
-        name: [part[key] for part in logs if key in part]
-        for name, key in found.items()
-    }
 
 
 def gradient_penalty(model, real, fake, interpolation, due):

@@ -59,7 +59,7 @@ class Watch(keras.callbacks.Callback):
         """Waits for the last step of the epoch, and takes the rate."""
         if self._logs is not None:
             _wait(self._logs)
-            self._add_rate(self._logs)
+            self._take_rate()
             self._logs = None
 
     def _add_rate(self, logs):

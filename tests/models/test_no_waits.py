@@ -252,7 +252,7 @@ def test_a_step_depends_on_no_value(name):
 
 @torch_only
 def test_few_operations_a_step():
-    """Of the released networks at 128 pixels; 4,647 layer after layer."""
+    """The released networks at 128 pixels took 4,647 layer after layer."""
     sizes = {"resolution": 128, "num_classes": 10, "base_channels": 4}
     model = keras_sagan.SAGAN(
         models.build_generator(**sizes),
