@@ -26,7 +26,7 @@ from PIL import Image
 import keras_sagan
 from keras_sagan import data
 from keras_sagan import models
-from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import crop_and_resize
 from keras_sagan.data.images import read_image
 
 _RESOLUTION = flags.DEFINE_integer("resolution", 128, "Pixels a side.", 16)
@@ -55,7 +55,7 @@ def make_files(folder):
 
 def decoder_alone(paths):
     def decode(path):
-        return fit_square(read_image(path), _RESOLUTION.value)
+        return crop_and_resize(read_image(path), _RESOLUTION.value)
 
     with concurrent.futures.ThreadPoolExecutor(_WORKERS.value) as pool:
         return len(list(pool.map(decode, paths)))
@@ -90,6 +90,7 @@ def tf_data(paths):
         tensorflow.data.Dataset.from_tensor_slices((encoded, labels)),
         len(paths),
         _RESOLUTION.value,
+        3,
         _BATCH.value,
         seed=0,
         start_step=0,

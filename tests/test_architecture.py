@@ -25,6 +25,7 @@ MODULES = [
 # at its top or inside of functions. Each imports only rooms above it.
 MAY_IMPORT = {
     "arguments": set(),
+    "sizes": set(),
     "version": set(),
     "quiet": set(),
     "files": set(),
@@ -36,7 +37,7 @@ MAY_IMPORT = {
     "models": {"backends", "distribution", "files", "layers", "losses"},
     "data": {"files"},
     "metrics": {"backends", "data", "distribution", "files", "tensor_files"},
-    "visualization": {"files", "metrics"},
+    "visualization": {"data", "files", "metrics"},
     "callbacks": {"backends", "files", "metrics", "models", "visualization"},
     "training": {
         *("backends", "callbacks", "data", "distribution", "files", "models")
@@ -47,8 +48,9 @@ MAY_IMPORT = {
     "app": {"visualization"},
 }
 for _rooms in MAY_IMPORT.values():
-    _rooms.add("arguments")
+    _rooms |= {"arguments", "sizes"}
 MAY_IMPORT["arguments"] = set()
+MAY_IMPORT["sizes"] = {"arguments"}
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}
 EXCEPTIONS = {

@@ -17,6 +17,7 @@ from keras_sagan.visualization import attention_maps
 from keras_sagan.visualization import save_video
 from keras_sagan.visualization import spherical_interpolation
 from keras_sagan.visualization.attention_figures import attention_figure
+from keras_sagan.visualization.drawing import check_images
 
 MAX_IMAGES, MAX_FRAMES, MAX_SEED = 16, 32, 2**31 - 1
 MIN_TRUNCATION, MAX_TRUNCATION = 0.1, 4.0
@@ -115,21 +116,26 @@ class Handlers:
         """Returns a figure of what the point (x, y) of an image attends to."""
         if layer not in self.layers:
             raise ValueError(f"Layer: must be one of {self.layers}")
-        size = self.model.resolution - 1
-        x, y = whole("x", x, 0, size), whole("y", y, 0, size)
+        height, width, _ = self.model.image_shape
+        x, y = whole("x", x, 0, width - 1), whole("y", y, 0, height - 1)
         maps = self._maps(tuple(latents), label, layer)
         return attention_figure(
             maps.at([(x, y)]), panel=256, class_names=self.class_names
         )
 
+    def pictures(self, images):
+        """Returns images as RGB, as the page shows them."""
+        return check_images("images", images)
+
     def enlarged(self, image, size=384):
         """Returns an image enlarged to about `size` by repeating its pixels."""
         scale = self.scale(size)
+        (image,) = check_images("image", image[None])
         return image.repeat(scale, axis=0).repeat(scale, axis=1)
 
     def scale(self, size):
         """Returns the factor that enlarges images to about `size` pixels."""
-        return max(1, size // self.model.resolution)
+        return max(1, size // max(self.model.image_shape[:2]))
 
     def _compute_maps(self, latents, label, layer) -> AttentionMaps:
         return attention_maps(

@@ -2,6 +2,7 @@
 
 import functools
 
+from keras_sagan import sizes
 from keras_sagan.app.handlers import MAX_FRAMES
 from keras_sagan.app.handlers import MAX_IMAGES
 from keras_sagan.app.handlers import MAX_TRUNCATION
@@ -24,7 +25,7 @@ def build_app(model, class_names=None):
     gradio = require_gradio()
     handlers = Handlers(model, class_names)
     handlers.warm_up()
-    title = f"SAGAN, {model.resolution} pixels"
+    title = f"SAGAN, {sizes.text(model.resolution)}"
     with gradio.Blocks(
         title=title, analytics_enabled=False, delete_cache=(600, 3600)
     ) as page:
@@ -91,7 +92,7 @@ def _images_tab(gradio, page, handlers):
         if labels is not None:
             names = [handlers.class_names[label] for label in labels]
         return (
-            list(zip(images, names)),
+            list(zip(handlers.pictures(images), names)),
             f"`{handlers.call(classes, len(images), int(seed), truncation)}`",
             (latents, labels),
             0,

@@ -32,7 +32,7 @@ def add_arguments(parser):
         metavar="FILE,...",
         type=comma_separated(pathlib.Path),
         help="Files to show the discriminator's attention of. They are "
-        "cropped to a square. Default: generated images.",
+        "cropped to the shape that the model has. Default: generated images.",
     )
     options.add_seed(parser)
     parser.add_argument(
@@ -53,7 +53,7 @@ def run(arguments):
     model, names = load_model(arguments.model)
     given = {"seed": arguments.seed, "queries": arguments.points}
     if arguments.images:
-        given["images"] = _read(arguments.images, model.resolution)
+        given["images"] = _read(arguments.images, model.image_shape)
     elif model.num_classes is None:
         parse_classes(arguments.classes, names, None)
         given["num_images"] = 10
@@ -101,17 +101,18 @@ def _points(text):
     return points
 
 
-def _read(paths, resolution):
-    """Reads images, cropped and resized: uint8 `(N, R, R, 3)`."""
+def _read(paths, shape):
+    """Reads images, cropped and resized to a shape: uint8 `(N, *shape)`."""
     import numpy as np
 
-    from keras_sagan.data.images import fit_square
+    from keras_sagan.data.images import crop_and_resize
     from keras_sagan.data.images import read_image
 
     images = []
     for path in paths:
         try:
-            images.append(fit_square(read_image(path), resolution))
+            image = read_image(path, shape[-1])
+            images.append(crop_and_resize(image, shape[:2]))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return np.stack(images)

@@ -7,6 +7,7 @@ Examples:
 
 import argparse
 
+from keras_sagan import sizes
 from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import UsageError
@@ -71,7 +72,7 @@ def run(arguments):
         model.save(temporary)
     classes = "no" if model.num_classes is None else model.num_classes
     print(
-        f"Wrote {out}: {model.resolution} pixels, {classes} classes, "
+        f"Wrote {out}: {sizes.text(model.resolution)}, {classes} classes, "
         f"{model.generator.count_params():,} parameters in the generator and "
         f"{model.discriminator.count_params():,} in the discriminator"
     )

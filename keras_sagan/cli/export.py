@@ -16,6 +16,7 @@ differs from the model's by more than 1 of 255.
 
 import argparse
 
+from keras_sagan import sizes
 from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 
@@ -49,6 +50,6 @@ def run(arguments):
     write(model, out, ema=arguments.ema)
     classes = "no" if model.num_classes is None else model.num_classes
     print(
-        f"Wrote {out}: {model.resolution} pixels, {classes} classes. Its "
+        f"Wrote {out}: {sizes.text(model.resolution)}, {classes} classes. Its "
         "images are those of the model"
     )

@@ -7,6 +7,7 @@ This also shows what lies beside the model: the class names of classes.json,
 the metrics of metrics.json, and the end of the training log log.jsonl.
 """
 
+from keras_sagan import sizes
 from keras_sagan.cli import options
 from keras_sagan.cli.models import class_names
 from keras_sagan.cli.models import find_model
@@ -37,7 +38,7 @@ def run(arguments):
         lines["networks of"] = ", ".join(about["presets"])
     lines["trained"] = f"{about['steps_trained']:,} steps"
     lines["attention"] = [
-        f"{x['network']} at {x['size']}x{x['size']}, gamma {x['gamma']:+.4f}"
+        f"{x['network']} at {_map(x['size'])}, gamma {x['gamma']:+.4f}"
         for x in about["attention"]
     ] or ["none"]
     lines["metrics"] = _read_metrics(path) or ["no metrics.json beside it"]
@@ -47,6 +48,11 @@ def run(arguments):
     for what, value in lines.items():
         for i, text in enumerate([value] if isinstance(value, str) else value):
             print(f"{'' if i else what:14}{printable(text)}")
+
+
+def _map(size):
+    height, width = sizes.as_pair(size)
+    return f"{height}x{width}"
 
 
 def _size(about):

@@ -3,12 +3,13 @@
 import argparse
 import pathlib
 
+from keras_sagan import sizes
 from keras_sagan.cli.parsing import comma_separated
 from keras_sagan.cli.parsing import number
 from keras_sagan.cli.parsing import path_ending_in
+from keras_sagan.cli.parsing import size_of_networks
 
 MAX_SEED = 2**31 - 1
-RESOLUTIONS = (16, 32, 64, 128, 256)
 MODEL_HELP = (
     "A .keras file, the folder of a run, a folder with model.keras, or "
     "hf://owner/name."
@@ -105,9 +106,21 @@ def add_resolution(parser, help):
     """Adds --resolution, a size that the networks have, or None."""
     parser.add_argument(
         "--resolution",
+        metavar="N",
+        type=size_of_networks,
+        help="Side of the images in pixels, or HEIGHTxWIDTH. It is b * 2**k "
+        f"with b from 3 to 7 and at most 256: 28, 64, 96, 64x96. {help}",
+    )
+
+
+def add_channels(parser):
+    """Adds --channels, 1, 3 or 4, or None."""
+    parser.add_argument(
+        "--channels",
         type=int,
-        choices=RESOLUTIONS,
-        help=f"Side of the images in pixels. {help}",
+        choices=sizes.CHANNELS,
+        help="1 for gray, 3 for RGB, 4 for RGB and alpha. Default: as the "
+        "images are.",
     )
 
 

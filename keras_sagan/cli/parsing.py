@@ -8,6 +8,7 @@ absl's `argparse_flags` would add absl's own options (--verbosity,
 import argparse
 import pathlib
 
+from keras_sagan import sizes
 from keras_sagan.files import printable
 
 
@@ -63,6 +64,31 @@ def number(kind, low=None, high=None):
         return value
 
     return parse
+
+
+def resolution(text):
+    """Parses `N` or `HEIGHTxWIDTH` as an integer or a pair of them."""
+    try:
+        sides = tuple(int(side) for side in text.split("x"))
+    except ValueError:
+        sides = ()
+    if len(sides) not in (1, 2) or not all(8 <= side <= 1024 for side in sides):
+        raise argparse.ArgumentTypeError(
+            "must be a number of pixels from 8 to 1,024, or HEIGHTxWIDTH, not "
+            f"{text}"
+        )
+    return sizes.plain(sides[0], sides[-1])
+
+
+def size_of_networks(text):
+    """Parses a `resolution` that networks can have."""
+    value = resolution(text)
+    try:
+        sizes.size_of(value)
+    except ValueError as error:
+        rule, _, _ = str(error).removeprefix("`resolution` ").rpartition(".")
+        raise argparse.ArgumentTypeError(f"{rule}; not {text}") from None
+    return value
 
 
 def comma_separated(kind=str):

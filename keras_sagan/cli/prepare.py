@@ -8,8 +8,9 @@ If this is interrupted, run it again: it goes on. Images that cannot be used
 are listed with the reason in FOLDER/prepared.json.
 """
 
+from keras_sagan import sizes
 from keras_sagan.cli import options
-from keras_sagan.cli.parsing import number
+from keras_sagan.cli.parsing import resolution
 from keras_sagan.files import print_left_out
 
 
@@ -19,12 +20,13 @@ def add_arguments(parser):
     parser.add_argument(
         "--resolution",
         metavar="N",
-        type=number(int, 8, 1024),
-        help="Side in pixels to which the central square of each image is "
-        "resized. Default: as `keras-sagan train` chooses on a GPU, which is "
-        "the size of the images if networks can have it, and at most 128 for "
-        "images of several sizes.",
+        type=resolution,
+        help="Side in pixels, or HEIGHTxWIDTH, to which the centre of each "
+        "image is cropped and resized. Default: as `keras-sagan train` chooses "
+        "on a GPU, which is the size of the images if networks can have it, "
+        "and at most 128 for images of several sizes.",
     )
+    options.add_channels(parser)
     parser.add_argument(
         "--split",
         default="train",
@@ -37,11 +39,14 @@ def run(arguments):
     from keras_sagan import training
 
     source = data.open_images(arguments.images, arguments.split)
-    resolution = arguments.resolution
-    if resolution is None:
-        resolution = training.choose_resolution(source, accelerated=True)
-        print(f"Chosen: {resolution} pixels; --resolution=N gives another size")
-    prepared = data.prepare(source, arguments.out, resolution)
+    size, channels = arguments.resolution, arguments.channels
+    if size is None:
+        size = training.choose_resolution(source, accelerated=True)
+        print(
+            f"Chosen: {sizes.text(size)}, {channels or source.channels} "
+            "channels; --resolution and --channels give others"
+        )
+    prepared = data.prepare(source, arguments.out, size, channels=channels)
     print_summary(prepared)
     print(f"Wrote {arguments.out}. Next: keras-sagan train {arguments.out}")
 
@@ -51,6 +56,6 @@ def print_summary(prepared):
     names = prepared.class_names
     print(
         f"{len(prepared):,} images of {len(names) if names else 'no'} classes "
-        f"at {prepared.native_resolution} pixels"
+        f"at {sizes.text(prepared.native_resolution)}"
     )
     print_left_out(prepared.skipped, prepared.path / "prepared.json")

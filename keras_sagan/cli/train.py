@@ -21,6 +21,7 @@ def add_arguments(parser):
     options.add_resolution(
         parser, "Default: chosen from the size of the images."
     )
+    options.add_channels(parser)
     parser.add_argument(
         "--base_channels",
         metavar="N",
@@ -60,4 +61,5 @@ def run(arguments):
         steps=arguments.steps,
         seed=arguments.seed,
         sample_every=arguments.sample_every,
+        channels=arguments.channels,
     )

@@ -57,7 +57,7 @@ def run(arguments):
     classes = parse_classes(arguments.classes, names, model.num_classes)
     walk = _walk(model, classes, arguments)
     out = arguments.out or outputs.new_beside(arguments.model, "walk.webp")
-    _save(walk, model.resolution, out)
+    _save(walk, out)
     print(f"Wrote {out}: {len(walk)} images each of {walk.shape[1]} walks")
 
 
@@ -78,11 +78,11 @@ def _walk(model, classes, arguments):
     )
 
 
-def _save(walk, resolution, path):
+def _save(walk, path):
     from keras_sagan import visualization
 
     if path.suffix.lower() != ".png":
-        scale = max(1, 128 // resolution)
+        scale = max(1, 128 // walk.shape[3])
         visualization.save_video(walk, path, frames_per_second=12, scale=scale)
         return
     images = walk.swapaxes(0, 1).reshape(-1, *walk.shape[2:])

@@ -5,8 +5,8 @@ import re
 
 from keras_sagan.convert.layouts import BY_CALL
 from keras_sagan.convert.layouts import stages
-from keras_sagan.models import discriminator
-from keras_sagan.models import generator
+from keras_sagan.sizes import POWERS_OF_TWO
+from keras_sagan.sizes import size_of
 
 
 def find_architecture(tensors, side, layout):
@@ -21,35 +21,30 @@ def find_architecture(tensors, side, layout):
         ValueError: If no network of ours has these blocks.
     """
     shapes = _Shapes(tensors, side, layout)
-    widths = {"generator": generator, "discriminator": discriminator}
-    widths = widths[side].WIDTHS
     # The largest that fits: discriminators of 16 and 32 pixels are alike, and
-    # the other implementations have none of 16.
+    # the other implementations have powers of two alone, and none of 16.
+    number = shapes.number_of_blocks()
     resolution = max(
-        (r for r in widths if shapes.number_of_blocks() == _blocks(side, r)),
+        (r for r in POWERS_OF_TWO if len(stages(side, r, ())) == number),
         default=None,
     )
     if resolution is None:
         raise ValueError(
             f"A {side} must be of 16 to 256 pixels. Received: one of "
-            f"source={layout.source!r} with {shapes.number_of_blocks()} blocks"
+            f"source={layout.source!r} with {number} blocks"
         )
+    widths = getattr(size_of(resolution), f"{side}_widths")
     arguments = {
         "resolution": resolution,
         "num_classes": shapes.num_classes(),
-        "base_channels": shapes.last_channels() // widths[resolution][-1],
+        "base_channels": shapes.last_channels() // widths[-1],
         "attention_resolutions": shapes.attention_resolutions(
-            resolution, widths[resolution]
+            resolution, widths
         ),
     }
     if side == "generator":
         arguments["latent_dim"] = shapes.latent_dim()
     return arguments
-
-
-def _blocks(side, resolution):
-    names = stages(side, resolution, ())
-    return len(names)
 
 
 class _Shapes:

@@ -5,8 +5,7 @@ import re
 from collections.abc import Callable
 
 from keras_sagan.convert import axes
-from keras_sagan.models.discriminator import DOWNSAMPLINGS
-from keras_sagan.models.generator import WIDTHS
+from keras_sagan.sizes import size_of
 
 _GENERATOR, _DISCRIMINATOR = "generator", "discriminator"
 
@@ -78,23 +77,22 @@ class Layout:
 
 def stages(side, resolution, attention_resolutions):
     """Returns the names of a network's blocks and attentions, in order."""
+    size = size_of(resolution)
     if side == _GENERATOR:
-        sizes = [8 * 2**i for i in range(len(WIDTHS[resolution]) - 1)]
-        blocks = [(f"up_{size}", size) for size in sizes]
+        blocks = [(f"up_{height}", height) for height in size.generator_maps]
     else:
-        halvings = DOWNSAMPLINGS[resolution]
         # Attention follows the first block of a size, and none of the blocks
         # that come after it without halving the size.
-        count = halvings + (2 if resolution <= 32 else 1)
+        maps = dict(enumerate(size.discriminator_maps))
         blocks = [
-            (f"block_{i}", resolution >> i if i <= halvings else None)
-            for i in range(1, count + 1)
+            (f"block_{i + 1}", maps.get(i))
+            for i in range(len(size.discriminator_widths))
         ]
     result = []
-    for name, size in blocks:
+    for name, height in blocks:
         result.append(name)
-        if size in attention_resolutions:
-            result.append(f"attention_{size}")
+        if height in attention_resolutions:
+            result.append(f"attention_{height}")
     return result
 
 

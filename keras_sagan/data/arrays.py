@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_sagan import sizes
 from keras_sagan.arguments import check_strings
 from keras_sagan.data.source import Source
 from keras_sagan.files import read_npz
@@ -21,7 +22,9 @@ class ArrayImages(Source):
     """Images in an array, as a source.
 
     Args:
-        images: `(N, height, width, 3)`, uint8, or floats in [-1, 1].
+        images: `(N, height, width)` or `(N, height, width, channels)`, uint8,
+            or floats in [-1, 1]. There is 1 channel for gray, and 3 or 4 for
+            RGB and RGBA.
         labels: Integers `(N,)` from 0 on, or None for images without classes.
         class_names: Strings, one for each class. None: their numbers.
 
@@ -34,17 +37,24 @@ class ArrayImages(Source):
     (4, (16, 16, 3))
     """
 
+    one_size = ready = True
+
     def __init__(self, images, labels=None, class_names=None):
-        images = np.asarray(images)
-        if images.ndim != 4 or not len(images) or images.shape[-1] != 3:
+        images = as_arrays(images)
+        if (
+            images.ndim != 4
+            or not len(images)
+            or images.shape[-1] not in sizes.CHANNELS
+        ):
             raise ValueError(
-                "`images` must have shape (N, height, width, 3), N at least 1. "
+                "`images` must have shape (N, height, width), or (N, height, "
+                "width, channels) with 1, 3 or 4 channels, N at least 1. "
                 f"Received: images of shape {images.shape}"
+                + _advice_on_mixed(images)
             )
         self.images = images
-        height, width = images.shape[1:3]
-        self.native_resolution = min(height, width)
-        self.one_size = self.ready = height == width
+        self.channels = images.shape[-1]
+        self.native_resolution = sizes.plain(*images.shape[1:3])
         self.labels = np.zeros(len(images), "int32")
         check_strings("class_names", class_names, optional=True)
         if labels is not None:
@@ -71,10 +81,11 @@ def load_npz(path):
     """Reads images from a NumPy `.npz` file.
 
     Args:
-        path: `.npz` file that holds `images`, uint8 `(N, height, width, 3)`.
-            It may also hold `labels`, integers `(N,)` or `(N, 1)`, and
-            `class_names`, strings. `x` and `y`, `x_train` and `y_train`, and
-            `arr_0` and `arr_1` are other names for `images` and `labels`.
+        path: `.npz` file that holds `images`, uint8 `(N, height, width)` or
+            `(N, height, width, channels)`; see `ArrayImages`. It may also hold
+            `labels`, integers `(N,)` or `(N, 1)`, and `class_names`, strings.
+            `x` and `y`, `x_train` and `y_train`, and `arr_0` and `arr_1` are
+            other names for `images` and `labels`.
 
     Returns:
         `ArrayImages`.
@@ -92,7 +103,7 @@ def load_npz(path):
     if images is None or images.dtype != np.uint8:
         held = {name: f"{x.dtype} {x.shape}" for name, x in arrays.items()}
         raise ValueError(
-            "`path` must hold `images`, uint8 (N, height, width, 3)"
+            "`path` must hold `images`, uint8 (N, height, width, channels)"
             + _advice(images)
             + f". Received: path={path} with {held or 'no arrays'}"
         )
@@ -100,6 +111,15 @@ def load_npz(path):
     return ArrayImages(
         images, labels, None if names is None else [str(x) for x in names]
     )
+
+
+def as_arrays(images):
+    """Returns images as one array, gray ones `(N, height, width, 1)`."""
+    try:
+        images = np.asarray(images)
+    except ValueError:  # NumPy makes no array of images of several sizes.
+        images = np.empty(len(images), object)
+    return images[..., None] if images.ndim == 3 else images
 
 
 def find_arrays(arrays):
@@ -129,6 +149,16 @@ def _advice(images):
                 f"np.rint({scaled}).astype('uint8')"
             )
     return f"; its floats are from {low:g} to {high:g}"
+
+
+def _advice_on_mixed(images):
+    """Says what to do with images of several sizes, which make no array."""
+    if images.dtype != object:
+        return ""
+    return (
+        ", of several sizes perhaps: save them as files and open the folder, "
+        "or resize them first"
+    )
 
 
 def _check_labels(labels, n):

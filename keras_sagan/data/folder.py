@@ -1,16 +1,23 @@
 """A folder of images as a source."""
 
 import concurrent.futures
+import copy
 import os
 
 import numpy as np
 
+from keras_sagan import sizes
 from keras_sagan.arguments import check_path
 from keras_sagan.data.images import UnreadableImage
+from keras_sagan.data.images import as_array
+from keras_sagan.data.images import is_transparent
+from keras_sagan.data.images import read_header
 from keras_sagan.data.images import read_image
-from keras_sagan.data.images import read_size
+from keras_sagan.data.source import Converted
 from keras_sagan.data.source import Source
 
+# Images that are decoded to see whether they are transparent somewhere.
+_DECODED = 64
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
@@ -26,10 +33,15 @@ class ImageFolder(Source):
         path: Folder. If it has subfolders, each subfolder with images is a
             class, in the order of their names. If not, the images in the
             folder itself are used, without classes.
+        channels: 1, 3 or 4: images are read as gray, RGB or RGBA. None: as
+            they are, which is gray if all files are, and RGBA if at least
+            half of them are transparent somewhere.
 
     Attributes:
         class_names: Tuple of strings, or None.
-        native_resolution: Median of the images' shorter sides in pixels.
+        native_resolution: The size that all images have, or else the median
+            of their shorter sides in pixels.
+        channels: Number of channels: 1, 3 or 4.
         skipped: List of `(name of a file or folder, reason)`.
 
     Raises:
@@ -55,8 +67,9 @@ class ImageFolder(Source):
 
     names = ()  # Set by `_set_classes`.
 
-    def __init__(self, path):
+    def __init__(self, path, channels=3):
         self.path = check_path("path", path)
+        sizes.check_channels("channels", channels, optional=True)
         if not self.path.is_dir():
             raise ValueError(f"`path` must be a folder. Received: path={path}")
         files, left_out = _list_files(self.path)
@@ -65,7 +78,7 @@ class ImageFolder(Source):
         self.skipped = [(f, x) for f, x in zip(files, found) if type(x) is str]
         self.skipped += left_out
         files, found = (
-            [pair[k] for pair in zip(files, found) if type(pair[1]) is int]
+            [pair[k] for pair in zip(files, found) if type(pair[1]) is tuple]
             for k in range(2)
         )
         if not files:
@@ -74,7 +87,16 @@ class ImageFolder(Source):
                 f"class. Received: path={path}, with {len(self.skipped)} "
                 f"other files{_first(self.skipped)}"
             )
-        self.native_resolution = int(np.median(found))
+        widths, heights, gray, transparency = zip(*found)
+        self.one_size = len({*zip(heights, widths)}) == 1
+        if self.one_size:
+            self.native_resolution = sizes.plain(heights[0], widths[0])
+        else:
+            shorter = np.minimum(heights, widths)
+            self.native_resolution = int(np.median(shorter))
+        self.channels = channels or self._find_channels(
+            files, all(gray), transparency
+        )
         self._set_classes(files)
         self.skipped += _empty_classes(self.path, files)
 
@@ -82,15 +104,40 @@ class ImageFolder(Source):
         return len(self.names)
 
     def __getitem__(self, index):
-        image = read_image(self.path / self.names[index])
-        return np.asarray(image), self.labels[index]
+        image = read_image(self.path / self.names[index], self.channels)
+        return as_array(image), self.labels[index]
+
+    def at(self, resolution=None, channels=None):
+        sizes.check_channels("channels", channels, optional=True)
+        resolution = self.resolve(resolution)
+        read = copy.copy(self)  # It decodes with these channels.
+        read.channels = channels or self.channels
+        # Even if all have this size: EXIF may turn one of them.
+        return Converted(read, resolution, read.channels)
 
     def _examine(self, file):
-        """Returns the shorter side in pixels, or why the file is left out."""
+        """Returns what the header says, or why the file is left out."""
         try:
-            return min(read_size(self.path / file))
+            return read_header(self.path / file)
         except UnreadableImage as error:
             return str(error)
+
+    def _find_channels(self, files, gray, transparency):
+        """Returns how many channels show what the files hold."""
+        may_be = [f for f, alpha in zip(files, transparency) if alpha]
+        if 2 * len(may_be) >= len(files):
+            seen = may_be[:: -(-len(may_be) // _DECODED)]
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                found = list(pool.map(self._is_transparent, seen))
+            if sum(found) * len(may_be) >= len(found) * len(files) / 2:
+                return 4
+        return 1 if gray else 3
+
+    def _is_transparent(self, file):
+        try:
+            return is_transparent(self.path / file)
+        except UnreadableImage:
+            return False
 
     def _set_classes(self, files):
         folders = sorted({f.split("/")[0] for f in files if "/" in f})

@@ -1,4 +1,4 @@
-"""Reads an image file, and makes a square of it."""
+"""Reads an image file, and gives it the size and channels that are wanted."""
 
 import contextlib
 import io
@@ -16,27 +16,32 @@ SMALLEST_SIDE = 8
 # image of this size takes 400 MB for a moment.
 MOST_PIXELS = 50_000_000
 _BILINEAR = 2
+# Pillow's name of what each number of channels is.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 class UnreadableImage(ValueError):
     """Raised for an image that cannot be used; the message says why."""
 
 
-def read_image(file):
-    """Reads an image of any common kind as 8-bit RGB.
+def read_image(file, channels=3):
+    """Reads an image of any common kind as 8-bit gray, RGB or RGBA.
 
-    Gray, palette, CMYK and 16-bit images are converted. Transparent images
-    are laid on white, and images that EXIF says are turned are set upright.
-    Of an animation, the first picture is read. A JPEG of more than
-    `MOST_PIXELS` (50 million) is decoded at a half, a quarter or an eighth of
-    its size, and any other image of that size is not decoded.
+    Gray, palette, CMYK and 16-bit images are converted, and images that EXIF
+    says are turned are set upright. Transparent images are laid on white,
+    unless there is a channel for their alpha: then the colour of pixels that
+    cannot be seen is set to black, so that nobody learns it. Of an animation,
+    the first picture is read. A JPEG of more than `MOST_PIXELS` (50 million)
+    is decoded at a half, a quarter or an eighth of its size, and any other
+    image of that size is not decoded.
 
     Args:
         file: Path, or file object in binary mode.
+        channels: 1 for gray, 3 for RGB, or 4 for RGB and alpha.
 
     Returns:
-        A `PIL.Image.Image` of mode "RGB" whose shorter side has at least 8
-        pixels.
+        A `PIL.Image.Image` of mode "L", "RGB" or "RGBA" whose shorter side
+        has at least 8 pixels.
 
     Raises:
         UnreadableImage: If the file does not hold a whole image: what the
@@ -50,13 +55,26 @@ def read_image(file):
     with _opened(file, pillow) as image:
         _bound_pixels(image)
         image.load()
-        return _to_rgb(pillow.ImageOps.exif_transpose(image), pillow)
+        upright = pillow.ImageOps.exif_transpose(image)
+        return _converted(upright, channels, pillow)
 
 
-def read_size(file):
-    """Reads only the width and height; raises what `read_image` raises."""
+def read_header(file):
+    """Reads only the size and the kind; raises what `read_image` raises.
+
+    Returns:
+        The width, the height, and whether the file says that its pixels are
+        gray, and that some may be transparent.
+    """
     with _opened(file, require_pillow()) as image:
-        return image.size
+        gray = image.mode in ("1", "L", "LA", "La") or image.mode[:1] == "I"
+        return *image.size, gray, image.has_transparency_data
+
+
+def is_transparent(file):
+    """Reads an image, and returns whether any of its pixels is transparent."""
+    alpha = read_image(file, 4).getchannel("A")
+    return alpha.getextrema()[0] < 255
 
 
 class _File(io.FileIO):
@@ -150,36 +168,120 @@ def _bound_pixels(image):
         )
 
 
-def fit_square(image, resolution):
-    """Crops the centre square and resizes it bilinearly.
+def crop_and_resize(image, resolution):
+    """Crops the centre to the shape that is wanted, and resizes bilinearly.
+
+    Colours are weighed by their alpha where there is one, so that those that
+    cannot be seen are not mixed in.
 
     Args:
-        image: Array `(height, width, 3)` of uint8 or floats, or a
-            `PIL.Image.Image` of mode "RGB".
-        resolution: Side of the result in pixels.
+        image: Array `(height, width, channels)` of uint8 or floats in [-1, 1],
+            or a `PIL.Image.Image`.
+        resolution: Side of the result in pixels, or `(height, width)`.
 
     Returns:
-        An array `(resolution, resolution, 3)` of the same dtype. A square of
+        An array `(height, width, channels)` of the same dtype. An image of
         that size is returned as it is.
     """
-    image = np.asarray(image)
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
+    image = as_array(image)
+    height, width = _sides(resolution)
     # Cropped first: Pillow's `resize(box=...)` uses pixels beyond the box.
-    image = image[top : top + side, left : left + side]
-    if side == resolution:
+    image = _crop(image, height, width)
+    if image.shape[:2] == (height, width):
         return image
-    from_array = require_pillow().Image.fromarray
-    size = (resolution, resolution)
     if image.dtype == np.uint8:
-        image = from_array(np.ascontiguousarray(image))
-        return np.asarray(image.resize(size, _BILINEAR))
-    channels = [
-        from_array(channel.astype("float32")).resize(size, _BILINEAR)
-        for channel in np.moveaxis(image, -1, 0)
-    ]
-    return np.stack(channels, axis=-1).astype(image.dtype)
+        picture = as_picture(image)
+        return as_array(picture.resize((width, height), _BILINEAR))
+    from_array = require_pillow().Image.fromarray
+
+    def resized(x):
+        planes = [
+            np.asarray(
+                from_array(plane.astype("float32")).resize(
+                    (width, height), _BILINEAR
+                )
+            )
+            for plane in np.moveaxis(x, -1, 0)
+        ]
+        return np.stack(planes, axis=-1)
+
+    if image.shape[-1] < 4:
+        return resized(image).astype(image.dtype)
+    # As Pillow does it for bytes: colours from 0, times their alpha.
+    visible = (image + 1) / 2
+    alpha = resized(visible[..., 3:])
+    colors = resized(visible[..., :3] * visible[..., 3:])
+    colors = np.where(alpha > 0, colors / np.where(alpha > 0, alpha, 1), 0)
+    result = 2 * np.concatenate([colors, alpha], axis=-1) - 1
+    return result.astype(image.dtype)
+
+
+def _crop(image, height, width):
+    """Returns the largest part around the centre of this shape."""
+    rows, columns = image.shape[:2]
+    if rows * width > columns * height:
+        keep = max(1, columns * height // width), columns
+    else:
+        keep = rows, max(1, rows * width // height)
+    top, left = (rows - keep[0]) // 2, (columns - keep[1]) // 2
+    return image[top : top + keep[0], left : left + keep[1]]
+
+
+def _sides(resolution):
+    if isinstance(resolution, (tuple, list)):
+        return tuple(resolution)
+    return resolution, resolution
+
+
+def as_array(image):
+    """Returns an image, of Pillow's or not, as `(height, width, channels)`."""
+    image = np.asarray(image)
+    return image[..., None] if image.ndim == 2 else image
+
+
+def as_picture(image):
+    """Returns uint8 `(height, width, channels)` as a `PIL.Image.Image`."""
+    image = image[..., 0] if image.shape[-1] == 1 else image
+    return require_pillow().Image.fromarray(np.ascontiguousarray(image))
+
+
+def with_channels(image, channels):
+    """Returns uint8 `(height, width, c)` with another number of channels.
+
+    Colours become gray by their luminance (ITU-R 601), gray is repeated,
+    alpha is laid on white where it is dropped, and is 255 where it is new.
+    """
+    if image.shape[-1] == channels:
+        return image
+    return as_array(_converted(as_picture(image), channels, require_pillow()))
+
+
+def as_rgb(images, background=None):
+    """Returns gray, RGB or RGBA images as RGB ones.
+
+    Gray is repeated, and transparent images are laid on a background.
+
+    Args:
+        images: uint8, or floats in [-1, 1], `(..., height, width, channels)`
+            with 1, 3 or 4 channels.
+        background: Array of the same dtype and range that can be broadcast to
+            `(..., height, width, 3)`. None: white.
+
+    Returns:
+        An array `(..., height, width, 3)` of the same dtype.
+    """
+    channels = images.shape[-1]
+    if channels == 3:
+        return images
+    if channels == 1:
+        return np.repeat(images, 3, axis=-1)
+    is_uint8 = images.dtype == np.uint8
+    colors, alpha = images[..., :3], images[..., 3:].astype("float32")
+    share = alpha / 255 if is_uint8 else (alpha + 1) / 2
+    if background is None:
+        background = 255 if is_uint8 else 1
+    laid = background + share * (colors - np.float32(background))
+    return (np.rint(laid) if is_uint8 else laid).astype(images.dtype)
 
 
 def normalize(images):
@@ -188,7 +290,7 @@ def normalize(images):
     `SAGAN.fit` does this by itself. Call it for networks of your own.
 
     Args:
-        images: uint8 `(..., 3)`.
+        images: uint8 of any shape.
 
     Returns:
         A float32 array in [-1, 1].
@@ -219,7 +321,8 @@ def _why_unknown(file):
     return "not an image"
 
 
-def _to_rgb(image, pillow):
+def _converted(image, channels, pillow):
+    """Returns a Pillow image in the mode that so many channels have."""
     if image.mode.startswith("I"):  # 16-bit values, stored in 16 or 32 bits.
         pixels = np.asarray(image).astype("float64")
         if pixels.min() < 0 or pixels.max() > 65535:
@@ -228,8 +331,16 @@ def _to_rgb(image, pillow):
         image = pillow.Image.fromarray(pixels)
     elif image.mode == "F":
         raise UnreadableImage("floating-point pixels, of unknown range")
+    if channels == 4:
+        return _without_unseen_colors(image.convert("RGBA"), pillow)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = pillow.Image.new("RGBA", image.size, "white")
         image = pillow.Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    return image.convert(MODES[channels])
+
+
+def _without_unseen_colors(image, pillow):
+    seen = image.getchannel("A").point(lambda alpha: 255 * (alpha > 0))
+    nothing = pillow.Image.new("RGBA", image.size, (0, 0, 0, 0))
+    return pillow.Image.composite(image, nothing, seen)

@@ -24,8 +24,8 @@ def open_images(name, split="train", data_dir=None):
             None: its default.
 
     Returns:
-        A `keras_sagan.data.Source`. Its images have the size that they are
-        stored in; `source.at(resolution)` resizes them.
+        A `keras_sagan.data.Source`. Its images have the size and channels that
+        they are stored with; `source.at(resolution, channels)` converts them.
 
     Raises:
         ValueError: If there are no such images.
@@ -47,8 +47,9 @@ def open_images(name, split="train", data_dir=None):
         return TfdsImages(name.removeprefix("tfds:"), split, data_dir)
     path = pathlib.Path(name)
     if path.is_dir():
-        is_prepared = (path / "prepared.json").exists()
-        return PreparedImages(path) if is_prepared else ImageFolder(path)
+        if (path / "prepared.json").exists():
+            return PreparedImages(path)
+        return ImageFolder(path, channels=None)
     if path.suffix == ".npz" and path.exists():
         return load_npz(path)
     raise ValueError(

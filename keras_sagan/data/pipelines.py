@@ -20,6 +20,7 @@ def from_source(
     workers=2,
     shard=(0, 1),
     resolution=None,
+    channels=None,
 ):
     """Makes a dataset for `fit` from a source of images.
 
@@ -38,9 +39,10 @@ def from_source(
             the training.
         shard: Pair `(i, n)`: the i-th of n equal parts of each batch, for the
             i-th of n processes.
-        resolution: Side in pixels to which the centre square of each image is
-            resized. None: the native resolution of the source, which all its
-            images must have.
+        resolution: Side in pixels, or `(height, width)`, to which the centre
+            of each image is cropped and resized. None: the native resolution
+            of the source, which all its images must have.
+        channels: 1, 3 or 4, as in `Source.at`. None: those of the source.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, uint8 and
@@ -63,7 +65,7 @@ def from_source(
             "`data.open_images(name)` opens one. "
             f"Received: source of type {type(source).__name__}"
         )
-    source = source.at(resolution)
+    source = source.at(resolution, channels)
     n = len(source)
     _check("batch_size", batch_size, 1, n, f", the number of images being {n}")
     _check("seed", seed, 0)
@@ -97,12 +99,14 @@ def from_arrays(images, labels=None, batch_size=64, class_names=None, **kwargs):
     """Makes a dataset for `fit` from arrays in memory.
 
     Args:
-        images: `(N, R, R, 3)`, uint8, or floats in [-1, 1].
+        images: `(N, height, width)` or `(N, height, width, channels)`, uint8,
+            or floats in [-1, 1]; see `ArrayImages`.
         labels: Integers `(N,)`, or None.
         batch_size: Positive integer, at most N.
         class_names: Strings, one for each class. None: their numbers.
         **kwargs: `seed`, `start_step`, `steps_per_epoch`, `augment`,
-            `workers`, `shard` and `resolution`, as in `from_source`.
+            `workers`, `shard`, `resolution` and `channels`, as in
+            `from_source`.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, in the dtype
@@ -130,10 +134,12 @@ def from_folder(path, resolution, batch_size=64, **kwargs):
     Args:
         path: Folder, with a subfolder of images for each class, or images
             alone; see `ImageFolder`.
-        resolution: Side in pixels to which the centre square is resized.
+        resolution: Side in pixels, or `(height, width)`, to which the centre
+            is cropped and resized.
         batch_size: Positive integer, at most the number of images.
         **kwargs: `seed`, `start_step`, `steps_per_epoch`, `augment`,
-            `workers` and `shard`, as in `from_source`.
+            `workers`, `shard` and `channels`, as in `from_source`; images
+            have 3 channels if nothing else is said.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, uint8 and

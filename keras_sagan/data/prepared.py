@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 
+from keras_sagan import sizes
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
@@ -32,7 +33,8 @@ class PreparedImages(Source):
 
     Attributes:
         class_names: Tuple of strings, or None.
-        native_resolution: Side of the images in pixels.
+        native_resolution: Side of the images in pixels, or `(height, width)`.
+        channels: Number of channels: 1, 3 or 4.
         skipped: List of `(name, reason)` of the images that could not be used.
 
     Raises:
@@ -56,7 +58,9 @@ class PreparedImages(Source):
                 "`path` must be a folder that `keras-sagan prepare` finished "
                 f"writing: run it again, it goes on. Received: path={path}"
             )
-        side = self.native_resolution = summary["resolution"]
+        height, width = sizes.as_pair(summary["resolution"])
+        self.native_resolution = sizes.plain(height, width)
+        self.channels = summary.get("channels", 3)
         names = summary["class_names"]
         self.class_names = None if names is None else tuple(names)
         self.skipped = [tuple(pair) for pair in summary["skipped"]]
@@ -64,7 +68,7 @@ class PreparedImages(Source):
         for name, count in summary["shards"]:
             images = _load(self.path / f"{name}.images.npy")
             labels.append(_load(self.path / f"{name}.labels.npy"))
-            shape = (count, side, side, 3)
+            shape = (count, height, width, self.channels)
             if (
                 images.shape != shape
                 or images.dtype != np.uint8
@@ -115,7 +119,8 @@ def _is_summary(summary):
     names = summary.get("class_names")
     return (
         summary.get("format") == _FORMAT
-        and type(summary.get("resolution")) is int
+        and sizes.as_pair(summary.get("resolution")) is not None
+        and summary.get("channels", 3) in sizes.CHANNELS
         and (names is None or _are_all(names, str))
         and _are_all(summary.get("skipped"), list)
         and _are_all(summary.get("shards"), list)
@@ -137,7 +142,9 @@ def _are_all(values, kind):
     return isinstance(values, list) and all(type(x) is kind for x in values)
 
 
-def prepare(source, path, resolution=None, shard_size=4096, verbose=None):
+def prepare(
+    source, path, resolution=None, shard_size=4096, verbose=None, channels=None
+):
     """Decodes and resizes all images of a source once, into a folder.
 
     Later training reads the folder with `PreparedImages` and needs neither a
@@ -148,11 +155,12 @@ def prepare(source, path, resolution=None, shard_size=4096, verbose=None):
         source: A `keras_sagan.data.Source`. An image that raises
             `UnreadableImage` is skipped.
         path: Folder to write. ImageNet at 128 pixels takes 63 GB.
-        resolution: Side in pixels to which the centre square of each image is
-            resized. None: the native resolution of the source, which all its
-            images must have.
+        resolution: Side in pixels, or `(height, width)`, to which the centre
+            of each image is cropped and resized. None: the native resolution
+            of the source, which all its images must have.
         shard_size: Positive integer, number of images in a file.
         verbose: Whether to show a progress bar. None: on a terminal.
+        channels: 1, 3 or 4, as in `Source.at`. None: those of the source.
 
     Returns:
         `PreparedImages`.
@@ -168,7 +176,7 @@ def prepare(source, path, resolution=None, shard_size=4096, verbose=None):
     check_integer("shard_size", shard_size, 1)
     if verbose is not None:
         check_bool("verbose", verbose)
-    source = source.at(resolution)
+    source = source.at(resolution, channels)
     path = check_path("path", path)
     recipe = _recipe(source, shard_size)
     _check_folder(path, recipe)
@@ -198,6 +206,7 @@ def prepare(source, path, resolution=None, shard_size=4096, verbose=None):
         {
             "format": _FORMAT,
             "resolution": recipe["resolution"],
+            "channels": source.channels,
             "class_names": None if names is None else list(names),
             "shards": shards,
             "skipped": skipped,
@@ -211,9 +220,13 @@ def _recipe(source, shard_size):
     digest = hashlib.sha256()
     for name in source.names:
         digest.update(os.fsencode(name) + b"\0")
+    size = source.native_resolution
+    # Of RGB there is no word, as in what version 0.1 began.
+    channels = {} if source.channels == 3 else {"channels": source.channels}
     return {
         "images": len(source),
-        "resolution": source.native_resolution,
+        "resolution": list(size) if isinstance(size, tuple) else size,
+        **channels,
         "shard_size": shard_size,
         "names": digest.hexdigest(),
     }

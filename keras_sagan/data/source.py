@@ -3,9 +3,11 @@
 import concurrent.futures
 import os
 
+from keras_sagan import sizes
 from keras_sagan.data.batches import Batches
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import crop_and_resize
+from keras_sagan.data.images import with_channels
 
 
 class Source:
@@ -15,7 +17,7 @@ class Source:
     default that is right for images of unknown size without classes, and can
     be overridden.
 
-    `source[i]` is a pair: the image, uint8 `(height, width, 3)`, and its
+    `source[i]` is a pair: the image, uint8 `(height, width, channels)`, and its
     label, an integer (0 where there are no classes). It may raise
     `UnreadableImage`: training then takes the next image, and `prepare`
     leaves this one out.
@@ -23,16 +25,18 @@ class Source:
     Attributes:
         class_names: Tuple of strings, one for each class. None: the images
             have no classes.
-        native_resolution: Side in pixels of what is there. For images of
+        native_resolution: Side in pixels of what is there, or a pair
+            `(height, width)` if the images are not square. For images of
             several sizes this is the median of their shorter sides. None: it
             is not known.
-        one_size: Whether all images are squares of `native_resolution`, so
+        one_size: Whether all images have the size `native_resolution`, so
             that batches can be made of them as they are.
         ready: Whether an image is read without decoding or resizing it, so
             that `prepare` would gain nothing.
         random_access: Whether any image can be read as quickly as the next
             one. If not, the source is read from front to back.
-        channels: Number of channels: 3, red, green and blue.
+        channels: Number of channels: 1 for gray, 3 for red, green and blue,
+            or 4 with alpha, 0 where an image is transparent.
         skipped: Pairs `(name, reason)` of what the source left out.
 
     Example:
@@ -73,13 +77,16 @@ class Source:
         """A name for each image, as messages use it."""
         return [f"image {i}" for i in range(len(self))]
 
-    def at(self, resolution=None):
+    def at(self, resolution=None, channels=None):
         """Returns a source of the same images, all of one size.
 
         Args:
-            resolution: Side in pixels. The centre square of each image is
-                resized to it bilinearly. None: the native resolution, which
-                all images must have.
+            resolution: Side in pixels, or a pair `(height, width)`. The centre
+                of each image is cropped to this shape and resized bilinearly.
+                None: the native resolution, which all images must have.
+            channels: 1, 3 or 4; see `Source`. Colours become gray by their
+                luminance, gray is repeated, and transparent images are laid
+                on white. None: those that the images have.
 
         Returns:
             A `Source` whose `one_size` is true. This source is not changed.
@@ -89,9 +96,12 @@ class Source:
                 sizes.
         """
         resolution = self.resolve(resolution)
-        if self.one_size and resolution == self.native_resolution:
+        sizes.check_channels("channels", channels, optional=True)
+        channels = channels or self.channels
+        same_size = self.one_size and resolution == self.native_resolution
+        if same_size and channels == self.channels:
             return self
-        return _Resized(self, resolution)
+        return Converted(self, resolution, channels)
 
     def resolve(self, resolution):
         """Returns the resolution, or the native one for None.
@@ -107,12 +117,13 @@ class Source:
                     f"images of {_size(self)}"
                 )
             return self.native_resolution
-        if not isinstance(resolution, int) or resolution < 1:
+        sides = sizes.as_pair(resolution)
+        if sides is None:
             raise ValueError(
-                "`resolution` must be a positive integer, in pixels. "
-                f"Received: resolution={resolution}"
+                "`resolution` must be a positive integer, in pixels, or a "
+                f"pair (height, width). Received: resolution={resolution}"
             )
-        return resolution
+        return sizes.plain(*sides)
 
     def read(self, begin, end):
         """Yields `(index, item)` for the images from `begin` to `end` - 1.
@@ -139,14 +150,15 @@ class Source:
         return Batches(self, batch_size, **options)
 
 
-class _Resized(Source):
-    """The images of another source, resized as they are read."""
+class Converted(Source):
+    """The images of another source, converted as they are read."""
 
     one_size = True
 
-    def __init__(self, source, resolution):
+    def __init__(self, source, resolution, channels):
         self._source = source
         self.native_resolution = resolution
+        self.channels = channels
         self.class_names = source.class_names
         self.random_access = source.random_access
         self.skipped = source.skipped
@@ -156,16 +168,19 @@ class _Resized(Source):
 
     def __getitem__(self, index):
         image, label = self._source[index]
-        return fit_square(image, self.native_resolution), label
+        image = with_channels(image, self.channels)
+        return crop_and_resize(image, self.native_resolution), label
 
     @property
     def names(self):
         return self._source.names
 
-    def at(self, resolution=None):
-        return self._source.at(self.resolve(resolution))
+    def at(self, resolution=None, channels=None):
+        return self._source.at(
+            self.resolve(resolution), channels or self.channels
+        )
 
 
 def _size(source):
-    side = source.native_resolution
-    return "unknown size" if side is None else f"about {side} pixels a side"
+    size = source.native_resolution
+    return "unknown size" if size is None else f"about {sizes.text(size)}"

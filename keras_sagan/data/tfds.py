@@ -4,7 +4,9 @@ import copy
 
 import numpy as np
 
+from keras_sagan import sizes
 from keras_sagan.data.source import Source
+from keras_sagan.sizes import as_pair
 
 # The buffer holds encoded images; one of ImageNet takes 110 kB.
 _SHUFFLE_BUFFER = 16_384
@@ -25,8 +27,9 @@ class TfdsImages(Source):
 
     Attributes:
         class_names: Tuple of strings.
-        native_resolution: Side in pixels, if all images of the data set are
-            squares of one size; else None.
+        native_resolution: Side in pixels, or `(height, width)`, if all images
+            of the data set have one size; else None.
+        channels: Number of channels: 1, 3 or 4.
 
     Raises:
         ImportError: If tensorflow-datasets or TensorFlow is missing.
@@ -53,9 +56,12 @@ class TfdsImages(Source):
                 f"name={name!r}, with {sorted(features)}"
             )
         self.class_names = tuple(features["label"].names)
-        height, width, _ = features["image"].shape
-        if height is not None and height == width:
-            self.native_resolution, self.one_size = height, True
+        height, width, channels = features["image"].shape
+        if channels in sizes.CHANNELS:
+            self.channels = channels
+        if height is not None and width is not None:
+            self.native_resolution = sizes.plain(height, width)
+            self.one_size = True
         # For ImageNet, this says which files must be put where by hand.
         builder.download_and_prepare()
         if builder.info.splits and split not in builder.info.splits:
@@ -78,18 +84,23 @@ class TfdsImages(Source):
             raise IndexError(f"There is no image {index} of {len(self)}")
         return next(self.read(index, index + 1))[1]
 
-    def at(self, resolution=None):
+    def at(self, resolution=None, channels=None):
+        sizes.check_channels("channels", channels, optional=True)
         # TensorFlow resizes while it decodes.
         other = copy.copy(self)
+        other.channels = channels or self.channels
         other.native_resolution = self.resolve(resolution)
         other.one_size = True
         return other
 
     def read(self, begin, end):
-        side = self.native_resolution
+        resolution, channels = self.native_resolution, self.channels
         dataset = self._encoded.skip(begin).take(end - begin)
         dataset = dataset.map(
-            lambda encoded, label: (decode(encoded, side), label),
+            lambda encoded, label: (
+                decode(encoded, resolution, channels),
+                label,
+            ),
             num_parallel_calls=-1,
         )
         for i, (image, label) in enumerate(dataset.as_numpy_iterator()):
@@ -114,6 +125,7 @@ class TfdsImages(Source):
             self._encoded,
             len(self),
             self.resolve(None),
+            self.channels,
             batch_size,
             seed,
             start_step,
@@ -123,14 +135,23 @@ class TfdsImages(Source):
 
 
 def endless_batches(
-    encoded, count, resolution, batch_size, seed, start_step, augment, shard
+    encoded,
+    count,
+    resolution,
+    channels,
+    batch_size,
+    seed,
+    start_step,
+    augment,
+    shard,
 ):
     """Returns shuffled batches of decoded images, without an end.
 
     Args:
         encoded: `tf.data.Dataset` of pairs of an encoded image and a label.
         count: Number of its examples.
-        resolution: Side of the decoded images in pixels.
+        resolution: Side of the decoded images in pixels, or `(height, width)`.
+        channels: Their channels.
         batch_size: As in `from_source`.
         seed: As in `from_source`.
         start_step: As in `from_source`.
@@ -150,7 +171,7 @@ def endless_batches(
 
     def decode_batch(number, batch):
         images = tensorflow.map_fn(
-            lambda image: decode(image, resolution),
+            lambda image: decode(image, resolution, channels),
             batch[0],
             fn_output_signature="uint8",
             parallel_iterations=1,
@@ -166,51 +187,68 @@ def endless_batches(
         decode_batch, num_parallel_calls=-1, deterministic=True
     )
     return dataset.map(
-        lambda *batch: _finish(*batch, augment, resolution),
+        lambda *batch: _finish(*batch, augment, resolution, channels),
         num_parallel_calls=-1,
         deterministic=True,
     ).prefetch(2)
 
 
-def decode(encoded, resolution=None):
-    """Decodes an image and resizes its centre square, to 1/255 as `fit_square`.
+def decode(encoded, resolution=None, channels=3):
+    """Decodes an image and crops and resizes it, to 1/255 as Pillow does.
 
     A tf.data graph runs it, so that TensorFlow decodes without Python. With
     `resolution=None` the image keeps its size.
     """
     import tensorflow
 
-    # The default method differs from Pillow's decoder by up to 6 of 255.
+    def decode_jpeg():
+        # The default method differs from Pillow's decoder by up to 6 of 255.
+        image = tensorflow.io.decode_jpeg(
+            encoded, channels=min(channels, 3), dct_method="INTEGER_ACCURATE"
+        )
+        if channels < 4:
+            return image
+        alpha = tensorflow.fill(tensorflow.shape(image[..., :1]), 255)
+        alpha = tensorflow.cast(alpha, "uint8")
+        return tensorflow.concat([image, alpha], axis=-1)
+
     image = tensorflow.cond(
         tensorflow.io.is_jpeg(encoded),
-        lambda: tensorflow.io.decode_jpeg(
-            encoded, channels=3, dct_method="INTEGER_ACCURATE"
-        ),
+        decode_jpeg,
         lambda: tensorflow.io.decode_image(
-            encoded, channels=3, expand_animations=False
+            encoded, channels=channels, expand_animations=False
         ),
     )
     if resolution is None:
         return image
+    sides = as_pair(resolution)
     height, width = tensorflow.unstack(tensorflow.shape(image)[:2])
-    side = tensorflow.minimum(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    image = image[top : top + side, left : left + side]
-    image = tensorflow.image.resize(
-        image, (resolution, resolution), antialias=True
-    )
+    rows = tensorflow.minimum(height, width * sides[0] // sides[1])
+    columns = tensorflow.minimum(width, height * sides[1] // sides[0])
+    top, left = (height - rows) // 2, (width - columns) // 2
+    image = image[top : top + rows, left : left + columns]
+    image = tensorflow.cast(image, "float32")
+    if channels < 4:
+        image = tensorflow.image.resize(image, sides, antialias=True)
+    else:  # Colours that cannot be seen are not mixed in.
+        alpha = image[..., 3:]
+        image = tensorflow.concat([image[..., :3] * alpha, alpha], axis=-1)
+        image = tensorflow.image.resize(image, sides, antialias=True)
+        alpha = image[..., 3:]
+        colors = tensorflow.math.divide_no_nan(image[..., :3], alpha)
+        image = tensorflow.concat([colors, alpha], axis=-1)
     image = tensorflow.clip_by_value(tensorflow.round(image), 0, 255)
     return tensorflow.cast(image, "uint8")
 
 
-def _finish(number, images, labels, augment, resolution):
+def _finish(number, images, labels, augment, resolution, channels):
     import tensorflow
 
     if augment is not None:
         images = tensorflow.numpy_function(
             lambda x, n: augment(x, int(n)), [images, number], "uint8"
         )
-    images.set_shape((None, resolution, resolution, 3))
+    images.set_shape((None, *as_pair(resolution), channels))
     return images, tensorflow.cast(labels, "int32")
 
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from keras_sagan import sizes
 from keras_sagan.version import __version__
 from keras_sagan.visualization.attention import attention_layers
 
@@ -83,7 +84,7 @@ def model_card(config, class_names=None):
         "tags: [keras, sagan, gan, image-generation]",
         "---",
         "",
-        f"# SAGAN, {config['resolution']} pixels",
+        f"# SAGAN, {sizes.text(config['resolution'])}",
         "",
         "A self-attention GAN (Zhang et al., arXiv 1805.08318), made with "
         f"{config['made_by']}.",

@@ -23,6 +23,9 @@ class DiffAugment(keras.layers.Layer):
     - `translation`: by up to an eighth of the side, zeros moving in.
     - `cutout`: a square of half the side, its centre anywhere, set to zero.
 
+    Of images with alpha, `color` changes the colours alone, and what moves in
+    or is cut out is transparent. Gray images have no saturation to change.
+
     Each image is augmented in its own way. `SAGAN(augmentation=...)` uses it;
     the random numbers may be given, so that the layer is a pure function.
     Gradients in the images are right in every order.
@@ -35,7 +38,7 @@ class DiffAugment(keras.layers.Layer):
         **kwargs: Base layer arguments.
 
     Call arguments:
-        images: Floats in [-1, 1], `(B, H, W, C)`.
+        images: Floats in [-1, 1], `(B, H, W, C)`; with alpha where C is 4.
         draws: Floats in [0, 1), `(B, 7)`, from `draw`. None: drawn here.
 
     Returns:
@@ -74,9 +77,19 @@ class DiffAugment(keras.layers.Layer):
         if draws is None:
             draws = self.draw(ops.shape(images)[0])
         x, u = images, ops.cast(draws, images.dtype)
+        augment = self._augment if x.shape[-1] != 4 else self._augment_rgba
         for name in self.policy:
-            x = getattr(self, f"_{name}")(x, u)
+            x = augment(name, x, u)
         return x
+
+    def _augment(self, name, x, u):
+        return getattr(self, f"_{name}")(x, u)
+
+    def _augment_rgba(self, name, x, u):
+        if name == "color":
+            colors = self._color(x[..., :3], u)
+            return ops.concatenate([colors, x[..., 3:]], axis=-1)
+        return self._augment(name, x + 1, u) - 1  # Zeros: black, unseen.
 
     def draw(self, n, seed=None):
         """Draws what decides the augmentation of `n` images, `(n, 7)`."""

@@ -55,10 +55,11 @@ def evaluate(
 
     Args:
         model: A `SAGAN`; or generated images, in a form that `real` may have.
-        real: Real images: a uint8 array `(N, H, W, 3)`; a pair of such an
-            array and labels `(N,)`; a source, with `len(source)` and
-            `source[i]`; the path of a folder of pictures, or of an `.npz`
-            file with `images` and perhaps `labels`; for FID also the path of
+        real: Real images: a uint8 array `(N, H, W)` or `(N, H, W, channels)`
+            with 1, 3 or 4 channels; a pair of such an array and labels
+            `(N,)`; a source, with `len(source)` and `source[i]`; the path of a
+            folder of pictures, which are read as RGB, or of an `.npz` file
+            with `images` and perhaps `labels`; for FID also the path of
             an `.npz` file with `mu` and `sigma`; or what `metrics.reference`
             returned. None if no metric needs real images, as the Inception
             Score.
@@ -69,9 +70,11 @@ def evaluate(
             generates 50,000.
         protocol: `"torch-fidelity"`, `"paper"`, or a dict, see
             `metrics.get_protocol`.
-        feature_extractor: Callable from images, uint8 `(n, H, W, 3)` (floats
-            in [-1, 1] where the protocol does not quantise), to features
-            `(n, D)`, or to features and logits. None: `metrics.Inception`.
+        feature_extractor: Callable from images, uint8 `(n, H, W, channels)`
+            (floats in [-1, 1] where the protocol does not quantise), to
+            features `(n, D)`, or to features and logits. None:
+            `metrics.Inception`, which repeats gray images three times and lays
+            transparent ones on white.
             Another extractor's distance is not FID: reports give the
             extractor's `name`.
         batch_size: Positive integer, number of images that a process

@@ -4,10 +4,12 @@ import pathlib
 
 import numpy as np
 
+from keras_sagan.data.arrays import as_arrays
 from keras_sagan.data.arrays import find_arrays
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.images import read_image
 from keras_sagan.files import read_npz
+from keras_sagan.sizes import CHANNELS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
 
@@ -17,10 +19,11 @@ class Images:
 
     Args:
         name: String, what errors call the images.
-        images: A uint8 array `(N, H, W, 3)`; a pair of such an array and
-            integer labels `(N,)`; a source, where `source[i]` is a uint8
-            image and its label; the path of a folder of pictures, whose
-            subfolders are the classes; the path of a folder that
+        images: A uint8 array `(N, H, W)` or `(N, H, W, channels)` with 1, 3 or
+            4 channels; a pair of such an array and integer labels `(N,)`; a
+            source, where `source[i]` is a uint8 image and its label; the path
+            of a folder of pictures, read as RGB, whose subfolders are the
+            classes; the path of a folder that
             `data.prepare` wrote; or the path of an `.npz` file with `images`,
             or `arr_0`, and perhaps `labels`.
 
@@ -39,7 +42,7 @@ class Images:
         if isinstance(images, _Folder):
             self.labels = images.labels
         if isinstance(images, np.ndarray):
-            _check_array(name, images)
+            images = _check_array(name, images)
             self.labels = _check_labels(name, self.labels, len(images))
         elif not isinstance(images, (bytes, dict, list, tuple)) and all(
             hasattr(images, x) for x in ("__getitem__", "__len__")
@@ -63,7 +66,7 @@ class Images:
         return batch_size
 
     def batches(self, batch_size, indices=None):
-        """Yields uint8 images `(n, H, W, 3)` and labels `(n,)` or None."""
+        """Yields uint8 images `(n, H, W, C)` and labels `(n,)` or None."""
         indices = np.arange(len(self)) if indices is None else indices
         for begin in range(0, len(indices), batch_size):
             yield self.take(indices[begin : begin + batch_size])
@@ -145,15 +148,18 @@ def _open(name, path):
 
 
 def _check_array(name, images):
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-        gray = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 1)
+    arrays = as_arrays(images)
+    if (
+        arrays.dtype != np.uint8
+        or arrays.ndim != 4
+        or arrays.shape[-1] not in CHANNELS
+    ):
         raise ValueError(
-            f"`{name}` must be RGB images, uint8 of shape (N, H, W, 3)"
-            + ("; repeat a gray channel three times" * gray)
-            + f". Received: {name} of shape {images.shape} and dtype "
-            f"{images.dtype}"
+            f"`{name}` must be uint8 images of shape (N, H, W), or (N, H, W, "
+            f"channels) with 1, 3 or 4 channels. Received: {name} of shape "
+            f"{images.shape} and dtype {images.dtype}"
         )
-    return images
+    return arrays
 
 
 def _check_labels(name, labels, n):
@@ -222,7 +228,7 @@ class Generated:
         return self._CHUNK
 
     def batches(self, batch_size, indices=None):
-        """Yields floats in [-1, 1], `(n, H, W, 3)`, and labels or None.
+        """Yields floats in [-1, 1], `(n, H, W, C)`, and labels or None.
 
         `indices` are consecutive, and the first one begins a chunk. None
         stands for all images.

@@ -10,8 +10,10 @@ import numpy as np
 from keras import ops
 
 from keras_sagan import backends
+from keras_sagan.data.images import as_rgb
 from keras_sagan.metrics.inception_weights import SHA256
 from keras_sagan.metrics.inception_weights import inception_tensors
+from keras_sagan.metrics.resizing import resize_as_tf1
 
 IMAGE_SIZE = 299
 _EPSILON = 1e-3  # That of the batch norms.
@@ -31,8 +33,9 @@ class Inception:
         name: String, what reports call the extractor.
 
     Call arguments:
-        images: uint8 `(N, height, width, 3)`, or floats in [-1, 1], which are
-            not rounded.
+        images: uint8 `(N, height, width, channels)`, or floats in [-1, 1],
+            which are not rounded. Gray images (1 channel) are repeated three
+            times, and those with alpha (4 channels) are laid on white.
 
     Returns:
         Float32 arrays: features `(N, 2048)` and logits `(N, 1008)`.
@@ -57,7 +60,7 @@ class Inception:
         self.network.jit_compile = keras.backend.backend() == "jax"
 
     def __call__(self, images):
-        x = np.asarray(images)
+        x = as_rgb(np.asarray(images))
         if x.dtype == np.uint8:  # Scaled after the resize, as TF1's graph does.
             centre, scale = 128.0, 128.0
         else:
@@ -68,42 +71,6 @@ class Inception:
             outputs = backends.predict(self.network, x)
         logits = "logits_unbiased" if self.logits == "unbiased" else "logits"
         return outputs["features"], outputs[logits]
-
-
-def resize_as_tf1(images, size):
-    """Resizes bilinearly, bit for bit as TensorFlow 1's `resize_bilinear`.
-
-    Pixel i of the output lies at `i * length / size`, the corner of a pixel
-    and not its centre, and nothing is averaged when images shrink. This
-    function must not be compiled: XLA would multiply and add with a single
-    rounding.
-
-    Args:
-        images: Float tensor `(batch, height, width, channels)`.
-        size: Positive integer.
-
-    Returns:
-        A float tensor `(batch, size, size, channels)`.
-
-    Example:
-    >>> from keras_sagan.metrics.inception import resize_as_tf1
-    >>> image = keras.ops.convert_to_tensor([[[[0.0]], [[2.0]]]])
-    >>> keras.ops.convert_to_numpy(resize_as_tf1(image, 4))[0, :, 0, 0]
-    array([0., 1., 2., 2.], dtype=float32)
-    """
-    for axis in (2, 1):  # Columns first.
-        length = np.float32(images.shape[axis])
-        place = np.arange(size, dtype="float32") * (length / np.float32(size))
-        low = np.floor(place)
-        high = np.minimum(low + 1, length - 1)
-        a, b = (
-            ops.take(images, index.astype("int32"), axis=axis)
-            for index in (low, high)
-        )
-        shape = [1, 1, 1, 1]
-        shape[axis] = size
-        images = a + (b - a) * ops.reshape(place - low, shape)
-    return images
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")

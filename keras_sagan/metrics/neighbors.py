@@ -20,7 +20,7 @@ def nearest_neighbors(
     by batch.
 
     Args:
-        samples: uint8 `(N, H, W, 3)`.
+        samples: uint8 `(N, H, W, channels)`.
         images: Training images, as `real` in `metrics.evaluate`.
         count: Positive integer, number of neighbours of each sample.
         feature_extractor: As in `metrics.evaluate`: distances are those of

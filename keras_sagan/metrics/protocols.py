@@ -9,6 +9,7 @@ PROTOCOLS = {
         "description": "torch-fidelity 0.4.0: uint8 images, all real ones",
         "quantised": True,
         "resize": "TensorFlow 1 bilinear to 299, then (x - 128) / 128",
+        "channels": "gray repeated, alpha laid on white",
         "logits": "unbiased",
         "is_splits": 10,
         "is_seed": 2020,
@@ -28,6 +29,7 @@ PROTOCOLS = {
         "generator, 50,000 real ones, IS in one piece",
         "quantised": False,
         "resize": "TensorFlow 1 bilinear to 299, of images in [-1, 1]",
+        "channels": "gray repeated, alpha laid on white",
         "logits": "biased",
         "is_splits": 1,
         "is_seed": None,
@@ -59,6 +61,8 @@ def get_protocol(protocol):
     1
     """
     if isinstance(protocol, dict):
+        # Protocols that were saved before there was this key go on.
+        protocol = {"channels": PROTOCOLS["paper"]["channels"], **protocol}
         missing = sorted(set(PROTOCOLS["paper"]) - set(protocol))
         if missing:
             raise ValueError(

@@ -19,8 +19,8 @@ from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
 from keras_sagan.layers.convolutions import Conv2D
+from keras_sagan.sizes import check_channels
 
-RESOLUTIONS = (16, 32, 64, 128, 256)
 _MOST = 10**6  # Classes, or channels: what no memory would hold.
 ATTENTION_FORMS = {
     "released": {},
@@ -196,7 +196,7 @@ def residual_control_size(channels):
 
 
 def check_architecture(
-    resolution, num_classes, base_channels, attention, **flags
+    num_classes, base_channels, channels, attention, **flags
 ):
     """Raises a ValueError where a network of these arguments has no meaning.
 
@@ -204,13 +204,7 @@ def check_architecture(
     """
     for name, value in flags.items():
         check_bool(name, value)
-    if not isinstance(resolution, numbers.Integral) or (
-        resolution not in RESOLUTIONS
-    ):
-        raise ValueError(
-            "`resolution` must be 4 * 2**k pixels, from 16 to 256: one of "
-            f"{RESOLUTIONS}. Received: resolution={resolution}"
-        )
+    check_channels("channels", channels)
     check_integer("num_classes", num_classes, 1, _MOST, optional=True)
     check_integer("base_channels", base_channels, 1, _MOST)
     named = isinstance(attention, str) and attention in ATTENTION_FORMS
@@ -221,10 +215,10 @@ def check_architecture(
         )
 
 
-def check_attention_resolutions(attention_resolutions, resolution, valid):
-    """Returns the map sizes to attend at, the default for None."""
+def check_attention_resolutions(attention_resolutions, default, valid):
+    """Returns the map heights to attend at, the default for None."""
     if attention_resolutions is None:
-        return (32,) if resolution >= 64 else (resolution // 2,)
+        return (default,)
     if not isinstance(attention_resolutions, (tuple, list)):
         attention_resolutions = (attention_resolutions,)  # Refused below.
     attention_resolutions = tuple(attention_resolutions)

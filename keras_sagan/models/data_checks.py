@@ -4,19 +4,18 @@ Arrays are checked whole before anything is run. Of a dataset the first batch
 is checked then, and the labels of each batch as it comes.
 """
 
-import copy
 import functools
-import itertools
 import warnings
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_sagan.models.checked_datasets import peek
+from keras_sagan.sizes import CHANNELS
+
 # Images that are looked at together.
 _CHUNK = 1024
-# Keras takes fewer batches to see their shapes (NUM_BATCHES_FOR_TENSOR_SPEC).
-_PEEKED = 3
 
 
 def checked(model, x, y=None, batch_size=None):
@@ -51,9 +50,12 @@ def checked(model, x, y=None, batch_size=None):
             f"yields the labels itself. Received: x of type {type(x).__name__}"
         )
     if y is not None or hasattr(x, "shape"):
+        if (*x.shape[1:], 1) == model.image_shape:
+            x = x[..., None]  # Gray, without an axis for the channel.
         check_arrays(model, x, y)
         return x, min(len(x), batch_size or 32)
-    x, batch = _peek(model, x)
+    check = functools.partial(_check_labels_of_batch, model)
+    x, batch = peek(x, check, model.num_classes)
     images, labels = unpack_batch(batch)
     images = ops.convert_to_numpy(images)
     check_shape(images, model.image_shape)
@@ -108,18 +110,31 @@ def check_shape(images, image_shape):
     received = f"Received: images of shape {shape}, {dtype}"
     if shape[1:] != tuple(image_shape):
         wanted = ", ".join(map(str, image_shape))
-        gray = image_shape[-1] == 3 and shape[3:] in ((), (1,))
-        hint = "; repeat the channel of gray ones three times" if gray else ""
         raise ValueError(
             f"Images must have the shape (batch, {wanted}), which the networks "
-            "were built for: resize them, or build networks of their "
-            f"size{hint}. {received}"
+            f"were built for: {_hint(shape[1:], tuple(image_shape))}. "
+            f"{received}"
         )
     if dtype != "uint8" and "float" not in dtype:
         raise ValueError(
             "Images must be floats in [-1, 1], or uint8: for pixels from 0 to "
             f"255, `images.astype('uint8')`. {received}"
         )
+
+
+def _hint(shape, wanted):
+    """Says how images get the shape that is wanted."""
+    if shape[:2] != wanted[:2]:
+        return "resize them, or build networks of their size"
+    channels = 1 if len(shape) == 2 else shape[-1]
+    if channels == wanted[-1]:
+        return "for gray ones, `images[..., None]`"
+    advice = "convert their channels"
+    if channels == 1:
+        advice = "repeat the channel of gray ones three times"
+    if channels in CHANNELS:
+        advice += f", or build networks with channels={channels}"
+    return advice
 
 
 def check_values(images, may_warn=True):
@@ -209,133 +224,3 @@ def _check_labels_of_batch(model, batch):
     if labels is None or model.num_classes is None:
         return  # The first batch has been checked, and the others are alike.
     _check_labels(model, labels, images.shape[0])
-
-
-def _peek(model, x):
-    """Returns a dataset that checks its batches, and its first batch.
-
-    A stream gives its batch away only once: what is returned still has it.
-    """
-    check = functools.partial(_check_labels_of_batch, model)
-    if isinstance(x, keras.utils.PyDataset):
-        return _CheckedDataset(x, check), x[0]
-    if hasattr(x, "take"):  # A tf.data.Dataset, which must stay one.
-        batch = next(iter(x.take(1)), None)
-        if batch is None:
-            raise _without_batches(x)
-        if isinstance(batch, tuple) and len(batch) == 2 and model.num_classes:
-            x = _checked_graph(x, model.num_classes)
-        return x, batch
-    iterator = iter(x)
-    try:
-        batch = next(iterator)
-    except StopIteration:
-        raise _without_batches(x) from None
-    if hasattr(x, "__next__"):
-        return _with_first(batch, x, check), batch
-    if hasattr(x, "batch_sampler"):  # A DataLoader, which must stay one.
-        return _checked_loader(x, batch, iterator, check), batch
-    return x, batch
-
-
-def _without_batches(x):
-    return ValueError(
-        "`x` must yield batches. Received: a dataset without any, of type "
-        f"{type(x).__name__}"
-    )
-
-
-def _checked_graph(dataset, num_classes):
-    """Returns a `tf.data.Dataset` that fails at a label that is no class.
-
-    It is TensorFlow's on every backend, and runs beside the device.
-    """
-    import tensorflow
-
-    def check(images, labels):
-        inside = (labels >= 0) & (labels < num_classes)
-        message = (
-            f"Labels must be in [0, {num_classes}), as the networks were built"
-        )
-        right = tensorflow.debugging.Assert(
-            tensorflow.reduce_all(inside), [message, labels]
-        )
-        with tensorflow.control_dependencies([right]):
-            return images, tensorflow.identity(labels)
-
-    return dataset.map(check)
-
-
-def _with_first(batch, rest, check):
-    # A generator, not `itertools.chain`: Keras knows the type.
-    yield batch
-    for batch in rest:
-        check(batch)
-        yield batch
-
-
-def _checked_loader(loader, first, rest, check):
-    """Returns a copy of a `DataLoader` that begins with what was begun.
-
-    Keras takes two batches for their shapes on some backends, drops them, and
-    begins again (`TorchDataLoaderAdapter`, 3.15.1): it gets them twice.
-    """
-    begun = [_with_first(first, rest, check)]
-
-    class Checked(type(loader)):
-        def __iter__(self):
-            if begun:
-                batches, given = begun.pop(), []
-                try:
-                    for batch in batches:
-                        given = [*given, batch][:_PEEKED]
-                        yield batch
-                except GeneratorExit:
-                    if len(given) < _PEEKED:
-                        begun.append(itertools.chain(given, batches))
-                    raise
-                return
-            for batch in super().__iter__():
-                check(batch)
-                yield batch
-
-    loader = copy.copy(loader)
-    loader.__class__ = Checked
-    return loader
-
-
-class _CheckedDataset(keras.utils.PyDataset):
-    """A `PyDataset` whose batches are checked as they come."""
-
-    def __init__(self, dataset, check):
-        super().__init__(
-            workers=dataset.workers,
-            use_multiprocessing=dataset.use_multiprocessing,
-            max_queue_size=dataset.max_queue_size,
-        )
-        self.dataset = dataset
-        self.check = check
-
-    def __getitem__(self, index):
-        batch = self.dataset[index]
-        self.check(batch)
-        return batch
-
-    @property
-    def num_batches(self):
-        return self.dataset.num_batches
-
-    @property
-    def start_step(self):
-        """Where a dataset of `keras_sagan.data` is; others have None."""
-        return getattr(self.dataset, "start_step", None)
-
-    @start_step.setter
-    def start_step(self, step):
-        self.dataset.start_step = step
-
-    def on_epoch_begin(self):
-        self.dataset.on_epoch_begin()
-
-    def on_epoch_end(self):
-        self.dataset.on_epoch_end()

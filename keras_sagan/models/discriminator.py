@@ -9,17 +9,7 @@ from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.blocks import check_attention_resolutions
 from keras_sagan.models.blocks import full_precision
-
-# Width of each block's output in base channels, and how many blocks halve
-# the map. Sources: see `generator.py`; 16 is 32 with a first map of 8.
-WIDTHS = {
-    16: (2, 2, 2, 2),
-    32: (2, 2, 2, 2),
-    64: (1, 2, 4, 8, 16),
-    128: (1, 2, 4, 8, 16, 16),
-    256: (1, 2, 4, 8, 8, 16, 16),
-}
-DOWNSAMPLINGS = {16: 2, 32: 2, 64: 4, 128: 5, 256: 6}
+from keras_sagan.sizes import size_of
 
 
 def build_discriminator(
@@ -32,24 +22,26 @@ def build_discriminator(
     spectral_epsilon=1e-12,
     shortcut_after_relu=False,
     fused_resampling=True,
+    channels=3,
     name="discriminator",
 ):
     """Builds SAGAN's projection discriminator, a functional `keras.Model`.
 
-    `image -> down blocks -> one block without downsampling (two at 16 and 32
+    `image -> down blocks -> one block without downsampling (two up to 32
     pixels) -> ReLU -> h = sum over the map`, then
     `logit = linear(h) + <h, embedding(label)>`, with self-attention after the
     first block of each given output size. There is no batch norm.
 
     Args:
-        resolution: Side of the images in pixels: 16, 32, 64, 128 or 256.
+        resolution: Side of the images in pixels, or a pair `(height, width)`;
+            see `build_generator`.
         num_classes: Positive integer, or None for a discriminator without
             labels and embedding.
         base_channels: Positive integer, the width `ch` of the first block
             from 64 pixels up (the release: 64).
-        attention_resolutions: Sizes of the feature maps to attend at, from
-            the last map's up to `resolution // 2`; `()` for none. None is
-            `(32,)` from 64 pixels up, else `(resolution // 2,)`.
+        attention_resolutions: Heights of the feature maps to attend at, from
+            the last map's up to half of the image's; `()` for none. None: as
+            in `build_generator`.
         attention: `"released"`, `"paper"`, or a function; see
             `build_generator`.
         spectral_normalization: Whether every convolution, the linear layer
@@ -61,11 +53,12 @@ def build_discriminator(
             (mmgeneration): for their weights alone.
         fused_resampling: False builds the plain form of the down blocks: the
             same function of the same weights, slower.
+        channels: Channels of the images: 1, 3 or 4; see `build_generator`.
         name: Name of the model.
 
     Returns:
-        A `keras.Model` from `[images, labels]`, `(batch, resolution,
-        resolution, 3)` floats in [-1, 1] and `(batch,)` integers, to logits
+        A `keras.Model` from `[images, labels]`, `(batch, height, width,
+        channels)` floats in [-1, 1] and `(batch,)` integers, to logits
         `(batch, 1)`, float32 whatever the precision inside. Without classes,
         from `images` alone.
 
@@ -83,20 +76,19 @@ def build_discriminator(
     `discriminator.py`; Miyato and Koyama, arXiv 1802.05637, for the
     projection.
     """
+    size = size_of(resolution)
     check_architecture(
-        resolution,
         num_classes,
         base_channels,
+        channels,
         attention,
         spectral_normalization=spectral_normalization,
         shortcut_after_relu=shortcut_after_relu,
         fused_resampling=fused_resampling,
     )
-    widths = [base_channels * width for width in WIDTHS[resolution]]
-    halvings = DOWNSAMPLINGS[resolution]
-    sizes = [resolution >> min(i, halvings) for i in range(1, len(widths) + 1)]
+    widths = [base_channels * x for x in size.discriminator_widths]
     attention_resolutions = check_attention_resolutions(
-        attention_resolutions, resolution, sizes[:halvings]
+        attention_resolutions, size.default_attention, size.discriminator_maps
     )
     blocks = Blocks(
         num_classes=num_classes,
@@ -107,15 +99,17 @@ def build_discriminator(
         shortcut_after_relu=shortcut_after_relu,
     )
 
-    images = keras.Input((resolution, resolution, 3), name="images")
+    shape = (size.height, size.width, channels)
+    images = keras.Input(shape, name="images")
     x = images
-    for i, (size, width) in enumerate(zip(sizes, widths)):
+    for i, width in enumerate(widths):
         block_name = f"block_{i + 1}"
+        halves = i < size.halvings
         if i == 0:
             x = blocks.first_block(x, width, block_name)
         else:
-            x = blocks.down_block(x, width, block_name, downsample=i < halvings)
-        if size in attention_resolutions and i < halvings:
+            x = blocks.down_block(x, width, block_name, downsample=halves)
+        if halves and size.discriminator_maps[i] in attention_resolutions:
             x = blocks.attend(x)
     x = layers.ReLU(name="last_relu")(x)
     # From here on at least in float32: the sum runs over the whole map, and

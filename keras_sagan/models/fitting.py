@@ -219,7 +219,7 @@ def train_on_batch(model, x, y=None, *args, **kwargs):
     Raises:
         ValueError: As `fit` does.
     """
-    check_batch(model, x, y, args, kwargs)
+    x = checked_batch(model, x, y, args, kwargs)
     return keras.Model.train_on_batch(model, x, y, *args, **kwargs)
 
 
@@ -229,15 +229,19 @@ def test_on_batch(model, x, y=None, *args, **kwargs):
     Raises:
         ValueError: As `fit` does.
     """
-    check_batch(model, x, y, args, kwargs)
+    x = checked_batch(model, x, y, args, kwargs)
     return keras.Model.test_on_batch(model, x, y, *args, **kwargs)
 
 
-def check_batch(model, x, y, weights, arguments):
-    """Checks the arguments of `train_on_batch` and `test_on_batch`."""
+def checked_batch(model, x, y, weights, arguments):
+    """Checks the arguments of `train_on_batch` and `test_on_batch`.
+
+    Returns:
+        The images.
+    """
     names = ("sample_weight", "class_weight")
     data_checks.check_no_weights({**arguments, **dict(zip(names, weights))})
-    data_checks.checked(model, x, y)
+    return data_checks.checked(model, x, y)[0]
 
 
 def checked_validation(model, validation):
@@ -249,8 +253,8 @@ def checked_validation(model, validation):
                 f"Received: a tuple of {len(validation)} entries"
             )
         images, labels = data_checks.unpack_batch(tuple(validation))
-        data_checks.checked(model, images, labels)
-        return validation
+        images, _ = data_checks.checked(model, images, labels)
+        return (images, *validation[1:])
     return data_checks.checked(model, validation)[0]
 
 

@@ -11,17 +11,7 @@ from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.blocks import check_attention_resolutions
 from keras_sagan.models.blocks import full_precision
-
-# Width of the 4x4 map, then of each up block's output, in base channels.
-# 32 to 256: StudioGAN `models/resnet.py`, 128 also the SAGAN release; 16:
-# that of 32 less one block.
-WIDTHS = {
-    16: (4, 4, 4),
-    32: (4, 4, 4, 4),
-    64: (16, 8, 4, 2, 1),
-    128: (16, 16, 8, 4, 2, 1),
-    256: (16, 16, 8, 8, 4, 2, 1),
-}
+from keras_sagan.sizes import size_of
 
 
 def build_generator(
@@ -38,25 +28,31 @@ def build_generator(
     class_table_spectral_normalization=False,
     batch_norm_synchronized=True,
     fused_resampling=True,
+    channels=3,
     name="generator",
 ):
     """Builds SAGAN's generator, a functional `keras.Model`.
 
-    `z -> linear to 4x4 -> up blocks, one per doubling -> batch norm, ReLU,
-    3x3 convolution to RGB, tanh`, with class-conditional batch norm in the up
-    blocks and self-attention after those of the given output sizes. Training
-    calls use batch statistics and run the power iterations; inference calls
-    use what is stored and change nothing.
+    `z -> linear to the first map -> up blocks, one per doubling -> batch norm,
+    ReLU, 3x3 convolution to the image, tanh`, with class-conditional batch
+    norm in the up blocks and self-attention after those of the given output
+    sizes. Training calls use batch statistics and run the power iterations;
+    inference calls use what is stored and change nothing.
 
     Args:
-        resolution: Side of the images in pixels: 16, 32, 64, 128 or 256.
+        resolution: Side of the images in pixels, or a pair `(height, width)`.
+            A side is `b * 2**k`, b from 3 to 7 and k from 2, such as 28, 64,
+            96 or 256, the largest; both sides have the same k. The first map
+            is b pixels a side, 4 for powers of two. The widths are those of
+            the next power of two.
         num_classes: Positive integer, or None for a generator without labels.
         latent_dim: Positive integer, entries of a latent vector.
         base_channels: Positive integer, the width `ch` of the last block from
             64 pixels up (the release: 64).
-        attention_resolutions: Sizes of the feature maps to attend at, from 8
-            up to `resolution`; `()` for none. None is `(32,)` from 64 pixels
-            up, else `(resolution // 2,)`.
+        attention_resolutions: Heights of the feature maps to attend at, from
+            two times the first map's up to the image's; `()` for none. None
+            is the map of at most half the resolution that is nearest to 32x32
+            locations: 32 from 64 pixels up.
         attention: The form of the attention, `"released"` or `"paper"`; see
             `SelfAttention2D`. Or a function `(x, blocks)` from a symbolic
             feature map to one of the same shape, put in its place, such as
@@ -76,13 +72,15 @@ def build_generator(
             statistics of the whole batch; see `BatchNorm`.
         fused_resampling: False builds the plain form of the up blocks: the
             same function of the same weights, slower.
+        channels: Channels of the images: 1 for gray, 3 for RGB, or 4 for RGB
+            and alpha.
         name: Name of the model.
 
     Returns:
         A `keras.Model` from `[latents, labels]`, `(batch, latent_dim)` floats
-        and `(batch,)` integers, to images `(batch, resolution, resolution,
-        3)` in [-1, 1], float32 whatever the precision inside. Without
-        classes, from `latents` alone.
+        and `(batch,)` integers, to images `(batch, height, width, channels)`
+        in [-1, 1], float32 whatever the precision inside. Without classes,
+        from `latents` alone.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -96,10 +94,11 @@ def build_generator(
 
     Reference: Zhang et al., arXiv 1805.08318; the release, `generator.py`.
     """
+    size = size_of(resolution)
     check_architecture(
-        resolution,
         num_classes,
         base_channels,
+        channels,
         attention,
         spectral_normalization=spectral_normalization,
         class_table_spectral_normalization=class_table_spectral_normalization,
@@ -107,10 +106,9 @@ def build_generator(
         fused_resampling=fused_resampling,
     )
     check_integer("latent_dim", latent_dim, 1)
-    first, *widths = [base_channels * width for width in WIDTHS[resolution]]
-    sizes = [8 * 2**i for i in range(len(widths))]
+    first, *widths = [base_channels * x for x in size.generator_widths]
     attention_resolutions = check_attention_resolutions(
-        attention_resolutions, resolution, sizes
+        attention_resolutions, size.default_attention, size.generator_maps
     )
     blocks = Blocks(
         num_classes=num_classes,
@@ -128,15 +126,17 @@ def build_generator(
     labels = None
     if num_classes is not None:
         labels = keras.Input((), dtype="int32", name="labels")
-    x = blocks.normalized(Dense(4 * 4 * first, name="linear"))(latents)
-    x = layers.Reshape((4, 4, first), name="reshape")(x)
-    for size, width in zip(sizes, widths):
-        x = blocks.up_block(x, labels, width, name=f"up_{size}")
-        if size in attention_resolutions:
+    rows, columns = size.first_map
+    units = rows * columns * first
+    x = blocks.normalized(Dense(units, name="linear"))(latents)
+    x = layers.Reshape((rows, columns, first), name="reshape")(x)
+    for height, width in zip(size.generator_maps, widths):
+        x = blocks.up_block(x, labels, width, name=f"up_{height}")
+        if height in attention_resolutions:
             x = blocks.attend(x)
     x = blocks.last_norm(x, "last_norm")
     x = layers.ReLU(name="last_relu")(x)
-    x = blocks.conv(x, 3, 3, "rgb")
+    x = blocks.conv(x, channels, 3, "rgb")
     # Images are data: bfloat16 has 8 bits of mantissa for 256 levels.
     images = Tanh(dtype=full_precision(), name="images")(x)
     inputs = latents if labels is None else [latents, labels]

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan import losses
+from keras_sagan import sizes
 from keras_sagan.layers import DiffAugment
 from keras_sagan.layers import calls
 from keras_sagan.models import checks
@@ -317,8 +318,8 @@ class SAGAN(backends.Trainer, keras.Model):
 
     @property
     def resolution(self):
-        """Height of the images in pixels."""
-        return self.image_shape[0]
+        """Side of the images in pixels, or `(height, width)`."""
+        return sizes.plain(*self.image_shape[:2])
 
     def count_steps(self):
         """Returns the number of steps trained, an integer."""

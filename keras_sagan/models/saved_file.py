@@ -6,6 +6,7 @@ import zipfile
 
 from keras import ops
 
+from keras_sagan import sizes
 from keras_sagan.layers.nested import layers_with
 from keras_sagan.models.loading import WEIGHTS
 from keras_sagan.models.loading import Part
@@ -35,7 +36,7 @@ def describe_file(path):
         without classes), `latent_dim`, `parameters` (trainable ones, by
         network), `presets` (recipes whose networks have these numbers),
         `steps_trained`, `attention` (dicts with `network`, `layer`, `size` of
-        the map and `gamma`), `saved` and `keras_version`.
+        the map, its side or a pair, and `gamma`), `saved` and `keras_version`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -109,7 +110,7 @@ def describe_model(model):
             {
                 "network": name,
                 "layer": layer.name,
-                "size": layer.map_size[0],
+                "size": sizes.plain(*layer.map_size),
                 "gamma": float(ops.convert_to_numpy(layer.gamma)),
             }
             for name, network in networks.items()
@@ -188,6 +189,6 @@ def _attention(network, groups, layers):
         yield {
             "network": network,
             "layer": layer["name"],
-            "size": layer["build_config"]["input_shape"][1],
+            "size": sizes.plain(*layer["build_config"]["input_shape"][1:3]),
             "gamma": float(group["vars"]["0"][()]),
         }

@@ -62,13 +62,16 @@ def unpack(data):
     """Returns the images and labels that `fit` yields, as `Examples`.
 
     Bytes become floats in [-1, 1] here, on the device: a quarter of the data
-    has to be moved.
+    has to be moved. Colours of pixels that cannot be seen become black, so
+    that they are not learnt.
     """
     images, labels = data_checks.unpack_batch(data)
     is_uint8 = keras.backend.standardize_dtype(images.dtype) == "uint8"
     images = ops.cast(ops.convert_to_tensor(images), keras.config.floatx())
     if is_uint8:
         images = images / 127.5 - 1.0
+    if images.shape[-1] == 4:
+        images = ops.where(images[..., 3:] > -1.0, images, -1.0)
     labels = None if labels is None else ops.cast(labels, "int32")
     return Examples(images, labels)
 

@@ -14,6 +14,7 @@ from keras_sagan.files import read_json
 from keras_sagan.files import read_step_lines
 from keras_sagan.files import step_files
 from keras_sagan.files import write_json
+from keras_sagan.sizes import as_pair
 
 
 class Run:
@@ -75,7 +76,10 @@ class Run:
 
     def images_path(self, resolution):
         """Returns the folder of the images prepared at a resolution."""
-        return self.path / f"images_{resolution}"
+        height, width = as_pair(resolution)
+        square = height == width
+        name = f"{height}" if square else f"{height}x{width}"
+        return self.path / f"images_{name}"
 
     def exists(self):
         """Returns whether this folder holds a run or a trained model."""

@@ -6,8 +6,8 @@ import keras
 
 from keras_sagan import backends
 from keras_sagan import data
+from keras_sagan import sizes
 from keras_sagan.files import print_left_out
-from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.sagan import SAGAN
 from keras_sagan.training.folder import Run
 from keras_sagan.training.recipes import choose_recipe
@@ -25,6 +25,7 @@ def train_on_images(
     seed=None,
     sample_every=None,
     callbacks=(),
+    channels=None,
 ):
     """Chooses a recipe for images and trains a SAGAN; prints what it chose.
 
@@ -38,8 +39,9 @@ def train_on_images(
             path of a folder of images; or a `keras_sagan.data.Source`.
         workdir: Folder of the run; see `keras_sagan.training.Run`. None:
             `runs/` and the name of the images.
-        resolution: Side of the generated images in pixels, 16, 32, 64, 128 or
-            256. None: as the run was begun, or chosen.
+        resolution: Side of the generated images in pixels, or `(height,
+            width)`; see `build_generator`. None: as the run was begun, or
+            chosen.
         base_channels: Positive integer, width of the networks. None: as the
             run was begun, or chosen.
         steps: Positive integer, the step at which the run ends. None: chosen.
@@ -48,6 +50,8 @@ def train_on_images(
         sample_every: Positive integer, steps between sample grids. None: as
             `callbacks.SampleGrid` chooses.
         callbacks: More callbacks for `SAGAN.fit`.
+        channels: 1 for gray, 3 for RGB, or 4 for RGB and alpha. None: as the
+            run was begun, or as the images are; see `ImageFolder`.
 
     Returns:
         The trained `SAGAN`.
@@ -65,14 +69,16 @@ def train_on_images(
     run = Run(_default_workdir(images) if workdir is None else workdir)
     if not isinstance(images, data.Source):
         images = data.open_images(images)
-    recipe, seed = _as_begun(run, images, resolution, base_channels, seed)
+    recipe, seed = _as_begun(
+        run, images, resolution, base_channels, seed, channels
+    )
     settings = {**recipe, "steps": None, "seed": seed}
     run.check_settings(settings)
     steps = steps or recipe["steps"]
     _print_choice(run, images, recipe, steps)
     if resolution is None:
         _print_resizing(images, recipe["generator"]["resolution"])
-    source = _prepared(run, images, recipe["generator"]["resolution"])
+    source = _prepared(run, images, recipe["generator"])
     print_left_out(source.skipped)
 
     def make_model():
@@ -112,7 +118,7 @@ def _default_workdir(images):
     return pathlib.Path("runs", pathlib.Path(name).resolve().name)
 
 
-def _as_begun(run, images, resolution, base_channels, seed):
+def _as_begun(run, images, resolution, base_channels, seed, channels):
     """Returns the recipe and the seed, as the run was begun if it was.
 
     Arguments that differ from those of the run are kept, so that
@@ -120,17 +126,21 @@ def _as_begun(run, images, resolution, base_channels, seed):
     """
     before = run.settings()
     network = before.get("generator", {})
+    if network:
+        channels = channels or network.get("channels", 3)
     recipe = choose_recipe(
         images,
         resolution=resolution or network.get("resolution"),
         base_channels=base_channels or network.get("base_channels"),
+        channels=channels,
     )
     return recipe, before.get("seed", 0) if seed is None else seed
 
 
-def _prepared(run, images, resolution):
-    """Returns the images at a resolution, prepared if this saves time."""
-    source = images.at(resolution)
+def _prepared(run, images, network):
+    """Returns the images as a network takes them, prepared if it saves time."""
+    resolution = network["resolution"]
+    source = images.at(resolution, network.get("channels", 3))
     if source.ready:
         return source
     return data.prepare(source, run.images_path(resolution))
@@ -148,6 +158,9 @@ def _print_resizing(images, resolution):
     native = images.native_resolution
     if not images.one_size or native == resolution:
         return
-    print(f"The images have {native} pixels and are resized to {resolution}")
-    if native in RESOLUTIONS:  # It was only too large for a CPU.
+    print(
+        f"The images have {sizes.text(native)} and are resized to "
+        f"{sizes.text(resolution)}"
+    )
+    if sizes.is_possible(native):  # It was only too large for a CPU.
         print(f"To train at their size, begin a run with resolution={native}")

@@ -1,10 +1,10 @@
 """Chooses a recipe for images that have none."""
 
 from keras_sagan import backends
+from keras_sagan import sizes
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
-from keras_sagan.models.blocks import RESOLUTIONS
 from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.presets import get_preset
 
@@ -12,10 +12,15 @@ _LARGEST, _LARGEST_ON_CPU = 128, 64
 # A discriminator learns fewer images than this by heart.
 _FEW_IMAGES = 20_000
 _FEWEST_IMAGES = 16
+_KINDS = {1: "gray", 3: "RGB", 4: "RGBA"}
 
 
 def choose_recipe(
-    source, accelerated=None, resolution=None, base_channels=None
+    source,
+    accelerated=None,
+    resolution=None,
+    base_channels=None,
+    channels=None,
 ):
     """Chooses what to train on images.
 
@@ -27,9 +32,10 @@ def choose_recipe(
     Args:
         source: A `keras_sagan.data.Source`.
         accelerated: Whether there is a GPU or TPU. None: ask the backend.
-        resolution: Side of the images in pixels, 16, 32, 64, 128 or 256.
-            None: chosen.
+        resolution: Side of the images in pixels, or `(height, width)`; see
+            `build_generator`. None: chosen.
         base_channels: Positive integer, width of the networks. None: chosen.
+        channels: 1, 3 or 4. None: those of the images.
 
     Returns:
         A dict like those of `keras_sagan.get_preset`.
@@ -47,7 +53,6 @@ def choose_recipe(
     """
     _check_source(source)
     check_integer("base_channels", base_channels, 1, optional=True)
-    check_integer("resolution", resolution, 1, optional=True)
     if accelerated is not None:
         check_bool("accelerated", accelerated)
     if len(source) < _FEWEST_IMAGES:
@@ -59,6 +64,8 @@ def choose_recipe(
         accelerated = backends.has_accelerator()
     if resolution is None:
         resolution = choose_resolution(source, accelerated)
+    size = sizes.size_of(resolution)
+    channels = channels or source.channels
     few = len(source) < _FEW_IMAGES
     batch_size = 64 if accelerated else 32
     while batch_size > len(source):
@@ -66,20 +73,23 @@ def choose_recipe(
     names = source.class_names
     num_classes = None if names is None else len(names)
     base_channels = base_channels or (64 if accelerated else 16)
-    check_architecture(resolution, num_classes, base_channels, "released")
+    check_architecture(num_classes, base_channels, channels, "released")
     large, small = get_preset("imagenet_128"), get_preset("digits")
     network = {
-        "resolution": resolution,
+        "resolution": sizes.plain(size.height, size.width),
         "num_classes": num_classes,
         "base_channels": base_channels,
         "spectral_epsilon": large["generator"]["spectral_epsilon"],
     }
+    if channels != 3:  # RGB goes without a word, as in version 0.1.
+        network["channels"] = channels
     momentum = large["generator"]["batch_norm_momentum"]
     return {
         "description": (
-            f"{len(source):,} images of "
-            f"{'no' if names is None else len(names)} classes at {resolution} "
-            f"pixels" + (", augmented for the discriminator" if few else "")
+            f"{len(source):,} {_KINDS[channels]} images of "
+            f"{'no' if names is None else len(names)} classes at "
+            f"{sizes.text(resolution)}"
+            + (", augmented for the discriminator" if few else "")
         ),
         "source": "keras_sagan.choose_recipe",
         "generator": {**network, "batch_norm_momentum": momentum},
@@ -99,35 +109,48 @@ def choose_recipe(
 def choose_resolution(source, accelerated=None):
     """Chooses the resolution at which to train on images.
 
-    This is the native resolution of the images if the networks can have it.
-    If not, it is the largest possible resolution below it; images of fewer
-    than 32 pixels are enlarged to 16 or 32. Where images have several sizes,
-    or an unknown size, the result is at most 128. Without an accelerator it
-    is at most 64, because larger networks would take weeks.
+    This is the native resolution of the images if the networks can have it,
+    or a half, a quarter and so on of it; see `build_generator`. If not, it is
+    the largest possible side below it; images of fewer than 12 pixels are
+    enlarged to 16. Where images have several sizes, or an unknown size, the
+    result is at most 128. Without an accelerator the shorter side is at most
+    64, because larger networks would take weeks.
 
     Args:
         source: A `keras_sagan.data.Source`.
         accelerated: Whether there is a GPU or TPU. None: ask the backend.
 
     Returns:
-        16, 32, 64, 128 or 256.
+        The side in pixels, or `(height, width)` if the images are not square.
 
     Example:
     >>> pixels = np.zeros((40, 100, 100, 3), "uint8")
     >>> source = keras_sagan.data.ArrayImages(pixels)
-    >>> keras_sagan.training.choose_resolution(source)
-    64
+    >>> keras_sagan.training.choose_resolution(source, accelerated=True)
+    96
     """
     _check_source(source)
     if accelerated is None:
         accelerated = backends.has_accelerator()
-    side = source.native_resolution or _LARGEST
-    if side < 32:
-        return 16 if side <= 16 else 32
-    exact = source.one_size and side in RESOLUTIONS
-    limit = side if exact else _LARGEST
-    limit = limit if accelerated else _LARGEST_ON_CPU
-    return max(size for size in RESOLUTIONS if size <= min(side, limit))
+    limit = None if accelerated else _LARGEST_ON_CPU
+    native = sizes.as_pair(source.native_resolution or _LARGEST)
+    if source.one_size:
+        exact = _halved(native, limit or max(native))
+        if exact is not None:
+            return sizes.plain(*exact)
+    side = min(*native, limit or _LARGEST)
+    return max((x for x in sizes.SIDES if x <= side), default=16)
+
+
+def _halved(sides, limit):
+    """Returns the sides, halved until networks can have them, or None."""
+    while min(sides) >= sizes.SIDES[0]:
+        if min(sides) <= limit and sizes.is_possible(sides):
+            return sides
+        if any(side % 2 for side in sides):
+            return None
+        sides = tuple(side // 2 for side in sides)
+    return None
 
 
 def _check_source(source):

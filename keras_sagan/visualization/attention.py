@@ -28,7 +28,7 @@ class AttentionMaps:
     `pool_size`.
 
     Attributes:
-        images: uint8 `(N, height, width, 3)`.
+        images: uint8 `(N, height, width, channels)`.
         labels: Integers `(N,)`, or None.
         scores: float32 `(N, H, W, h, w)`.
         queries: Integers `(N, Q, 2)`, points (x, y) in pixels of the images,
@@ -134,7 +134,7 @@ def attention_maps(
     Args:
         model: A `SAGAN`; or, for given `images`, any `keras.Model` that takes
             images in [-1, 1], perhaps with labels.
-        images: uint8 `(N, height, width, 3)`, images of which to show the
+        images: uint8 `(N, height, width, channels)`, of which to show the
             discriminator's attention, or None for generated ones. The network
             sees `images / 127.5 - 1`.
         labels: As in `SAGAN.generate`. For given images, integers `(N,)` or
@@ -213,7 +213,7 @@ def _image_shape(model):
     if hasattr(model, "discriminator"):
         return model.image_shape
     inputs = getattr(model, "inputs", None)
-    return (None, None, 3) if inputs is None else tuple(inputs[0].shape[1:])
+    return (None,) * 3 if inputs is None else tuple(inputs[0].shape[1:])
 
 
 def _check_choice(is_sagan, images, network):

@@ -9,6 +9,7 @@ from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
 from keras_sagan.arguments import check_strings
 from keras_sagan.visualization.drawing import QUERY_COLORS
+from keras_sagan.visualization.drawing import check_images
 from keras_sagan.visualization.drawing import framed
 from keras_sagan.visualization.drawing import heat
 from keras_sagan.visualization.drawing import overlaid
@@ -135,7 +136,7 @@ def _check(maps, panel):
 
 def _panels(maps, index, panel):
     """The upper and lower pictures of an image, the image's own first."""
-    image = maps.images[index]
+    (image,) = check_images("images", maps.images[index][None])
     scale = max(1, panel // max(image.shape[:2]))
     image = image.repeat(scale, axis=0).repeat(scale, axis=1)
     height, width, _ = image.shape

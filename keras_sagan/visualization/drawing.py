@@ -4,6 +4,9 @@ import io
 
 import numpy as np
 
+from keras_sagan.data.images import as_rgb
+from keras_sagan.sizes import CHANNELS
+
 # Of queries, in order: apart from one another and from the heat.
 QUERY_COLORS = (
     (230, 50, 50),
@@ -43,6 +46,42 @@ def pillow():
             "Pictures need Pillow: pip install 'keras_sagan[data]'"
         ) from error
     return Image, ImageDraw, ImageFont
+
+
+def check_images(name, images):
+    """Returns images as RGB, transparent ones on a checkerboard.
+
+    Args:
+        name: Name of the argument.
+        images: uint8 `(N, height, width)`, or `(N, height, width, channels)`
+            with 1, 3 or 4 channels.
+
+    Returns:
+        uint8 `(N, height, width, 3)`.
+
+    Raises:
+        ValueError: If they are no such images.
+    """
+    given = np.asarray(images)
+    images = given[..., None] if given.ndim == 3 else given
+    if (
+        images.ndim != 4
+        or images.shape[-1] not in CHANNELS
+        or images.dtype != np.uint8
+        or not len(images)
+    ):
+        raise ValueError(
+            f"`{name}` must be uint8 of shape (N, height, width), or (N, "
+            "height, width, channels) with 1, 3 or 4 channels. Received: "
+            f"{name} of shape {given.shape} and dtype {given.dtype}"
+        )
+    if images.shape[-1] != 4:
+        return as_rgb(images)
+    _, height, width, _ = images.shape
+    side = max(1, max(height, width) // 16)
+    rows, columns = np.indices((height, width)) // side
+    board = np.where((rows + columns) % 2, 255, 204).astype("uint8")
+    return as_rgb(images, board[..., None])
 
 
 def heat(values):

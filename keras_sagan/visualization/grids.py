@@ -5,8 +5,10 @@ import numpy as np
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
+from keras_sagan.data.images import as_picture
 from keras_sagan.files import replacing
 from keras_sagan.visualization.drawing import Picture
+from keras_sagan.visualization.drawing import check_images
 from keras_sagan.visualization.drawing import pillow
 from keras_sagan.visualization.drawing import text_width
 from keras_sagan.visualization.drawing import words
@@ -20,7 +22,9 @@ def image_grid(
     """Lays images out in a grid, row by row.
 
     Args:
-        images: uint8 `(N, height, width, 3)`, as `SAGAN.generate` gives them.
+        images: uint8 `(N, height, width)` or `(N, height, width, channels)`,
+            as `SAGAN.generate` gives them. Transparent ones (4 channels) are
+            laid on a checkerboard.
         columns: Positive integer, images per row. None: as square as N
             allows.
         scale: Positive integer, enlargement of each pixel; or None for one
@@ -43,17 +47,7 @@ def image_grid(
     >>> keras_sagan.visualization.image_grid(images, columns=3).shape
     (19, 28, 3)
     """
-    images = np.asarray(images)
-    if (
-        images.ndim != 4
-        or images.shape[-1] != 3
-        or images.dtype != np.uint8
-        or not len(images)
-    ):
-        raise ValueError(
-            "`images` must be uint8 of shape (N, height, width, 3). Received: "
-            f"images of shape {images.shape} and dtype {images.dtype}"
-        )
+    images = check_images("images", images)
     check_integer("columns", columns, 1, optional=True)
     check_integer("scale", scale, 1, _LARGEST, optional=True)
     check_integer("padding", padding, 0, _LARGEST)
@@ -100,7 +94,7 @@ def _with_row_names(grid, names, rows, step, padding):
 
 
 def save_image(image, path):
-    """Saves a uint8 image `(height, width, 3)`, whole or not at all."""
+    """Saves a uint8 image `(height, width, channels)`, whole or not at all."""
     picture, _, _ = pillow()
     path = check_path("path", path)
     suffixes = picture.registered_extensions()
@@ -110,4 +104,4 @@ def save_image(image, path):
             f"Received: path={path}"
         )
     with replacing(path) as temporary:
-        picture.fromarray(image).save(temporary)
+        as_picture(image).save(temporary)

@@ -18,8 +18,8 @@ def nearest_neighbors(
     the sample. Distances are those of `metrics.nearest_neighbors`.
 
     Args:
-        samples: uint8 `(N, H, W, 3)`, as `SAGAN.generate` gives them.
-        images: Training images of that size, as `real` of
+        samples: uint8 `(N, H, W, channels)`, as `SAGAN.generate` gives them.
+        images: Training images of that size and kind, as `real` of
             `metrics.evaluate`.
         count: Positive integer, neighbours a row, the nearest first.
         feature_extractor: As of `metrics.evaluate`. None: pixels.

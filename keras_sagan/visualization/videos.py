@@ -24,8 +24,10 @@ def save_video(frames, path, frames_per_second=10, scale=1):
     """Saves pictures as a video that plays for ever.
 
     Args:
-        frames: uint8 `(frames, height, width, 3)`; or `(frames, N, height,
-            width, 3)`, as walks give them: N videos side by side, in a grid.
+        frames: uint8 `(frames, height, width, channels)`; or `(frames, N,
+            height, width, channels)`, as walks give them: N videos side by
+            side, in a grid. There are 1, 3 or 4 channels; transparent images
+            are laid on a checkerboard.
         path: File to save to: `.gif`, `.webp`, or `.png` or `.apng` for an
             animated PNG, which alone keeps every colour.
         frames_per_second: Positive number, up to 50.
@@ -50,8 +52,9 @@ def save_video(frames, path, frames_per_second=10, scale=1):
     frames = np.asarray(frames)
     if frames.ndim not in (4, 5) or not len(frames):
         raise ValueError(
-            "`frames` must be uint8 of shape (frames, height, width, 3) or "
-            "(frames, N, height, width, 3). Received: frames of shape "
+            "`frames` must be uint8 of shape (frames, height, width, "
+            "channels) or (frames, N, height, width, channels). Received: "
+            "frames of shape "
             f"{frames.shape}"
         )
     if frames.ndim == 4:

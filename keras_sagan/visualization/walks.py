@@ -38,8 +38,8 @@ def latent_walk(
         ema: As in `SAGAN.generate`.
 
     Returns:
-        uint8 `((len(seeds) - 1) * steps + 1, N, resolution, resolution, 3)`,
-        for `save_video`, or for `image_grid` a walk `[:, i]` at a time.
+        uint8 `((len(seeds) - 1) * steps + 1, N, height, width, channels)`, for
+        `save_video`, or for `image_grid` a walk `[:, i]` at a time.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -95,8 +95,7 @@ def class_walk(
         ema: As in `SAGAN.generate`.
 
     Returns:
-        uint8 `((len(classes) - 1) * steps + 1, N, resolution, resolution,
-        3)`.
+        uint8 `((len(classes) - 1) * steps + 1, N, height, width, channels)`.
 
     Raises:
         ValueError: If an argument is out of range, or the model has no

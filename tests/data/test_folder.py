@@ -16,7 +16,7 @@ from keras_sagan import data
 from keras_sagan.data import images as images_module
 from keras_sagan.data import prepared as prepared_module
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import crop_and_resize
 from keras_sagan.data.images import read_image
 from keras_sagan.files import printable
 
@@ -87,29 +87,29 @@ def test_turned_by_exif():
         np.testing.assert_array_equal(read_image(stream), expected)
 
 
-def test_fit_square_takes_arrays_of_any_kind(rng):
+def test_crop_and_resize_takes_arrays_of_any_kind(rng):
     pixels = rng.integers(256, size=(30, 40, 3), dtype="uint8")
-    expected = fit_square(Image.fromarray(pixels), 8)
-    np.testing.assert_array_equal(fit_square(pixels, 8), expected)
-    floats = fit_square(data.normalize(pixels), 8)
+    expected = crop_and_resize(Image.fromarray(pixels), 8)
+    np.testing.assert_array_equal(crop_and_resize(pixels, 8), expected)
+    floats = crop_and_resize(data.normalize(pixels), 8)
     assert floats.dtype == "float32"
     assert np.abs((floats + 1) * 127.5 - expected).max() <= 1
-    assert fit_square(pixels[:30, :30], 60).shape == (60, 60, 3)
+    assert crop_and_resize(pixels[:30, :30], 60).shape == (60, 60, 3)
 
 
-def test_fit_square_is_pillows_bilinear_of_the_centre():
+def test_crop_and_resize_is_pillows_bilinear_of_the_centre():
     image = picture(40, 30)
     expected = np.asarray(image)[:, 5:35]
-    np.testing.assert_array_equal(fit_square(image, 30), expected)
+    np.testing.assert_array_equal(crop_and_resize(image, 30), expected)
     small = Image.fromarray(expected).resize((8, 8), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(fit_square(image, 8), small)
+    np.testing.assert_array_equal(crop_and_resize(image, 8), small)
     # Against the definition: a triangle as wide as two target pixels.
     centres = (np.arange(8) + 0.5) * 30 / 8
     weights = 1 - np.abs(np.arange(30) + 0.5 - centres[:, None]) / (30 / 8)
     weights = np.maximum(weights, 0)
     weights /= weights.sum(axis=1, keepdims=True)
     exact = np.einsum("ia,jb,abc->ijc", weights, weights, expected)
-    assert np.abs(fit_square(image, 8) - exact).max() <= 1
+    assert np.abs(crop_and_resize(image, 8) - exact).max() <= 1
 
 
 def huge(png):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_sagan import data
-from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import crop_and_resize
 
 pytestmark = pytest.mark.no_backend
 KINDS = ("array", "prepared", "folder")
@@ -38,7 +38,7 @@ def test_every_source_knows_what_it_is(kind, pixels, tmp_path):
     assert len(source) == len(source.names) == 6 and not source.skipped
     assert (source.native_resolution, source.channels) == (32, 3)
     assert source.class_names == ("0", "1")
-    assert source.one_size == source.ready == (kind != "folder")
+    assert source.one_size and source.ready == (kind != "folder")
 
 
 @pytest.mark.parametrize("resolution", [16, 32, 48])
@@ -52,7 +52,7 @@ def test_resolution_is_chosen_where_it_is_used(
     assert view.names == source.names and view.class_names == ("0", "1")
     prepared = data.prepare(source, tmp_path / "again", resolution)
     for i in range(6):
-        expected = fit_square(pixels[i], resolution)
+        expected = crop_and_resize(pixels[i], resolution)
         np.testing.assert_array_equal(view[i][0], expected)
         np.testing.assert_array_equal(prepared[i][0], expected)
         assert view[i][1] == prepared[i][1] == i // 3
@@ -68,7 +68,7 @@ def test_resolution_is_chosen_where_it_is_used(
 def test_a_view_of_a_view_is_one_of_the_source(pixels):
     source = data.ArrayImages(pixels)
     np.testing.assert_array_equal(
-        source.at(8).at(16)[0][0], fit_square(pixels[0], 16)
+        source.at(8).at(16)[0][0], crop_and_resize(pixels[0], 16)
     )
     assert source.at(8).at(32) is source.at() is source
     assert source.at(8).at().native_resolution == 8
@@ -96,7 +96,7 @@ def test_images_of_several_sizes_need_a_resolution(tmp_path):
         path.parent.mkdir(exist_ok=True)
         Image.new("RGB", (40 + i, 30)).save(path)
     source = data.open_images(tmp_path / "images")
-    message = "`resolution` must be given .* of about 30 pixels a side"
+    message = "`resolution` must be given .* of about 30 pixels"
     for function in (
         source.at,
         lambda: data.from_source(source, 2),
@@ -108,7 +108,9 @@ def test_images_of_several_sizes_need_a_resolution(tmp_path):
     with pytest.raises(ValueError, match="`resolution` must be a positive int"):
         source.at(0)
     oblong = data.ArrayImages(np.zeros((4, 20, 30, 3), "uint8"))
-    assert not oblong.one_size and oblong.at(16)[0][0].shape == (16, 16, 3)
+    assert oblong.native_resolution == (20, 30) and oblong.one_size
+    assert oblong.at(16)[0][0].shape == (16, 16, 3)
+    assert oblong.at((10, 16))[0][0].shape == (10, 16, 3)
 
 
 class Mine(data.Source):

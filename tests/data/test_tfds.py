@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sagan import data
-from keras_sagan.data.images import fit_square
+from keras_sagan.data.images import crop_and_resize
 from keras_sagan.data.images import read_image
 from keras_sagan.data.tfds import decode
 
@@ -32,7 +32,7 @@ def test_downsizing_is_pillows(file_format):
         stream = io.BytesIO()
         Image.fromarray(pixels).save(stream, file_format, quality=90)
         for resolution in (32, 64, 128):
-            expected = fit_square(read_image(stream), resolution)
+            expected = crop_and_resize(read_image(stream), resolution)
             found = decode(stream.getvalue(), resolution).numpy()
             difference = np.abs(found.astype("int32") - expected)
             assert difference.max() <= 1

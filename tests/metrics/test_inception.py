@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_sagan import metrics
-from keras_sagan.metrics.inception import resize_as_tf1
+from keras_sagan.metrics.resizing import resize_as_tf1
 from tests.helpers import array
 from tests.metrics import references
 

@@ -236,8 +236,8 @@ def test_mixed_bfloat16_keeps_images_and_logits_in_float32(rng):
     ("kwargs", "message"),
     [
         (
-            {"resolution": 48},
-            "from 16 to 256: .*Received: resolution=48",
+            {"resolution": 50},
+            "b from 3 to 7 .* are 48 and 56. Received: resolution=50",
         ),
         ({"resolution": 8}, "Received: resolution=8"),
         ({"num_classes": -3}, "Received: num_classes=-3"),

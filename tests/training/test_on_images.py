@@ -39,14 +39,14 @@ class Sized(data.Source):
     [
         (8, True, 16, 16),
         (16, True, 16, 16),
-        (28, True, 32, 32),
+        (28, True, 28, 28),
         (32, True, 32, 32),
-        (100, True, 64, 64),
+        (100, True, 64, 96),
         (128, True, 64, 128),
         (256, True, 64, 256),
         (256, False, 64, 128),
         (500, True, 64, 128),
-        (40, False, 32, 32),
+        (40, False, 40, 40),
         (None, False, 64, 128),
     ],
 )
@@ -98,7 +98,7 @@ def test_an_npz_of_32_pixels_trains_without_a_flag(tmp_path, rng, capsys):
     assert model.image_shape == (32, 32, 3) and model.num_classes == 2
     assert model.count_steps() == 2
     out = capsys.readouterr().out
-    assert "Chosen: 20 images of 2 classes at 32 pixels" in out
+    assert "Chosen: 20 RGB images of 2 classes at 32 pixels" in out
     assert "networks of width 1; 2 steps with batches of 16" in out
     assert "resized" not in out
     run = Run(tmp_path / "run")
@@ -187,12 +187,13 @@ def test_prepare_and_train_with_all_defaults(kind, tmp_path, capsys, rng):
         images.mkdir()
         for i in range(17):
             Image.new("RGB", (50 + i, 45), (i, 0, 0)).save(images / f"{i}.png")
+    side = {"npz": 48, "folder": 40}[kind]
     prepared, run = tmp_path / "prepared", tmp_path / "run"
     assert cli.main(["prepare", str(images), f"--out={prepared}"]) == 0
-    assert data.open_images(prepared).native_resolution == 32
+    assert data.open_images(prepared).native_resolution == side
     train = ["train", str(prepared), f"--out={run}", "--steps=1"]
     assert cli.main(train) == 0
-    assert "at 32 pixels" in capsys.readouterr().out
+    assert f"at {side} pixels" in capsys.readouterr().out
     model = keras.saving.load_model(Run(run).latest_model())
-    assert model.image_shape == (32, 32, 3)
-    assert not Run(run).images_path(32).exists()
+    assert model.image_shape == (side, side, 3)
+    assert not Run(run).images_path(side).exists()

@@ -25,7 +25,7 @@ def test_grid_puts_each_image_in_its_place(tmp_path, rng):
     ("images", "kwargs", "message"),
     [
         (np.zeros((2, 4, 4, 3)), {}, "`images` must be uint8"),
-        (np.zeros((2, 4, 4, 1), "uint8"), {}, "`images` must be uint8"),
+        (np.zeros((2, 4, 4, 2), "uint8"), {}, "`images` must be uint8"),
         (np.zeros((0, 4, 4, 3), "uint8"), {}, "`images` must be uint8"),
         (np.zeros((2, 4, 4, 3), "uint8"), {"scale": 0}, "from 1 to 1000"),
         (
