@@ -2,6 +2,7 @@
 
 Example:
   keras-sagan train IMAGES --out=runs/mine
+  keras-sagan train IMAGES --from=MODEL
 
 What to train is chosen from the images and printed. If the run is stopped, run
 the same command again: it goes on. Ctrl-C ends the current step and saves a
@@ -9,6 +10,8 @@ checkpoint first.
 """
 
 from keras_sagan.cli import options
+from keras_sagan.cli.models import load_model
+from keras_sagan.cli.parsing import UsageError
 from keras_sagan.cli.parsing import number
 from keras_sagan.quiet import import_quietly
 
@@ -41,6 +44,24 @@ def add_arguments(parser):
         help="Steps between grids of generated images. Default: a grid at "
         "steps 100, 200, 400 and 800, and then at every thousandth step.",
     )
+    parser.add_argument(
+        "--from",
+        metavar="MODEL",
+        dest="from_model",
+        help="Model to fine-tune to the classes of IMAGES, with its own size "
+        "and channels: a .keras file, the folder of a run, or hf://owner/name. "
+        "A class that both have starts from its own, and others from the mean "
+        "of all. Default: new networks.",
+    )
+    parser.add_argument(
+        "--freeze_discriminator",
+        metavar="K",
+        type=number(int, 0),
+        default=0,
+        help="Blocks of the discriminator that are not trained, for --from: 2 "
+        "or 3 where there are few images. Default: %(default)s.",
+    )
+    options.add_import(parser)
     options.add_seed(
         parser,
         "Seed of the weights, the latents and the order of the images. "
@@ -53,6 +74,11 @@ def run(arguments):
     import_quietly()
     from keras_sagan import training
 
+    model, names = None, None
+    if arguments.from_model is not None:
+        model, names = load_model(arguments.from_model)
+    elif arguments.freeze_discriminator:
+        raise UsageError("argument --freeze_discriminator: needs --from")
     training.train_on_images(
         arguments.images,
         arguments.out,
@@ -62,4 +88,7 @@ def run(arguments):
         seed=arguments.seed,
         sample_every=arguments.sample_every,
         channels=arguments.channels,
+        from_model=model,
+        from_class_names=names,
+        freeze_discriminator=arguments.freeze_discriminator,
     )

@@ -9,6 +9,8 @@ them as a plain Keras layer.
 - `class_tables()` returns what the layer knows of each class, tensors with
   one row per class, and `with_class_tables(*tables)` a copy with other rows:
   `class_weights=` of `SAGAN.generate` blends classes by them.
+- `with_classes(rows)` returns a copy with other classes, each the blend of
+  these that a row of weights says: `SAGAN.with_classes` needs it.
 - `parts()` returns a dict of the layer's variables and inner layers by name:
   `keras_sagan.convert` finds the tensors of other implementations by it.
 - `moving_mean`, `moving_variance` and `momentum`, as those of

@@ -6,6 +6,8 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_number
+from keras_sagan.layers.copies import assign
+from keras_sagan.layers.copies import blend
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
@@ -77,6 +79,27 @@ class BatchNorm(keras.layers.Layer):
         """Returns a dict of the variables by name."""
         names = ("gamma", "beta", "moving_mean", "moving_variance")
         return {name: getattr(self, name) for name in names}
+
+    def with_classes(self, rows):
+        """Returns a `ConditionalBatchNorm` whose classes are all this one.
+
+        Args:
+            rows: Floats `(classes, 1)`: ones.
+        """
+        # Below, because that class is one of these.
+        from keras_sagan.layers.conditional_batch_norm import (
+            ConditionalBatchNorm,
+        )
+
+        channels = self.moving_mean.shape[0]
+        copy = ConditionalBatchNorm(num_classes=len(rows), **self.get_config())
+        copy.build((None, channels))
+        tables = [blend(rows, x[None]) for x in (self.gamma, self.beta)]
+        assign(
+            copy.parts().values(),
+            (*tables, self.moving_mean, self.moving_variance),
+        )
+        return copy
 
     def _build_affine(self, channels):
         self.gamma = self.add_weight(

@@ -8,6 +8,7 @@ from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.layers.batch_norm import BatchNorm
 from keras_sagan.layers.copies import assign
+from keras_sagan.layers.copies import blend
 from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
 
@@ -176,6 +177,47 @@ class ConditionalBatchNorm(BatchNorm):
         )
         return copy
 
+    def with_classes(self, rows):
+        """Returns a copy with other classes, each a blend of these.
+
+        Args:
+            rows: Floats `(new classes, num_classes)`. The tables of the copy
+                are their products with the tables of this layer.
+
+        Returns:
+            A built `ConditionalBatchNorm`, normalized as this one is.
+        """
+        copy = type(self).from_config(
+            {**self.get_config(), "num_classes": len(rows)}
+        )
+        copy.build((None, self.moving_mean.shape[0]))
+        for name in ("gamma", "beta"):
+            table, new = getattr(self, name), getattr(copy, name)
+            if self.spectral_normalization:
+                assign([new.kernel], [blend(rows, table.kernel)])
+                new.restart()
+            else:
+                assign([new], [blend(rows, table)])
+        statistics = ("moving_mean", "moving_variance")
+        assign(
+            [getattr(copy, x) for x in statistics],
+            [getattr(self, x) for x in statistics],
+        )
+        return copy
+
+    def without_classes(self):
+        """Returns a `BatchNorm` of the mean of all classes."""
+        channels = self.moving_mean.shape[0]
+        config = BatchNorm.get_config(self)
+        copy = BatchNorm.from_config(config)
+        copy.build((None, channels))
+        means = [ops.mean(table, axis=0) for table in self.class_tables()]
+        assign(
+            copy.parts().values(),
+            (*means, self.moving_mean, self.moving_variance),
+        )
+        return copy
+
     def folded(self):
         """Returns a copy whose tables are not spectrally normalized.
 
@@ -203,6 +245,7 @@ class ConditionalBatchNorm(BatchNorm):
             name=name,
         )
         table.build(())
+        table.trainable = self.trainable  # Of a layer that was saved frozen.
         return table
 
     def get_config(self):

@@ -17,6 +17,16 @@ def rebuild(layer, **changes):
     return copy
 
 
+def blend(rows, table):
+    """Returns `rows @ table`, computed in NumPy.
+
+    Args:
+        rows: Floats `(new, old)`, such as rows of zeros with a single one.
+        table: Variable or tensor `(old, columns)`.
+    """
+    return rows.astype("float64") @ ops.convert_to_numpy(table)
+
+
 def assign(targets, values):
     """Assigns values to variables, both in the same order.
 

@@ -209,6 +209,7 @@ class SelfAttention2D(keras.layers.Layer):
                 conv, epsilon=self.spectral_epsilon, name=name
             )
         conv.build(input_shape)
+        conv.trainable = self.trainable  # Of a layer that was saved frozen.
         return conv
 
     def _pool(self, x):

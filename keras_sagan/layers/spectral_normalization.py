@@ -199,6 +199,25 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
         return copy
 
+    def around(self, layer):
+        """Returns a wrapper like this one around another layer.
+
+        Its `u` and `v` are found anew, from the kernel of that layer.
+
+        Args:
+            layer: A built layer of the kind that this one wraps.
+        """
+        config = {**self.get_config(), "layer": layer, "name": layer.name}
+        other = type(self)(**config)
+        other.build(self.get_build_config()["input_shape"])
+        return other
+
+    def restart(self):
+        """Sets `u` and `v` to the singular vectors of the kernel as it is."""
+        self.u.assign(self._initial_u(self.u.shape, self.u.dtype))
+        column = singular_vectors.column(self.matrix(), self.u.value)
+        self.v.assign(self._normalize(column, 0.0))
+
     def _normalize(self, vector, otherwise):
         """Divides a vector, or each group's part of it, by its norm."""
         groups = self._layout.groups

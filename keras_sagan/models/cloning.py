@@ -13,7 +13,9 @@ def is_graph(network):
     return getattr(network, "inputs", None) is not None
 
 
-def clone_network(network, replace=None, call=None, change_config=None):
+def clone_network(
+    network, replace=None, call=None, change_config=None, inputs=None
+):
     """Returns a copy of a network, of models inside of it too.
 
     The copy has the values of the network, except in the layers that
@@ -25,9 +27,12 @@ def clone_network(network, replace=None, call=None, change_config=None):
         replace: Function from a layer to the one in its place, or to None for
             a copy. Not for subclassed networks.
         call: Function `(layer, *args, **kwargs)` that calls a layer of the
-            copy and returns its outputs. For functional networks alone.
+            copy, or does not, and returns its outputs. For functional networks
+            alone.
         change_config: Function from a config to the one that a copy is made
             from.
+        inputs: Symbolic tensors that the copy of a functional network is made
+            from. None: new ones.
 
     Raises:
         ValueError: If the network cannot be copied, or if an argument is not
@@ -53,12 +58,14 @@ def clone_network(network, replace=None, call=None, change_config=None):
 
     copy = keras.models.clone_model(
         network,
+        input_tensors=inputs,
         clone_function=clone_layer,
         call_function=call,
         recursive=True,
     )
     for source, target in pairs:
-        _copy_values(source, target)
+        if getattr(target, "built", True):  # `call` may leave a layer out.
+            _copy_values(source, target)
     return copy
 
 

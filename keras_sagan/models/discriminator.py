@@ -4,6 +4,8 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_sagan.layers.copies import assign
+from keras_sagan.layers.copies import blend
 from keras_sagan.layers.dense import Dense
 from keras_sagan.models.blocks import Blocks
 from keras_sagan.models.blocks import check_architecture
@@ -120,18 +122,32 @@ def build_discriminator(
     if num_classes is None:
         return keras.Model(images, logits, name=name)
     labels = keras.Input((), dtype="int32", name="labels")
-    embedding = blocks.normalized(
-        ClassEmbedding(
-            num_classes,
-            widths[-1],
-            embeddings_initializer="glorot_uniform",
-            name="embedding",
-            **head,
-        )
-    )(labels)  # (B, channels)
-    projection = InnerProduct(name="projection", **head)(h, embedding)
-    logits = layers.Add(name="logits", **head)([logits, projection])
+    logits = project(h, logits, labels, num_classes, blocks.normalized)
     return keras.Model([images, labels], logits, name=name)
+
+
+def project(h, logits, labels, num_classes, normalized):
+    """Adds the projection on classes, `<h, embedding(label)>`, to logits.
+
+    Args:
+        h: Symbolic sums over the map, `(B, C)`.
+        logits: Symbolic logits `(B, 1)`.
+        labels: Symbolic labels `(B,)`.
+        num_classes: Positive integer.
+        normalized: Function that wraps a layer in spectral normalization, or
+            returns it as it is.
+    """
+    head = {"dtype": full_precision()}
+    embedding = ClassEmbedding(
+        num_classes,
+        h.shape[-1],
+        embeddings_initializer="glorot_uniform",
+        name="embedding",
+        **head,
+    )
+    embedded = normalized(embedding)(labels)  # (B, C)
+    projection = InnerProduct(name="projection", **head)(h, embedded)
+    return layers.Add(name="logits", **head)([logits, projection])
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
@@ -142,6 +158,19 @@ class ClassEmbedding(layers.Embedding):
     def num_classes(self):
         """The number of classes."""
         return self.input_dim
+
+    def with_classes(self, rows):
+        """Returns a copy with other classes, each a blend of these.
+
+        Args:
+            rows: Floats `(new classes, num_classes)`.
+        """
+        copy = type(self).from_config(
+            {**self.get_config(), "input_dim": len(rows)}
+        )
+        copy.build(())
+        assign([copy.embeddings], [blend(rows, self.embeddings)])
+        return copy
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")

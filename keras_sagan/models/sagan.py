@@ -9,6 +9,7 @@ from keras_sagan import sizes
 from keras_sagan.layers import DiffAugment
 from keras_sagan.layers import calls
 from keras_sagan.models import checks
+from keras_sagan.models import classes
 from keras_sagan.models import fitting
 from keras_sagan.models import generation
 from keras_sagan.models import loss_scale
@@ -297,6 +298,7 @@ class SAGAN(backends.Trainer, keras.Model):
     generate = generation.generate
     draw_inputs = generation.draw_inputs
     largest_sigma = generation.largest_sigma
+    with_classes = classes.with_classes
     from_preset = classmethod(sharing.from_preset)
     save_to_preset = sharing.save_to_preset
     save = saving.save

@@ -9,6 +9,7 @@ from keras_sagan import data
 from keras_sagan import sizes
 from keras_sagan.files import print_left_out
 from keras_sagan.models.sagan import SAGAN
+from keras_sagan.training import finetuning
 from keras_sagan.training.folder import Run
 from keras_sagan.training.recipes import choose_recipe
 from keras_sagan.training.run import train
@@ -26,6 +27,9 @@ def train_on_images(
     sample_every=None,
     callbacks=(),
     channels=None,
+    from_model=None,
+    from_class_names=None,
+    freeze_discriminator=0,
 ):
     """Chooses a recipe for images and trains a SAGAN; prints what it chose.
 
@@ -52,6 +56,14 @@ def train_on_images(
         callbacks: More callbacks for `SAGAN.fit`.
         channels: 1 for gray, 3 for RGB, or 4 for RGB and alpha. None: as the
             run was begun, or as the images are; see `ImageFolder`.
+        from_model: A `SAGAN` to fine-tune, which is not changed: its networks
+            are those that are trained, with the classes of these images; see
+            `SAGAN.with_classes`. None: new networks.
+        from_class_names: Strings, the names of its classes, or None. A class
+            of these images that has one of these names starts from it, and
+            others from the mean of all.
+        freeze_discriminator: Non-negative integer, the blocks of the
+            discriminator that are not trained, for `from_model`.
 
     Returns:
         The trained `SAGAN`.
@@ -69,8 +81,15 @@ def train_on_images(
     run = Run(_default_workdir(images) if workdir is None else workdir)
     if not isinstance(images, data.Source):
         images = data.open_images(images)
+    if from_model is not None:
+        resolution, channels = finetuning.check_arguments(
+            from_model, resolution, base_channels, channels
+        )
     recipe, seed = _as_begun(
         run, images, resolution, base_channels, seed, channels
+    )
+    recipe = finetuning.recipe(
+        recipe, run.settings(), from_model, freeze_discriminator
     )
     settings = {**recipe, "steps": None, "seed": seed}
     run.check_settings(settings)
@@ -83,7 +102,11 @@ def train_on_images(
 
     def make_model():
         keras.utils.set_random_seed(seed)
-        return SAGAN.from_preset(recipe, seed=seed)
+        if from_model is None:
+            return SAGAN.from_preset(recipe, seed=seed)
+        return finetuning.new_model(
+            from_model, recipe, seed, from_class_names, source.class_names
+        )
 
     def make_dataset(start_step):
         return data.from_source(
@@ -147,10 +170,12 @@ def _prepared(run, images, network):
 
 
 def _print_choice(run, images, recipe, steps):
+    networks = "those of the model that it starts from"
+    if "from_model" not in recipe:
+        networks = f"of width {recipe['generator']['base_channels']}"
     print(
-        f"Chosen: {recipe['description']}; networks of width "
-        f"{recipe['generator']['base_channels']}; {steps:,} steps with batches "
-        f"of {recipe['batch_size']}; in {run.path}"
+        f"Chosen: {recipe['description']}; networks {networks}; {steps:,} "
+        f"steps with batches of {recipe['batch_size']}; in {run.path}"
     )
 
 
