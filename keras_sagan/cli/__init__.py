@@ -25,6 +25,7 @@ VERBS = (
     "info",
     "prepare",
     "presets",
+    "project",
     "sample",
     "serve",
     "train",

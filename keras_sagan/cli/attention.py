@@ -14,6 +14,7 @@ import pathlib
 
 from keras_sagan.cli import options
 from keras_sagan.cli import outputs
+from keras_sagan.cli.images import read_images
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import comma_separated
@@ -53,7 +54,7 @@ def run(arguments):
     model, names = load_model(arguments.model)
     given = {"seed": arguments.seed, "queries": arguments.points}
     if arguments.images:
-        given["images"] = _read(arguments.images, model.image_shape)
+        given["images"] = read_images(arguments.images, model.image_shape)
     elif model.num_classes is None:
         parse_classes(arguments.classes, names, None)
         given["num_images"] = 10
@@ -99,20 +100,3 @@ def _points(text):
             f"must be a number, or integers x:y,x:y; not {text}"
         )
     return points
-
-
-def _read(paths, shape):
-    """Reads images, cropped and resized to a shape: uint8 `(N, *shape)`."""
-    import numpy as np
-
-    from keras_sagan.data.images import crop_and_resize
-    from keras_sagan.data.images import read_image
-
-    images = []
-    for path in paths:
-        try:
-            image = read_image(path, shape[-1])
-            images.append(crop_and_resize(image, shape[:2]))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-    return np.stack(images)

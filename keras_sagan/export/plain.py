@@ -4,6 +4,7 @@ import keras
 
 from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.models.cloning import clone_network
+from keras_sagan.models.cloning import folded
 from keras_sagan.models.cloning import is_graph
 
 
@@ -38,7 +39,7 @@ def plain_generator(model, ema=True):
     """
     model.sync_variables()
     generator = model.ema_generator if ema else model.generator
-    plain = clone_network(generator, _folded if is_graph(generator) else None)
+    plain = clone_network(generator, folded if is_graph(generator) else None)
     plain = in_float32(plain)
     plain.trainable = False
     return plain
@@ -56,10 +57,6 @@ def in_float32(generator):
         return clone_network(generator, change_config=_float32_config)
     finally:
         keras.config.set_dtype_policy(policy)
-
-
-def _folded(layer):
-    return layer.folded() if hasattr(layer, "folded") else None
 
 
 def _float32_config(config):

@@ -80,15 +80,17 @@ class ConditionalBatchNorm(BatchNorm):
 
     Call arguments:
         inputs: Float tensor `(batch, ..., channels)`.
-        labels: Integer tensor `(batch,)`, values in `[0, num_classes)`.
+        labels: Integer tensor `(batch,)`, values in `[0, num_classes)`; or
+            floats `(batch, num_classes)`, weights with which the rows of the
+            tables are added up.
         training: Whether to use, and store, the moments of this batch.
 
     Returns:
         A tensor of the shape of `inputs`, in the compute dtype.
 
     Raises:
-        ValueError: If an argument is out of range, or `labels` are not
-            integers of shape `(batch,)`.
+        ValueError: If an argument is out of range, or `labels` are neither
+            integers of shape `(batch,)` nor such weights.
 
     Example:
     >>> layer = keras_sagan.layers.ConditionalBatchNorm(num_classes=10)
@@ -122,15 +124,13 @@ class ConditionalBatchNorm(BatchNorm):
         self.spectral_epsilon = float(spectral_epsilon)
 
     def call(self, inputs, labels, training=False):
-        if len(labels.shape) != 1 or not keras.backend.is_int_dtype(
-            labels.dtype
-        ):
-            raise ValueError(
-                "`labels` must be integers of shape (batch,). Received: "
-                f"labels of shape {tuple(labels.shape)} and dtype "
-                f"{keras.backend.standardize_dtype(labels.dtype)}"
+        self._check_labels(labels)
+        if len(labels.shape) == 2:
+            gamma, beta = (
+                ops.cast(labels, table.dtype) @ table
+                for table in self.class_tables()
             )
-        if self.spectral_normalization:
+        elif self.spectral_normalization:
             gamma = 1.0 + self.gamma(labels, training=training)
             beta = self.beta(labels, training=training)
         else:
@@ -139,6 +139,18 @@ class ConditionalBatchNorm(BatchNorm):
         shape = (-1,) + (1,) * (len(inputs.shape) - 2) + (inputs.shape[-1],)
         gamma, beta = ops.reshape(gamma, shape), ops.reshape(beta, shape)
         return self._normalize(inputs, gamma, beta, training)
+
+    def _check_labels(self, labels):
+        is_int = keras.backend.is_int_dtype(labels.dtype)
+        shape = tuple(labels.shape)
+        weights = shape[1:] == (self.num_classes,) and not is_int
+        if not weights and not (is_int and len(shape) == 1):
+            raise ValueError(
+                "`labels` must be integers of shape (batch,), or weights, "
+                f"floats of shape (batch, {self.num_classes}). Received: "
+                f"labels of shape {shape} and dtype "
+                f"{keras.backend.standardize_dtype(labels.dtype)}"
+            )
 
     def class_tables(self):
         """Returns the gammas and betas of all classes.

@@ -69,6 +69,14 @@ def clone_network(
     return copy
 
 
+def folded(layer):
+    """Returns what a layer says it is in inference, or None if it says nothing.
+
+    For `replace` of `clone_network`.
+    """
+    return layer.folded() if hasattr(layer, "folded") else None
+
+
 def _clone_whole(network, change_config):
     config = keras.saving.serialize_keras_object(network)
     copy = keras.saving.deserialize_keras_object(

@@ -14,6 +14,7 @@ from keras_sagan.models import fitting
 from keras_sagan.models import generation
 from keras_sagan.models import loss_scale
 from keras_sagan.models import networks
+from keras_sagan.models import projection
 from keras_sagan.models import saving
 from keras_sagan.models import sharing
 from keras_sagan.models import step
@@ -299,6 +300,7 @@ class SAGAN(backends.Trainer, keras.Model):
     draw_inputs = generation.draw_inputs
     largest_sigma = generation.largest_sigma
     with_classes = classes.with_classes
+    project = projection.project
     from_preset = classmethod(sharing.from_preset)
     save_to_preset = sharing.save_to_preset
     save = saving.save

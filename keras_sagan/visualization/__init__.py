@@ -10,6 +10,8 @@ from keras_sagan.visualization.curves import read_log
 from keras_sagan.visualization.curves import training_curves
 from keras_sagan.visualization.grids import image_grid
 from keras_sagan.visualization.neighbors import nearest_neighbors
+from keras_sagan.visualization.projections import projection_sheet
+from keras_sagan.visualization.projections import projection_walk
 from keras_sagan.visualization.samples import class_grid
 from keras_sagan.visualization.samples import truncation_grid
 from keras_sagan.visualization.videos import save_video
@@ -29,6 +31,8 @@ __all__ = [
     "image_grid",
     "latent_walk",
     "nearest_neighbors",
+    "projection_sheet",
+    "projection_walk",
     "read_log",
     "save_attention",
     "save_video",

@@ -61,7 +61,7 @@ def latent_walk(
         model.draw_inputs(labels, num_images, seed, truncation=truncation)[0]
         for seed in seeds
     ]
-    latents = _between(stations, steps, spherical_interpolation)
+    latents = between(stations, steps, spherical_interpolation)
     frames, n, size = latents.shape
     images = model.generate(
         None if labels is None else np.tile(labels, frames),
@@ -114,7 +114,7 @@ def class_walk(
     )
     model.draw_inputs(list(classes))  # Refuses what is no class.
     stations = np.eye(model.num_classes)[list(classes)]
-    shares = _between(stations, steps, _linear_interpolation)
+    shares = between(stations, steps, linear_interpolation)
     frames = len(shares)
     images = model.generate(
         class_weights=shares.repeat(len(latents), axis=0),
@@ -161,11 +161,11 @@ def spherical_interpolation(a, b, share):
     return to_a * a + to_b * b
 
 
-def _linear_interpolation(a, b, share):
+def linear_interpolation(a, b, share):
     return (1 - share) * a + share * b
 
 
-def _between(stations, steps, interpolation):
+def between(stations, steps, interpolation):
     """Goes from station to station in equal steps, the ends included."""
     points = [
         interpolation(a, b, i / steps)

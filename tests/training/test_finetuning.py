@@ -61,7 +61,7 @@ def test_a_run_starts_from_a_model_and_goes_on(source, tmp_path, capsys):
     model.ema_generator.variables[0].assign(
         array(model.ema_generator.variables[0]) + 1
     )
-    with pytest.raises(ValueError, match="other settings.*from_model="):
+    with pytest.raises(ValueError, match=r"other settings.*from_model="):
         keras_sagan.train_on_images(source, run.path, steps=3, **given)
 
 

@@ -1,0 +1,32 @@
+"""Files of images that a verb is given."""
+
+
+def read_images(paths, shape):
+    """Reads images, cropped and resized to a shape.
+
+    Args:
+        paths: `pathlib.Path`s.
+        shape: `(height, width, channels)`.
+
+    Returns:
+        uint8 `(N, height, width, channels)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a file holds no image.
+    """
+    import numpy as np
+
+    from keras_sagan.data.images import crop_and_resize
+    from keras_sagan.data.images import read_image
+
+    images = []
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        try:
+            image = read_image(path, shape[-1])
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        images.append(crop_and_resize(image, shape[:2]))
+    return np.stack(images)

@@ -1,0 +1,100 @@
+"""Find the latents of images: a model generates them again.
+
+Examples:
+  keras-sagan project MODEL a.png b.png --out=FOLDER
+  keras-sagan project MODEL a.png --classes=7
+
+Writes into FOLDER: projection.png, each image with its reconstruction and how
+it came about; projection.npz, the latents and class weights for
+`SAGAN.generate`; and, for two images or more, walk.webp, a walk from one to the
+next.
+"""
+
+import pathlib
+
+from keras_sagan.cli import options
+from keras_sagan.cli import outputs
+from keras_sagan.cli.images import read_images
+from keras_sagan.cli.models import load_model
+from keras_sagan.cli.models import parse_classes
+from keras_sagan.cli.parsing import UsageError
+from keras_sagan.cli.parsing import number
+
+
+def add_arguments(parser):
+    options.add_model(parser)
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        type=pathlib.Path,
+        nargs="+",
+        help="Files of images. They are cropped to the shape that the model "
+        "has.",
+    )
+    options.add_out(parser, "Folder to write.", "projection")
+    options.add_classes(
+        parser,
+        "The class of each image, or one for all. Default: weights of the "
+        "classes are found, too.",
+    )
+    parser.add_argument(
+        "--steps",
+        metavar="N",
+        type=number(int, 10, 100_000),
+        default=500,
+        help="Steps of the search, a multiple of 10. Default: %(default)s.",
+    )
+    options.add_seed(parser, "Seed of where the search starts.")
+
+
+def run(arguments):
+    model, names = load_model(arguments.model)
+    images = read_images(arguments.images, model.image_shape)
+    classes = parse_classes(arguments.classes, names, model.num_classes)
+    if classes is not None and len(classes) not in (1, len(images)):
+        raise UsageError(
+            "argument --classes: must be one class, or one for each image"
+        )
+    if classes is not None and len(classes) == 1:
+        classes = classes * len(images)
+    found = model.project(
+        images, classes, steps=arguments.steps, seed=arguments.seed
+    )
+    out = arguments.out or outputs.new_beside(arguments.model, "projection")
+    _save(model, images, found, out)
+    for path, error, name in zip(
+        arguments.images, found.errors, _classes(found, names)
+    ):
+        print(f"{path}: mean squared error {error:.4f} of [-1, 1]{name}")
+    print(f"Look at {out}/projection.png")
+
+
+def _save(model, images, found, out):
+    import numpy as np
+
+    from keras_sagan import visualization
+    from keras_sagan.files import replacing
+
+    visualization.projection_sheet(images, found, path=out / "projection.png")
+    arrays = {
+        name: getattr(found, name)
+        for name in ("latents", "labels", "class_weights")
+        if getattr(found, name) is not None
+    }
+    with replacing(out / "projection.npz") as temporary:
+        np.savez(temporary, **arrays)
+    if len(images) > 1:
+        walk = visualization.projection_walk(model, found)
+        scale = max(1, 128 // walk.shape[3])
+        visualization.save_video(walk, out / "walk.webp", scale=scale)
+
+
+def _classes(found, names):
+    """Yields the class that weighs most in each image, in words."""
+    if found.class_weights is None:
+        yield from [""] * len(found.latents)
+        return
+    for weights in found.class_weights:
+        label = int(weights.argmax())
+        name = names[label] if names else label
+        yield f", mostly class {name} ({weights[label]:.0%})"

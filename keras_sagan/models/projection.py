@@ -1,0 +1,221 @@
+"""Finding the latents of given images: the method `project` of `SAGAN`."""
+
+import dataclasses
+import sys
+
+import keras
+import numpy as np
+
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_callable
+from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_number
+from keras_sagan.arguments import check_seed
+from keras_sagan.layers.nested import layers_with
+from keras_sagan.models import data_checks
+from keras_sagan.models import sampling
+from keras_sagan.models.cloning import clone_network
+from keras_sagan.models.cloning import folded
+from keras_sagan.models.cloning import is_graph
+from keras_sagan.models.search import EVERY
+from keras_sagan.models.search import Search
+from keras_sagan.models.search import snapshots_of
+from keras_sagan.models.search import start_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Projection:
+    """Latents whose images are as near as possible to given images.
+
+    `model.generate(latents=p.latents, labels=p.labels,
+    class_weights=p.class_weights)` makes the reconstructions again.
+
+    Attributes:
+        latents: Floats `(N, latent_dim)`.
+        labels: Integers `(N,)` that were given, or None.
+        class_weights: Floats `(N, num_classes)` that were found, rows summing
+            to 1, or None.
+        images: uint8 `(N, height, width, channels)`, the reconstructions.
+        errors: Floats `(N,)`, the mean squared difference of each
+            reconstruction from its target, of pixels in [-1, 1].
+        curve: Floats, the mean loss of each ten steps.
+        steps: Integers, when the images of `history` were made.
+        history: uint8 `(snapshots, N, height, width, channels)`, the images on
+            the way.
+    """
+
+    latents: np.ndarray
+    labels: np.ndarray | None
+    class_weights: np.ndarray | None
+    images: np.ndarray
+    errors: np.ndarray
+    curve: np.ndarray
+    steps: np.ndarray
+    history: np.ndarray
+
+
+def project(
+    model,
+    images,
+    labels=None,
+    steps=500,
+    loss="pixels",
+    learning_rate=0.1,
+    prior=1e-3,
+    seed=0,
+    ema=True,
+    batch_size=16,
+    verbose=None,
+):
+    """Finds latents whose images are as near as possible to given images.
+
+    The search starts from the nearest of 256 random images, and follows the
+    gradient of the loss in the latents (Adam, with a learning rate that falls
+    to 0 as a cosine). If the model has classes and no labels are given, the
+    weights of the classes are searched for, too: the softmax of logits. The
+    networks are not changed.
+
+    Args:
+        model: The `SAGAN`.
+        images: uint8, or floats in [-1, 1], `(N, height, width, channels)`, of
+            the size of the model.
+        labels: Integer, or integers `(N,)`. None: class weights are found.
+        steps: Positive integer, a multiple of 10.
+        loss: `"pixels"` for the mean squared difference of pixels in [-1, 1];
+            or a function of images `(n, height, width, channels)` in [-1, 1]
+            to features `(n, ...)`, such as a `keras.Model`, for that of the
+            features.
+        learning_rate: Positive float, the rate at the start.
+        prior: Non-negative float, weight of the mean square of the latents,
+            which keeps them where the generator was trained.
+        seed: Non-negative integer that decides where the search starts.
+        ema: Whether to use the EMA generator.
+        batch_size: Positive integer, images searched for at a time.
+        verbose: Whether to show a progress bar. None: on a terminal.
+
+    Returns:
+        A `Projection`.
+
+    Raises:
+        ValueError: If an argument is out of range, the images have another
+            size, or class weights are to be found in a generator that knows
+            its classes otherwise than by `ConditionalBatchNorm`.
+
+    Example:
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> images = model.generate(labels=[3, 7], seed=5)
+    >>> found = model.project(images, labels=[3, 7], steps=10)
+    >>> found.latents.shape, found.images.shape
+    ((2, 128), (2, 16, 16, 3))
+
+    Reference: Abdal, Qin and Wonka, "Image2StyleGAN", arXiv 1904.03189.
+    """
+    targets = _checked_images(model, images)
+    _check_arguments(steps, loss, learning_rate, prior, ema, batch_size)
+    check_seed("seed", seed)
+    if verbose is None:
+        verbose = sys.stdout.isatty()
+    check_bool("verbose", verbose)
+    if labels is not None:
+        _, labels = model.draw_inputs(labels, len(targets))
+    model.sync_variables()
+    generator = model.ema_generator if ema else model.generator
+    by_weights = labels is None and model.num_classes is not None
+    if by_weights:
+        generator = with_class_weights(generator, model.num_classes)
+    else:
+        # Spectral norms stay as they are: they need not be computed again.
+        generator = clone_network(
+            generator, folded if is_graph(generator) else None
+        )
+    size = min(batch_size, len(targets))
+    features = None if loss == "pixels" else loss
+    num_classes = model.num_classes if by_weights else None
+    search = Search(
+        generator, size, model.latent_dim, num_classes, features, prior
+    )
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    search.compile(keras.optimizers.Adam(rate), "mse")
+    bar = keras.utils.Progbar(
+        -(-len(targets) // size) * steps, verbose=int(verbose)
+    )
+    found = []
+    for begin in range(0, len(targets), size):
+        part = targets[begin : begin + size]
+        part_labels = None if labels is None else labels[begin : begin + size]
+        start = start_of(model, part, part_labels, features, ema, seed)
+        found.append(search.run(part, start, steps, bar))
+    latents, classes, images = (
+        np.concatenate(x) for x in zip(*(x[:3] for x in found))
+    )
+    history = sampling.to_uint8(images.swapaxes(0, 1))
+    return Projection(
+        latents=latents,
+        labels=labels,
+        class_weights=classes if by_weights else None,
+        images=history[-1],
+        errors=np.square(images[:, -1] - targets).mean(axis=(1, 2, 3)),
+        curve=np.mean([x[3] for x in found], axis=0),
+        steps=snapshots_of(steps),
+        history=history,
+    )
+
+
+def with_class_weights(generator, num_classes):
+    """Returns a copy that takes weights of the classes in place of labels.
+
+    Args:
+        generator: A functional model from latents and labels.
+        num_classes: The number of its classes.
+
+    Raises:
+        ValueError: If it does not know them by layers that take weights.
+    """
+    knowing = layers_with(generator, "class_tables()")
+    if not is_graph(generator) or not knowing:
+        raise ValueError(
+            "`labels` must be given for a generator that knows its classes "
+            "otherwise than by `ConditionalBatchNorm`, which takes weights of "
+            f"them. Received: labels=None for '{generator.name}'"
+        )
+    latents, _ = generator.inputs
+    inputs = [
+        keras.Input(latents.shape[1:], name="latents"),
+        keras.Input((num_classes,), name="class_weights"),
+    ]
+    return clone_network(generator, folded, inputs=inputs)
+
+
+def _checked_images(model, images):
+    images = np.asarray(images)
+    if (*images.shape[1:], 1) == model.image_shape:
+        images = images[..., None]
+    if images.ndim != 4 or not len(images):
+        raise ValueError(
+            "`images` must have the shape (N, height, width, channels), N at "
+            f"least 1. Received: images of shape {images.shape}"
+        )
+    data_checks.check_shape(images, model.image_shape)
+    data_checks.check_values(images)
+    if images.dtype == np.uint8:
+        images = images / 127.5 - 1
+    return images.astype(keras.config.floatx())
+
+
+def _check_arguments(steps, loss, learning_rate, prior, ema, batch_size):
+    check_integer("steps", steps, EVERY)
+    if steps % EVERY:
+        raise ValueError(
+            f"`steps` must be a multiple of {EVERY}. Received: steps={steps}"
+        )
+    if isinstance(loss, str) and loss != "pixels":
+        raise ValueError(
+            "`loss` must be 'pixels', or a function from images to features. "
+            f"Received: loss={loss!r}"
+        )
+    if loss != "pixels":
+        check_callable("loss", loss)
+    check_number("learning_rate", learning_rate, 0, low_open=True)
+    check_number("prior", prior, 0)
+    check_bool("ema", ema)
+    check_integer("batch_size", batch_size, 1)
