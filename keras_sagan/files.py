@@ -53,6 +53,18 @@ def new_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def cache_folder():
+    """Returns the folder that what was downloaded is kept in.
+
+    It is `keras_sagan/` in `$KERAS_HOME`, or else in `$XDG_CACHE_HOME`, or
+    else in `~/.cache`.
+    """
+    for name in ("KERAS_HOME", "XDG_CACHE_HOME"):
+        if os.environ.get(name):
+            return pathlib.Path(os.environ[name]) / "keras_sagan"
+    return pathlib.Path.home() / ".cache" / "keras_sagan"
+
+
 def write_json(path, content):
     """Writes JSON, the whole file or nothing."""
     with replacing(path) as temporary:

@@ -5,6 +5,7 @@ from keras_sagan.export.formats import to_onnx
 from keras_sagan.export.formats import to_safetensors
 from keras_sagan.export.formats import to_saved_model
 from keras_sagan.export.plain import plain_generator
+from keras_sagan.export.site import to_site
 
 __all__ = [
     "plain_generator",
@@ -12,4 +13,5 @@ __all__ = [
     "to_onnx",
     "to_safetensors",
     "to_saved_model",
+    "to_site",
 ]

@@ -4,6 +4,8 @@ import json
 
 import keras
 
+from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_choice
 from keras_sagan.export.check import check_images
 from keras_sagan.export.check import run_network
 from keras_sagan.export.onnx_graph import onnx_model
@@ -14,7 +16,7 @@ from keras_sagan.layers.calls import call
 from keras_sagan.version import __version__
 
 
-def to_onnx(model, path, ema=True):
+def to_onnx(model, path, ema=True, dtype="float32", attention=False):
     """Writes the generator as an ONNX file, the same from every backend.
 
     Its inputs are `latents`, float32 `(batch, latent_dim)`, and, if there are
@@ -31,6 +33,12 @@ def to_onnx(model, path, ema=True):
         model: A `SAGAN` whose generator has the layers of `build_generator`.
         path: File to write.
         ema: Whether to write the EMA generator.
+        dtype: `"float32"`; or `"float16"`, in which kernels and class tables
+            are kept, so that the file is half as large. They are computed with
+            in float32.
+        attention: Whether the scores of each attention layer are an output,
+            too, under the name of the layer: float32 `(batch, locations,
+            keys)`, rows summing to 1.
 
     Raises:
         ValueError: If the generator has another layer, which the message
@@ -43,12 +51,16 @@ def to_onnx(model, path, ema=True):
         session = onnxruntime.InferenceSession("generator.onnx")
         (images,) = session.run(None, {"latents": latents, "labels": labels})
     """
+    check_choice("dtype", dtype, ("float32", "float16"))
+    check_bool("attention", attention)
     try:
         import onnx
         import onnxruntime
     except ImportError as error:
         raise _missing("An ONNX file needs onnx and onnxruntime") from error
-    proto = onnx_model(plain_generator(model, ema), _metadata(model))
+    proto = onnx_model(
+        plain_generator(model, ema), _metadata(model), dtype, attention
+    )
     with replacing(path) as temporary:
         onnx.save(proto, temporary)
         session = onnxruntime.InferenceSession(

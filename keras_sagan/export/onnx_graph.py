@@ -22,12 +22,23 @@ from keras_sagan.models.generator import Tanh
 OPSET, IR_VERSION = 17, 8  # From 2022: current runtimes read them.
 
 
-class Graph:
-    """The nodes and constants of a graph, in the order of computation."""
+# Smaller arrays stay in float32: they save nothing, and some are sums.
+_LEAST_IN_FLOAT16 = 256
 
-    def __init__(self):
+
+class Graph:
+    """The nodes and constants of a graph, in the order of computation.
+
+    Args:
+        dtype: `"float32"`, or `"float16"` for large arrays that are kept in
+            that type and computed with in float32.
+    """
+
+    def __init__(self, dtype="float32"):
         self.nodes = []
         self.constants = {}
+        self.dtype = dtype
+        self.scores = {}  # The outputs of attention layers, by their names.
 
     def node(self, kind, *inputs, **attributes):
         """Adds a node, and returns the name of its output."""
@@ -43,6 +54,10 @@ class Graph:
         """Adds an array, and returns its name."""
         value = np.ascontiguousarray(value, dtype)
         name = f"constant_{len(self.constants)}"
+        narrow = dtype == "float32" and value.size >= _LEAST_IN_FLOAT16
+        if narrow and self.dtype == "float16":
+            self.constants[name] = value.astype("float16")
+            return self.node("Cast", name, to=1)  # TensorProto.FLOAT
         self.constants[name] = value
         return name
 
@@ -133,6 +148,7 @@ def _attention(graph, layer, x):
     f, g, h = (graph.node("Reshape", y, flat) for y in (f, g, h))
     f = graph.node("Transpose", f, perm=[0, 2, 1])  # (B, N, D)
     beta = graph.node("Softmax", graph.node("MatMul", f, g), axis=-1)
+    graph.scores[layer.name] = beta, [height * width, _keys(layer)]
     beta = graph.node("Transpose", beta, perm=[0, 2, 1])  # (B, M, N)
     o = graph.node("MatMul", h, beta)  # (B, C', N)
     o = graph.node("Reshape", o, graph.constant([0, 0, height, width], "int64"))
@@ -140,6 +156,11 @@ def _attention(graph, layer, x):
         o = graph.conv(o, layer.projection)  # (B, C, H, W)
     gamma = graph.constant(array(layer.gamma))
     return graph.node("Add", x, graph.node("Mul", o, gamma))
+
+
+def _keys(layer):
+    height, width = layer.map_size
+    return height * width // layer.pool_size**2
 
 
 EMIT = {
@@ -159,12 +180,14 @@ EMIT = {
 }
 
 
-def onnx_model(generator, metadata):
+def onnx_model(generator, metadata, dtype="float32", attention=False):
     """Returns an `onnx.ModelProto` of a generator of plain kernels.
 
     Args:
         generator: A network as `plain_generator` returns it.
         metadata: Dict of strings to keep in the file.
+        dtype: `"float32"` or `"float16"`, in which large arrays are kept.
+        attention: Whether the scores of the attention layers are outputs, too.
 
     Raises:
         ValueError: If `EMIT` cannot write a layer, which the message names.
@@ -173,7 +196,7 @@ def onnx_model(generator, metadata):
 
     if not is_graph(generator):
         raise _unknown(generator)
-    graph = Graph()
+    graph = Graph(dtype)
     # Inputs are known by their position, whatever the network calls them.
     names = {id(x): n for x, n in zip(generator.inputs, ("latents", "labels"))}
     for layer in generator.layers:
@@ -191,12 +214,16 @@ def onnx_model(generator, metadata):
             "Transpose", [images], ["images"], perm=[0, 2, 3, 1]
         )
     )
+    outputs = [_images(generator.output_shape)]
+    for name, (scores, shape) in graph.scores.items() if attention else ():
+        graph.nodes.append(onnx.helper.make_node("Identity", [scores], [name]))
+        outputs.append(_scores(name, shape))
     model = onnx.helper.make_model(
         onnx.helper.make_graph(
             graph.nodes,
             "generator",
             _inputs(generator),
-            [_images(generator.output_shape)],
+            outputs,
             [
                 onnx.numpy_helper.from_array(value, name)
                 for name, value in graph.constants.items()
@@ -235,6 +262,18 @@ def _inputs(generator):
         )
         for _ in labels
     ]
+
+
+def _scores(name, shape):
+    import onnx
+
+    return onnx.helper.make_tensor_value_info(
+        name,
+        onnx.TensorProto.FLOAT,
+        ["batch", *shape],
+        "Attention: for each location of the map, row by row, the weights of "
+        "the keys.",
+    )
 
 
 def _images(shape):

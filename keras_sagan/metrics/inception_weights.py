@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 
+from keras_sagan.files import cache_folder
 from keras_sagan.files import read_npz
 from keras_sagan.files import replacing
 
@@ -71,18 +72,6 @@ def inception_tensors(path=None):
     tensors = _converted(_checked(file, "cache"))
     file.unlink()  # The converted file is enough.
     return tensors
-
-
-def cache_folder():
-    """Returns the folder that converted weights are kept in.
-
-    It is `keras_sagan/` in `$KERAS_HOME`, or else in `$XDG_CACHE_HOME`, or
-    else in `~/.cache`.
-    """
-    for name in ("KERAS_HOME", "XDG_CACHE_HOME"):
-        if os.environ.get(name):
-            return pathlib.Path(os.environ[name]) / "keras_sagan"
-    return pathlib.Path.home() / ".cache" / "keras_sagan"
 
 
 def _torch_hub():
