@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_sagan.arguments import check_integer
 from keras_sagan.layers.copies import assign
+from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.layers.nested import layers_with
 from keras_sagan.models.cloning import clone_network
 from keras_sagan.models.cloning import is_graph
@@ -81,7 +82,10 @@ def with_classes(
         rows,
         _add_to_discriminator,
     )
-    discriminator.trainable = True
+    # Each layer is told: Keras on TensorFlow does nothing where an attribute is
+    # assigned what it already holds, as the model around them may.
+    for layer in flatten_layers(discriminator):
+        layer.trainable = True
     freeze_blocks(discriminator, freeze_discriminator)
     arguments = {name: getattr(model, name) for name in ARGUMENTS}
     new = type(model)(

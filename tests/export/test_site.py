@@ -330,7 +330,7 @@ def test_what_is_refused(models, tmp_path, monkeypatch):
         raise urllib.error.URLError("no network")
 
     monkeypatch.setattr("urllib.request.urlopen", no_network)
-    with pytest.raises(OSError, match="npm pack onnxruntime-web@1.30.0"):
+    with pytest.raises(OSError, match="npm pack onnxruntime-web@"):
         export.to_site(model, tmp_path / "site")
     assert not (tmp_path / "site").exists()
 

@@ -73,7 +73,8 @@ np.save(sys.argv[2], images)
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# Square and oblong, one channel and four: three backends take their time.
+@pytest.mark.parametrize("kind", ["gray", "oblong_rgba"])
 def test_the_whole_way(kind, tmp_path):
     images, labels = images_of(kind)
     resolution, _ = KINDS[kind]

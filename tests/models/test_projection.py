@@ -71,6 +71,7 @@ def test_weights_of_classes_are_found_too(model):
     assert not np.array_equal(other.history[0], found.history[0])
 
 
+@pytest.mark.no_backend
 def test_other_losses_and_models_without_classes():
     model = with_variety(tiny_model(num_classes=None, compiled=False))
     images = model.generate(num_images=2, seed=3)

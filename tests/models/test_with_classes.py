@@ -28,6 +28,7 @@ def trained(digits_like):
     return model
 
 
+@pytest.mark.no_backend
 def test_new_classes_start_from_those_named(trained):
     new = trained.with_classes(["c", "a"], from_classes=[2, 0])
     assert new.num_classes == 2 and new.count_steps() == 0
@@ -62,6 +63,7 @@ def test_new_classes_start_from_those_named(trained):
     assert abs(norms[1] - exact) < 1e-4 * exact
 
 
+@pytest.mark.no_backend
 def test_the_mean_of_all_classes_where_none_is_named(trained):
     new = trained.with_classes(4, from_classes=[None, 1, None, None])
     assert new.num_classes == 4
@@ -78,6 +80,7 @@ def test_the_mean_of_all_classes_where_none_is_named(trained):
     assert np.abs(default - mean).max() <= 1
 
 
+@pytest.mark.no_backend
 def test_class_tables_with_spectral_normalization(digits_like):
     sizes = {"resolution": 16, "num_classes": 3, "base_channels": 2}
     model = keras_sagan.SAGAN(
