@@ -241,6 +241,6 @@ def test_your_images(tmp_path):
         command, cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 0, result.stderr
-    assert "Chosen: 54 images of 9 classes at 32 pixels" in result.stdout
+    assert "Chosen: 54 RGB images of 9 classes at 32 pixels" in result.stdout
     assert "rocket/broken.jpg: " in result.stdout
     assert (tmp_path / "runs" / "mine" / "model.keras").exists()

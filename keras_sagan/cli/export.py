@@ -11,6 +11,7 @@ The suffix of --out chooses the format, or else --format does:
   .onnx          onnx: for onnxruntime and others, the same from every backend
   .keras         keras: a keras.Model without spectral normalization
   .safetensors   safetensors: the tensors by name
+  .tflite        litert: for devices (TensorFlow alone writes it)
                  savedmodel: a folder for TensorFlow (not under PyTorch)
 
 Each export is run before it is given its name. It is refused if an image
@@ -31,6 +32,7 @@ _WRITERS = {
     "onnx": ("to_onnx", ".onnx"),
     "keras": ("to_keras", ".keras"),
     "safetensors": ("to_safetensors", ".safetensors"),
+    "litert": ("to_litert", ".tflite"),
     "savedmodel": ("to_saved_model", ""),
 }
 

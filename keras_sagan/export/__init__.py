@@ -1,6 +1,7 @@
 """Exporting generators for other programs, without what only trains."""
 
 from keras_sagan.export.formats import to_keras
+from keras_sagan.export.formats import to_litert
 from keras_sagan.export.formats import to_onnx
 from keras_sagan.export.formats import to_safetensors
 from keras_sagan.export.formats import to_saved_model
@@ -10,6 +11,7 @@ from keras_sagan.export.site import to_site
 __all__ = [
     "plain_generator",
     "to_keras",
+    "to_litert",
     "to_onnx",
     "to_safetensors",
     "to_saved_model",

@@ -1,6 +1,7 @@
 """Writing a generator for others to run: ONNX, SavedModel, tensors."""
 
 import json
+import tempfile
 
 import keras
 
@@ -116,6 +117,50 @@ def to_saved_model(model, path, ema=True):
             return serve(**tensors)["images"]
 
         check_images(model, ema, run, path)
+
+
+def to_litert(model, path, ema=True):
+    """Writes the generator as a LiteRT file (TensorFlow Lite), for devices.
+
+    Its signature `serve` has the inputs and the output of the ONNX file: see
+    `to_onnx`. The file is run by TensorFlow's interpreter, and kept only if
+    its images are right.
+
+    Args:
+        model: A `SAGAN`, on the TensorFlow backend.
+        path: File to write.
+        ema: Whether to write the EMA generator.
+
+    Raises:
+        ValueError: On another backend, or if an image differs from the model's
+            by more than 1 of 255. Nothing is written then.
+
+    Example:
+        keras_sagan.export.to_litert(model, "generator.tflite")
+        interpreter = ai_edge_litert.interpreter.Interpreter("generator.tflite")
+        run = interpreter.get_signature_runner("serve")
+        images = run(latents=latents, labels=labels)["images"]
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(
+            "A LiteRT file needs the backend 'tensorflow', which loads the "
+            f"same .keras file. Received: KERAS_BACKEND={backend}"
+        )
+    import tensorflow
+
+    generator = plain_generator(model, ema)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_saved_model(generator, model, folder)
+        converter = tensorflow.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=["serve"]
+        )
+        content = converter.convert()
+    interpreter = tensorflow.lite.Interpreter(model_content=content)
+    run = interpreter.get_signature_runner("serve")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+        check_images(model, ema, lambda inputs: run(**inputs)["images"], path)
 
 
 def to_keras(model, path, ema=True):

@@ -36,7 +36,7 @@ def test_exports_a_file_and_a_folder(model, capsys):
     [
         (["model.keras"], 2, "arguments are required: --out"),
         (
-            ["model.keras", "--out=x.tflite"],
+            ["model.keras", "--out=x.pb"],
             2,
             "--out: must end in .onnx, ",
         ),

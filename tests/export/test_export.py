@@ -294,6 +294,30 @@ def test_saved_model(form, any_singular_vector, tmp_path):
     assert os.listdir(tmp_path) == ["generator"]
 
 
+@pytest.mark.parametrize("form", ["released", "unconditional"])
+def test_litert(form, tmp_path, any_singular_vector):
+    model = model_of(**FORMS[form])
+    path = tmp_path / "generator.tflite"
+    if keras.backend.backend() != "tensorflow":
+        with pytest.raises(ValueError, match="needs the backend 'tensorflow'"):
+            export.to_litert(model, path)
+        assert not path.exists()
+        return
+    import tensorflow
+
+    export.to_litert(model, path)
+    weights = 4 * model.ema_generator.count_params()
+    assert path.stat().st_size < 1.1 * weights + 100_000
+    run = tensorflow.lite.Interpreter(str(path)).get_signature_runner("serve")
+    inputs = inputs_of(model)
+    np.testing.assert_allclose(
+        run(**inputs)["images"],
+        images_of(model.ema_generator, inputs),
+        atol=1e-4,
+    )
+    assert os.listdir(tmp_path) == ["generator.tflite"]
+
+
 @once
 @pytest.mark.parametrize(
     ("name", "package"),
