@@ -13,10 +13,12 @@ BACKENDS ?= tensorflow jax torch
 # Processes of the tests. They trace and compile more than they compute.
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) -m "not slow" --durations=10
-# In two halves: TensorFlow does not give back the memory of its graphs.
-NETWORKS := tests/backends tests/convert tests/layers tests/models
-FIRST ?= $(NETWORKS)
-SECOND ?= tests $(addprefix --ignore=,$(NETWORKS))
+# In three parts: TensorFlow does not give back the memory of its graphs.
+LAYERS := tests/backends tests/convert tests/layers
+MODELS := tests/models
+FIRST ?= $(LAYERS)
+SECOND ?= $(MODELS)
+THIRD ?= tests $(addprefix --ignore=,$(LAYERS) $(MODELS))
 # What other versions are most likely to break.
 CORE := tests/layers tests/test_losses.py tests/models/test_sagan.py \
     tests/models/test_golden_step.py tests/models/test_losses_train.py \
@@ -42,12 +44,12 @@ test: $(VENV)/.test lint
 	@for backend in $(BACKENDS); do \
 	    echo "== $$backend"; \
 	    export KERAS_BACKEND=$$backend OMP_NUM_THREADS=1; \
-	    $(PYTEST) $(FIRST) || exit 1; \
-	    if [ -n "$(SECOND)" ]; then $(PYTEST) $(SECOND) || exit 1; fi; \
+	    $(foreach part,FIRST SECOND THIRD,$(if \
+	        $(strip $($(part))),$(PYTEST) $($(part)) || exit 1;)) \
 	done
 
 test-lowest:
-	$(MAKE) test VENV=.venv-lowest FIRST="$(CORE)" SECOND= \
+	$(MAKE) test VENV=.venv-lowest FIRST="$(CORE)" SECOND= THIRD= \
 	    CONSTRAINTS=tests/requirements/lowest.txt
 
 test-colab: notebook
@@ -55,7 +57,8 @@ test-colab: notebook
 
 # It may fail: then keras_sagan has until Keras' release to follow.
 test-nightly: .venv-nightly/.nightly
-	$(MAKE) test VENV=.venv-nightly FIRST="$(CORE) tests/distribution" SECOND=
+	$(MAKE) test VENV=.venv-nightly FIRST="$(CORE) tests/distribution" \
+	    SECOND= THIRD=
 
 .venv-nightly/.nightly: setup.cfg
 	$(MAKE) .venv-nightly/.test VENV=.venv-nightly
