@@ -73,8 +73,15 @@ np.save(sys.argv[2], images)
 """
 
 
-# Square and oblong, one channel and four: three backends take their time.
-@pytest.mark.parametrize("kind", ["gray", "oblong_rgba"])
+# One of them on every backend, because each takes half a minute.
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "oblong_rgba",
+        pytest.param("gray", marks=pytest.mark.no_backend),
+        pytest.param("oblong", marks=pytest.mark.no_backend),
+    ],
+)
 def test_the_whole_way(kind, tmp_path):
     images, labels = images_of(kind)
     resolution, _ = KINDS[kind]
@@ -270,6 +277,7 @@ def test_resolutions_that_are_chosen(shape, accelerated, chosen):
     assert found == chosen
 
 
+@pytest.mark.no_backend
 def test_a_run_takes_gray_oblong_images(tmp_path, capsys):
     images, _ = images_of("gray", 24)
     images = np.pad(images, ((0, 0), (0, 0), (0, 8), (0, 0)))  # 12x20.
