@@ -26,8 +26,8 @@ from PIL import Image
 import keras_sagan
 from keras_sagan import data
 from keras_sagan import models
-from keras_sagan.data.images import crop_and_resize
 from keras_sagan.data.images import read_image
+from keras_sagan.data.pixels import crop_and_resize
 
 _RESOLUTION = flags.DEFINE_integer("resolution", 128, "Pixels a side.", 16)
 _IMAGES = flags.DEFINE_integer("images", 600, "Files.", 64)

@@ -1,21 +1,25 @@
 r"""The paper's ablations: attention (Table 1), and SN and TTUR (Figure 3).
 
     python examples/ablation.py                    # two CPU cores
-    python examples/ablation.py --data=digits --resolution=16
+    python examples/ablation.py --data=letters.npz --seeds=4 --steps=3000
     python examples/ablation.py --imagenet         # prints the commands
 
-Each cell is trained from several seeds and judged by the EMA generator:
-the Frechet distance in the features of a classifier that is trained on the
-same real images (not FID, and comparable only within one run), the share of
-its images that the classifier takes for their class, and their coverage of
-the real ones. A cell that is done is not run again: stop and start as you
-like. Writes a table, a plot, and a grid per cell to --workdir.
+Each cell is trained from several seeds and judged by the EMA generator, several
+times while it trains: the Frechet distance in the features of a classifier
+that is trained on the same real images (not FID, and comparable only within
+one data set), the share of its images that the classifier takes for their
+class, and their precision, recall and coverage. The real images that they are
+compared with are held out. A cell that is done is not run again: stop and start
+as you like. Writes a table of means and standard errors, what a paired t-test
+over the seeds says of each claim of the paper, curves, and a grid per run to
+--workdir.
 
 Hardware, time and what came out: docs/ablation.md. KERAS_BACKEND chooses the
 backend.
 """
 
 import dataclasses
+import itertools
 import json
 import pathlib
 import time
@@ -26,7 +30,6 @@ from absl import app
 from absl import flags
 
 import keras_sagan
-from keras_sagan import callbacks
 from keras_sagan import data
 from keras_sagan import metrics
 from keras_sagan import models
@@ -37,16 +40,18 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "data",
     "photographs",
-    "photographs, digits, or a folder with images.npy (uint8, N x H x W x 3) "
-    "and labels.npy.",
+    "photographs, digits, or an .npz file with images and labels, and perhaps "
+    "held_out_images and held_out_labels.",
 )
 flags.DEFINE_integer("resolution", 32, "Side of the images.", 16)
 flags.DEFINE_integer("width", 8, "Base channels.", 1)
 flags.DEFINE_integer("batch", 32, "Images per step.", 1)
 flags.DEFINE_integer("steps", 1500, "Training steps of each run.", 1)
+flags.DEFINE_integer("points", 5, "How often each run is judged.", 1)
 flags.DEFINE_integer("seeds", 3, "Runs of each cell.", 1)
+flags.DEFINE_integer("first_seed", 0, "Seed of the first run.", 0)
 flags.DEFINE_list("cells", None, "Only these. Default: all.")
-flags.DEFINE_integer("samples", 4500, "Images that each run is judged by.", 100)
+flags.DEFINE_integer("samples", 2600, "Images that each run is judged by.", 100)
 flags.DEFINE_float(
     "learning_rate", 1e-4, "Learning rate of the generator under TTUR.", 0.0
 )
@@ -56,10 +61,17 @@ flags.DEFINE_string("workdir", "outputs/ablation", "Folder; resumed from.")
 flags.DEFINE_bool("imagenet", False, "Print the commands for ImageNet at 128.")
 
 IMAGENET = (
-    "python examples/ablation.py --data=IMAGENET_128 --resolution=128 "
+    "python examples/ablation.py --data=IMAGENET_128.npz --resolution=128 "
     "--width=64 --batch=256 --steps=1000000 --samples=50000 --ema=0.9999 "
     "--seeds=1 --workdir=ablation_imagenet --cells={}"
 )
+FIGURES = {
+    "distance": ("Frechet distance", 2),
+    "recognised": ("recognised", 3),
+    "precision": ("precision", 3),
+    "recall": ("recall", 3),
+    "coverage": ("coverage", 3),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,68 +85,84 @@ class Cell:
     ttur: bool = True
 
 
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Images and labels to train on, and others that were held out."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    held_out_images: np.ndarray
+    held_out_labels: np.ndarray
+
+    @property
+    def num_classes(self):
+        return int(self.labels.max()) + 1
+
+
+def maps(resolution):
+    # Both networks attend at the same map: the generator's first is of 8.
+    return [size for size in (8, 16, 32, 64) if size < resolution]
+
+
 def cells(resolution):
     """Figure 3's three cells, then Table 1's."""
-    # Both networks attend at the same map: the generator's first is of 8.
-    maps = [size for size in (8, 16, 32, 64) if size < resolution]
     return [
         Cell("SN in D", generator_sn=False, ttur=False),
         Cell("SN in both", ttur=False),
         Cell("SN in both + TTUR"),
-        *(Cell(f"attention at {size}", (size,)) for size in maps),
+        *(Cell(f"attention at {size}", (size,)) for size in maps(resolution)),
         *(
             Cell(f"residual at {size}", (size,), models.residual_control)
-            for size in maps
+            for size in maps(resolution)
         ),
     ]
 
 
 def main(_):
-    chosen = [
-        cell
-        for cell in cells(FLAGS.resolution)
-        if not FLAGS.cells or cell.name in FLAGS.cells
-    ]
+    every = cells(FLAGS.resolution)
     if FLAGS.imagenet:
         for cell in cells(128):
             print(IMAGENET.format(f'"{cell.name}"'))
         return
+    chosen = [x for x in every if not FLAGS.cells or x.name in FLAGS.cells]
     if not chosen:
         raise app.UsageError(
-            f"--cells must be among "
-            f"{[cell.name for cell in cells(FLAGS.resolution)]}"
+            f"--cells must be among {[cell.name for cell in every]}"
         )
     workdir = pathlib.Path(FLAGS.workdir)
     check_settings(workdir)
-    images, labels = load()
-    print(f"{len(images):,} images of {labels.max() + 1} classes")
-    classifier = make_classifier(images, labels, workdir / "classifier.keras")
+    loaded = load()
+    print(
+        f"{len(loaded.images):,} images of {loaded.num_classes} classes, and "
+        f"{len(loaded.held_out_images):,} held out"
+    )
+    classifier = make_classifier(loaded, workdir / "classifier.keras")
     results = {cell.name: [] for cell in chosen}
-    for seed in range(FLAGS.seeds):
-        for cell in chosen:
-            path = workdir / f"{cell.name.replace(' ', '_')}_{seed}.json"
-            if not path.exists():
-                result = run(cell, seed, images, labels, classifier, path)
-                with replacing(path) as temporary:
-                    temporary.write_text(json.dumps(result))
-                print(
-                    f"{cell.name}, seed {seed}: distance "
-                    f"{result['distance']:.2f}, {result['minutes']:.1f} min",
-                    flush=True,
-                )
-            results[cell.name].append(json.loads(path.read_text()))
-    lines = table(results)
+    seeds = range(FLAGS.first_seed, FLAGS.first_seed + FLAGS.seeds)
+    for seed, cell in itertools.product(seeds, chosen):
+        path = workdir / f"{cell.name.replace(' ', '_')}_{seed}.json"
+        if not path.exists():
+            result = run(cell, seed, loaded, classifier, path)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(result) + "\n")
+            print(
+                f"{cell.name}, seed {seed}: distance "
+                f"{result['distance'][-1]:.2f}, {result['minutes']:.1f} min",
+                flush=True,
+            )
+        results[cell.name].append(json.loads(path.read_text()))
+    text = f"{table(results)}\n{verdicts(results)}"
     with replacing(workdir / "table.md") as temporary:
-        temporary.write_text(lines)
-    print(lines)
+        temporary.write_text(text)
+    print(text)
     plot(results, workdir / "ablation.png")
     print(f"Look at {workdir}/ablation.png, table.md and the grids")
 
 
 def check_settings(workdir):
     """A folder holds the runs of one setting."""
-    names = ("data", "resolution", "width", "batch", "steps", "samples")
-    names += ("learning_rate", "ema", "bn_momentum")
+    names = ("data", "resolution", "width", "batch", "steps", "points")
+    names += ("samples", "learning_rate", "ema", "bn_momentum")
     settings = {name: FLAGS[name].value for name in names}
     path = workdir / "settings.json"
     if path.exists() and json.loads(path.read_text()) != settings:
@@ -143,56 +171,61 @@ def check_settings(workdir):
             "choose another --workdir, or those flags"
         )
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(settings))
+        temporary.write_text(json.dumps(settings) + "\n")
 
 
 def load():
-    if FLAGS.data == "digits":
-        return data.load_digits(FLAGS.resolution)
-    if FLAGS.data == "photographs":
-        return data.load_photographs(FLAGS.resolution)
-    folder = pathlib.Path(FLAGS.data)
-    images, labels = (
-        np.load(folder / f"{name}.npy", mmap_mode="r")
-        for name in ("images", "labels")
+    """Returns the `Data`; a fifth is held out where nothing else is."""
+    if FLAGS.data in ("digits", "photographs"):
+        open_data = getattr(data, f"load_{FLAGS.data}")
+        arrays = dict(zip(("images", "labels"), open_data(FLAGS.resolution)))
+    else:
+        arrays = dict(np.load(FLAGS.data))
+    images = data.ArrayImages(arrays["images"]).images
+    labels = arrays["labels"].astype("int32")
+    if "held_out_images" in arrays:
+        others = data.ArrayImages(arrays["held_out_images"]).images
+        return Data(
+            images, labels, others, arrays["held_out_labels"].astype("int32")
+        )
+    order = np.random.default_rng(0).permutation(len(images))
+    n = len(images) // 5
+    held_out, train = np.sort(order[:n]), np.sort(order[n:])
+    return Data(
+        images[train], labels[train], images[held_out], labels[held_out]
     )
-    return images, np.asarray(labels).astype("int32")
 
 
-def make_classifier(images, labels, path):
+def make_classifier(loaded, path):
     """Returns a model from images to `(features, probabilities)`."""
     if not path.exists():
         keras.utils.set_random_seed(0)
-        inputs = keras.Input(images.shape[1:])
+        inputs = keras.Input(loaded.images.shape[1:])
         x = inputs
         for width in (32, 64, 64):
             x = keras.layers.Conv2D(width, 3, padding="same")(x)
+            x = keras.layers.BatchNormalization(momentum=0.9)(x)
             x = keras.layers.ReLU()(x)
             x = keras.layers.MaxPooling2D(2, strides=2)(x)
-        x = keras.layers.GlobalAveragePooling2D()(x)
+        x = keras.layers.Flatten()(x)
         features = keras.layers.Dense(64, activation="relu")(x)
-        classes = int(labels.max()) + 1
-        y = keras.layers.Dense(classes, activation="softmax")(features)
-        classifier = keras.Model(inputs, [features, y])
-        training = keras.Model(inputs, y)
+        y = keras.layers.Dense(loaded.num_classes, activation="softmax")
+        classifier = keras.Model(inputs, [features, y(features)])
+        training = keras.Model(inputs, classifier.outputs[1])
         training.compile(
             "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-        order = np.random.default_rng(0).permutation(len(images))
-        n = len(images) // 5
-        held_out, train = np.sort(order[:n]), np.sort(order[n:])
-        training.fit(
-            data.from_arrays(data.normalize(images[train]), labels[train]),
-            epochs=15,
-            verbose=0,
+        # As many steps for large sets as for small ones.
+        images = data.normalize(loaded.images)
+        dataset = data.from_arrays(
+            images, loaded.labels, min(64, len(images)), steps_per_epoch=100
         )
-        accuracy = training.evaluate(
-            data.from_arrays(
-                data.normalize(images[held_out]), labels[held_out]
-            ),
-            verbose=0,
-        )[1]
-        print(f"The classifier recognises {accuracy:.1%} of held-out images")
+        training.fit(dataset, epochs=10, verbose=0)
+        _, probabilities = judge(classifier, loaded.held_out_images)
+        right = probabilities == loaded.held_out_labels
+        print(
+            f"The classifier recognises {right.mean():.1%} of held-out images"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         classifier.save(path)
     return keras.saving.load_model(path)
@@ -208,16 +241,53 @@ def judge(classifier, images):
     return features, probabilities.argmax(-1)
 
 
-def run(cell, seed, images, labels, classifier, path):
-    """Trains one cell from one seed and judges it."""
+def run(cell, seed, loaded, classifier, path):
+    """Trains one cell from one seed, and judges it now and then."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
+    model = make_model(cell, seed, loaded)
+    every = -(-FLAGS.steps // FLAGS.points)
+    dataset = data.from_arrays(
+        loaded.images,
+        loaded.labels,
+        FLAGS.batch,
+        seed=seed,
+        steps_per_epoch=every,
+    )
+    real, _ = judge(classifier, loaded.held_out_images[: FLAGS.samples])
+    labels = np.arange(FLAGS.samples, dtype="int32") % loaded.num_classes
+    result = {"cell": cell.name, "seed": seed, "steps": []}
+    result |= {name: [] for name in FIGURES}
+    begin = time.perf_counter()
+    while model.count_steps() < FLAGS.steps:
+        model.fit(dataset, verbose=0)
+        fakes = model.generate(labels=labels, seed=seed, batch_size=500)
+        features, classes = judge(classifier, fakes)
+        precision, recall = metrics.precision_recall(real, features)
+        result["steps"].append(model.count_steps())
+        for name, value in {
+            "distance": metrics.frechet_distance(real, features),
+            "recognised": np.mean(classes == labels),
+            "precision": precision,
+            "recall": recall,
+            "coverage": metrics.coverage(real, features),
+        }.items():
+            result[name].append(float(value))
+    columns = loaded.num_classes
+    visualization.image_grid(
+        fakes[: 8 * columns], columns, path=path.with_suffix(".png")
+    )
+    return {**result, "minutes": (time.perf_counter() - begin) / 60}
+
+
+def make_model(cell, seed, loaded):
     common = {
         "resolution": FLAGS.resolution,
-        "num_classes": int(labels.max()) + 1,
+        "num_classes": loaded.num_classes,
         "base_channels": FLAGS.width,
         "attention_resolutions": cell.attention_resolutions,
         "attention": cell.attention,
+        "channels": loaded.images.shape[-1],
     }
     model = keras_sagan.SAGAN(
         models.build_generator(
@@ -236,70 +306,95 @@ def run(cell, seed, images, labels, classifier, path):
     model.compile(
         *(keras.optimizers.Adam(r, 0.0, 0.999, epsilon=1e-8) for r in rates)
     )
-    dataset = data.from_arrays(images, labels, FLAGS.batch, seed)
-    epochs = -(-FLAGS.steps // len(dataset))
-    begin = time.perf_counter()
-    model.fit(
-        dataset,
-        epochs=epochs,
-        verbose=0,
-        callbacks=[callbacks.ProgressBar()],
-    )
-    minutes = (time.perf_counter() - begin) / 60
-    fake_labels = np.arange(FLAGS.samples, dtype="int32") % (labels.max() + 1)
-    fakes = model.generate(labels=fake_labels, seed=seed, batch_size=500)
-    columns = int(labels.max()) + 1
-    visualization.image_grid(
-        fakes[: 8 * columns], columns, path=path.with_suffix(".png")
-    )
-    real = np.random.default_rng(0).permutation(len(images))[: FLAGS.samples]
-    real_features, _ = judge(classifier, images[np.sort(real)])
-    features, classes = judge(classifier, fakes)
-    return {
-        "cell": cell.name,
-        "seed": seed,
-        "distance": metrics.frechet_distance(real_features, features),
-        "recognised": float(np.mean(classes == fake_labels)),
-        "coverage": metrics.coverage(real_features, features),
-        "steps": epochs * len(dataset),
-        "minutes": minutes,
-    }
+    return model
 
 
 def table(results):
-    """The results as Markdown: means, and standard deviations over seeds."""
-    lines = [
-        "| cell | seeds | Frechet distance | recognised | coverage |",
-        "|---|---|---|---|---|",
-    ]
+    """The results as Markdown: means, and standard errors over the seeds."""
+    titles = [title for title, _ in FIGURES.values()]
+    lines = [f"| cell | seeds | {' | '.join(titles)} |", "|---" * 7 + "|"]
     for name, runs in results.items():
-        columns = [
-            f"{np.mean(x):.{digits}f} ± {np.std(x, ddof=len(x) > 1):.{digits}f}"
-            for key, digits in (
-                ("distance", 2),
-                ("recognised", 3),
-                ("coverage", 3),
-            )
-            for x in [[run[key] for run in runs]]
-        ]
+        columns = []
+        for key, (_, digits) in FIGURES.items():
+            x = [run[key][-1] for run in runs]
+            error = np.std(x, ddof=1) / len(x) ** 0.5 if len(x) > 1 else np.nan
+            columns.append(f"{np.mean(x):.{digits}f} ± {error:.{digits}f}")
         lines.append(f"| {name} | {len(runs)} | {' | '.join(columns)} |")
     return "\n".join(lines) + "\n"
 
 
+def claims(resolution):
+    """Yields claims of the paper, with the better cell and the worse one."""
+    baseline = "SN in both + TTUR"
+    yield (
+        "SN in both networks is better than in D alone (Figure 3)",
+        "SN in both",
+        "SN in D",
+    )
+    yield (
+        "TTUR is better than one learning rate (Figure 3)",
+        baseline,
+        "SN in both",
+    )
+    for size in maps(resolution):
+        here = f"attention at {size}"
+        yield f"{here} is better than none (Table 1)", here, baseline
+        control = f"residual at {size}"
+        yield f"{here} is better than its control (Table 1)", here, control
+    for small, large in itertools.pairwise(maps(resolution)):
+        names = f"attention at {large}", f"attention at {small}"
+        yield "{} is better than {} (Table 1)".format(*names), *names
+
+
+def verdicts(results):
+    """What a paired t-test over the seeds says of the paper's claims."""
+    from scipy import stats
+
+    lines = []
+    for claim, *names in claims(FLAGS.resolution):
+        runs = [
+            {run["seed"]: run["distance"][-1] for run in results.get(name, ())}
+            for name in names
+        ]
+        seeds = sorted(runs[0].keys() & runs[1].keys())
+        if len(seeds) < 2:
+            continue
+        difference = np.array([runs[0][s] - runs[1][s] for s in seeds])
+        p = stats.ttest_1samp(difference, 0).pvalue
+        word = "agrees" if difference.mean() < 0 else "disagrees"
+        word = word if p < 0.05 else "cannot be told"
+        lines.append(
+            f"- {claim[0].upper()}{claim[1:]}: **{word}**. The distance is "
+            f"{difference.mean():+.2f} (p = {p:.3f}, {len(seeds)} pairs)."
+        )
+    return "\n".join(lines) + "\n"
+
+
 def plot(results, path):
+    """Draws the distance over training: means, and bands of the errors."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 0.5 * len(results) + 1.2))
+    figure = Figure(figsize=(9, 5))
     axes = figure.add_subplot()
-    for i, runs in enumerate(results.values()):
-        distances = [run["distance"] for run in runs]
-        axes.barh(i, np.mean(distances), color="tab:blue", alpha=0.5)
-        axes.plot(distances, [i] * len(distances), "k.")
-    axes.set_yticks(range(len(results)), list(results))
-    axes.invert_yaxis()
-    axes.set_xlabel(
-        "Frechet distance in the classifier's features; a dot a run"
-    )
+    for name, runs in results.items():
+        steps = runs[0]["steps"]
+        x = np.array([run["distance"] for run in runs])
+        mean = x.mean(axis=0)
+        style = "--" if name.startswith("residual") else "-"
+        (line,) = axes.plot(steps, mean, style, label=name)
+        if len(x) > 1:
+            error = x.std(axis=0, ddof=1) / len(x) ** 0.5
+            axes.fill_between(
+                steps,
+                mean - error,
+                mean + error,
+                color=line.get_color(),
+                alpha=0.15,
+            )
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel("Frechet distance, mean and standard error")
+    axes.legend()
     figure.tight_layout()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -2,6 +2,7 @@
 
     python examples/digits.py
     python examples/digits.py --loss=relativistic --r1=0.1 --r2=0.1
+    python examples/digits.py --weights     # judges those of the package
 
 Hardware: two CPU cores. The README says how many minutes it takes there, and
 on other machines the progress bar says how long is left. Data: scikit-learn's
@@ -38,6 +39,9 @@ flags.DEFINE_integer("seed", 0, "Seed of the weights, latents and order.")
 flags.DEFINE_string("loss", "hinge", "Name of the adversarial loss.")
 flags.DEFINE_float("r1", 0.0, "Weight of the R1 penalty.", lower_bound=0)
 flags.DEFINE_float("r2", 0.0, "Weight of the R2 penalty.", lower_bound=0)
+flags.DEFINE_bool(
+    "weights", False, "Judge the weights that come with the package."
+)
 
 
 def main(_):
@@ -47,7 +51,13 @@ def main(_):
     order = np.random.default_rng(0).permutation(len(images))
     train, held_out = order[:1347], order[1347:]
 
-    model = keras_sagan.SAGAN.from_preset("digits", seed=FLAGS.seed)
+    model = keras_sagan.SAGAN.from_preset(
+        "digits", seed=FLAGS.seed, weights=FLAGS.weights
+    )
+    sets = {f"{len(held_out)} held-out": (images[held_out], labels[held_out])}
+    if FLAGS.weights:
+        report(images[train], labels[train], {**generated(model), **sets})
+        return
     model.compile(
         model.generator_optimizer,
         model.discriminator_optimizer,
@@ -79,17 +89,10 @@ def main(_):
     minutes = (time.perf_counter() - start) / 60
 
     model.save(out / "digits.keras")
-    fake_labels = np.repeat(np.arange(10), 100)
-    fakes = model.generate(labels=fake_labels, seed=FLAGS.seed, batch_size=500)
-    draw(model, history, len(dataset), fakes, images[train], out)
-    report(
-        images[train],
-        labels[train],
-        {
-            f"{len(fakes):,} generated": (fakes, fake_labels),
-            f"{len(held_out)} held-out": (images[held_out], labels[held_out]),
-        },
-    )
+    fakes = generated(model)
+    ((drawn, _),) = fakes.values()
+    draw(model, history, len(dataset), drawn, images[train], out)
+    report(images[train], labels[train], {**fakes, **sets})
     last = {name: values[-1] for name, values in history.history.items()}
     print(
         f"\n{minutes:.1f} minutes, {last['images_per_second']:.0f} images/s; "
@@ -111,6 +114,13 @@ def main(_):
         f"  {program} attention {saved} --classes=0,7\n"
         f"  {program} train photographs --steps=1000"
     )
+
+
+def generated(model):
+    """Returns a hundred images of each digit, for `report`."""
+    labels = np.repeat(np.arange(10), 100)
+    images = model.generate(labels=labels, seed=FLAGS.seed, batch_size=500)
+    return {f"{len(images):,} generated": (images, labels)}
 
 
 def penalties():

@@ -31,6 +31,8 @@ if typing.TYPE_CHECKING:  # For editors; `__getattr__` does it at run time.
     from keras_sagan.models.presets import get_preset
     from keras_sagan.models.presets import list_presets
     from keras_sagan.models.sagan import SAGAN
+    from keras_sagan.models.shipped import describe_weights
+    from keras_sagan.models.shipped import list_weights
     from keras_sagan.training.on_images import train_on_images
     from keras_sagan.training.recipes import choose_recipe
     from keras_sagan.training.run import train
@@ -43,12 +45,14 @@ __all__ = [
     "choose_recipe",
     "convert",
     "data",
+    "describe_weights",
     "distribution",
     "export",
     "get_preset",
     "hub",
     "layers",
     "list_presets",
+    "list_weights",
     "losses",
     "metrics",
     "models",
@@ -63,8 +67,10 @@ __all__ = [
 _HOMES = {
     "SAGAN": "models.sagan",
     "choose_recipe": "training.recipes",
+    "describe_weights": "models.shipped",
     "get_preset": "models.presets",
     "list_presets": "models.presets",
+    "list_weights": "models.shipped",
     "train": "training.run",
     "train_on_images": "training.on_images",
     "upload_preset": "hub.folders",

@@ -114,9 +114,9 @@ def size_of(resolution):
     if doublings:
         return Size(*sides, doublings)
     raise ValueError(
-        f"`resolution` must be b * 2**k pixels, b from 3 to 7 and at most "
-        f"{_LARGEST}, or a pair (height, width) of such sides with the same "
-        f"k{_advice(sides)}. Received: resolution={resolution!r}"
+        "`resolution` must be b * 2**k pixels, b from 3 to 7, k from 2 to 6, "
+        f"at most {_LARGEST}, or a pair (height, width) of such sides with the "
+        f"same k{_advice(sides)}. Received: resolution={resolution!r}"
     )
 
 
@@ -132,7 +132,7 @@ def check_channels(name, value, optional=False):
 
 
 def as_pair(resolution):
-    """Returns a resolution as (height, width), or None if it is none."""
+    """Returns a resolution as (height, width), or None for anything else."""
     is_pair = isinstance(resolution, (tuple, list)) and len(resolution) == 2
     sides = tuple(resolution) if is_pair else (resolution, resolution)
     for side in sides:

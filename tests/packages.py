@@ -19,6 +19,7 @@ import sys
 import tarfile
 import tempfile
 import venv
+import zipfile
 
 ROOT = pathlib.Path(__file__).parents[1]
 DIST = ROOT / "dist"
@@ -131,8 +132,11 @@ def try_wheel(wheel, folder):
     (folder / "example.py").write_text(first_example())
     run(python, "example.py", cwd=folder, KERAS_BACKEND=_BACKEND)
     assert (folder / "model.keras").exists()
-    command = (program, "sample", "model.keras", "--out=samples.png")
-    run(*command, cwd=folder, KERAS_BACKEND=_BACKEND)
+    for model in ("model.keras", "digits"):  # The latter is in the wheel.
+        command = (program, "sample", model, f"--out={model}.png")
+        run(*command, cwd=folder, KERAS_BACKEND=_BACKEND)
+    web = [x for x in zipfile.ZipFile(wheel).namelist() if "/export/web/" in x]
+    assert len(web) == len([*ROOT.glob("keras_sagan/export/web/*")]), web
     print(f"{wheel.name}: the README's example and {len(verbs)} verbs work")
 
 

@@ -8,6 +8,7 @@ import sys
 
 import keras
 import pytest
+from PIL import Image
 
 from keras_sagan import data
 from tests.helpers import packages_without
@@ -74,6 +75,40 @@ def test_digits_refuses_bad_flags(tmp_path):
     )
     assert result.returncode == 1
     assert "--steps=0: 0 is not a positive integer" in result.stderr
+
+
+def run_letters(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "letters.py"), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.mark.no_backend
+def test_letters_are_drawn_and_learnt(tmp_path):
+    matplotlib = pytest.importorskip("matplotlib")
+    fonts = pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    arguments = [f"--fonts={fonts}", "--out=run", "--name=keras"]
+    result = run_letters(tmp_path, *arguments, "--steps=1")
+    assert result.returncode == 0, result.stderr
+    assert "typefaces with 26 letters each" in result.stdout
+    assert "gray images of 26 classes at 32 pixels" in result.stdout
+    name = Image.open(tmp_path / "run" / "name.png")
+    assert name.size == (5 * 3 * 32, 6 * 3 * 32)
+    assert (tmp_path / "run" / "letters.png").exists()
+
+
+@pytest.mark.no_backend
+def test_too_few_fonts_and_other_names(tmp_path):
+    result = run_letters(tmp_path, f"--fonts={tmp_path}")
+    assert result.returncode == 1
+    assert "Only 0 typefaces with letters A to Z" in result.stderr
+    assert "apt install" in result.stderr
+    result = run_letters(tmp_path, "--name=K3ras")
+    assert "--name must be a word of letters A to Z" in result.stderr
 
 
 def run_ablation(folder, *arguments):
@@ -241,6 +276,6 @@ def test_your_images(tmp_path):
         command, cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 0, result.stderr
-    assert "Chosen: 54 RGB images of 9 classes at 32 pixels" in result.stdout
+    assert "Chosen: 54 images of 9 classes at 32 pixels" in result.stdout
     assert "rocket/broken.jpg: " in result.stdout
     assert (tmp_path / "runs" / "mine" / "model.keras").exists()

@@ -1,21 +1,28 @@
 """Pictures while training."""
 
+import numpy as np
+
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
+from keras_sagan.arguments import check_strings
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
+from keras_sagan.visualization.samples import grid_of_classes
 
 # Steps of the first grids: most changes at the beginning.
 _FIRST = (100, 200, 400, 800)
 _LATER = 1000
+_MOST_ROWS, _MOST_COLUMNS = 12, 32
+_WIDTH = 2048  # Of a picture with a class a column, in pixels.
 
 
 class SampleGrid(EverySteps):
     """Saves a grid of images of fixed latents as training goes on.
 
-    One row per class, the EMA generator's images; the same latents each
-    time, so that the files make a video.
+    They are images of the EMA generator, of the same latents each time, so
+    that the files make a video. Up to twelve classes have a row each, and
+    more have a column each. Of very many classes some are shown, evenly chosen.
 
     Args:
         directory: Folder for the files, `step_00001000.png` and so on.
@@ -23,7 +30,8 @@ class SampleGrid(EverySteps):
             100, 200, 400 and 800, and then at every thousandth step.
         columns: Positive integer, images per class (or per row, without
             classes).
-        classes: Integers, the classes shown. None: the first ten.
+        classes: Integers, the classes shown. None: all, or as many as fit.
+        class_names: Strings, the names of all classes. None: their numbers.
         seed: Integer, seed of the latents.
         scale: As in `visualization.image_grid`.
 
@@ -42,6 +50,7 @@ class SampleGrid(EverySteps):
         classes=None,
         seed=0,
         scale=None,
+        class_names=None,
     ):
         super().__init__(_LATER if every is None else every)
         self.first = _FIRST if every is None else ()
@@ -49,6 +58,8 @@ class SampleGrid(EverySteps):
         self.directory = check_path("directory", directory)
         self.columns = columns
         self.classes = classes
+        check_strings("class_names", class_names, optional=True)
+        self.class_names = class_names
         self.seed = seed
         self.scale = scale
 
@@ -69,17 +80,27 @@ class SampleGrid(EverySteps):
         return step_file(self.directory, step, ".png")
 
     def _save(self, step):
-        rows, labels = 8, None
-        if self.model.num_classes is not None:
-            classes = self.classes or range(min(10, self.model.num_classes))
-            labels = [c for c in classes for _ in range(self.columns)]
-            rows = len(classes)
+        n = self.columns
+        picture = {"scale": self.scale, "path": self.path(step)}
+        if self.model.num_classes is None:
+            images = self.model.generate(num_images=8 * n, seed=self.seed)
+            image_grid(images, n, **picture)
+            return
+        classes = list(self.classes or self._chosen())
+        names = [
+            str(self.class_names[i] if self.class_names else i) for i in classes
+        ]
         images = self.model.generate(
-            labels=labels, num_images=rows * self.columns, seed=self.seed
+            labels=[label for label in classes for _ in range(n)],
+            seed=self.seed,
         )
-        image_grid(
-            images,
-            self.columns,
-            self.scale,
-            path=self.path(step),
-        )
+        in_columns = len(classes) > _MOST_ROWS
+        grid_of_classes(images, names, in_columns, **picture)
+
+    def _chosen(self):
+        """Returns the classes that a picture has room for, evenly chosen."""
+        classes = self.model.num_classes
+        width = self.model.image_shape[1]
+        most = min(_MOST_COLUMNS, max(_MOST_ROWS, _WIDTH // width))
+        chosen = np.linspace(0, classes - 1, min(classes, most))
+        return np.rint(chosen).astype(int).tolist()

@@ -60,7 +60,10 @@ def add_arguments(parser):
         help="Whether the scores of attention layers are outputs of an ONNX "
         "file, too. Default: --no-attention.",
     )
-    parser.add_argument("--title", help="Title of the page of a site.")
+    parser.add_argument(
+        "--title",
+        help="Title of the page of a site. Default: the size of the images.",
+    )
     parser.add_argument(
         "--webgpu",
         action=argparse.BooleanOptionalAction,
@@ -103,7 +106,9 @@ def run(arguments):
     ):
         value = getattr(arguments, option)
         if value is not None and format != name:
-            raise UsageError(f"argument --{option}: is for --format={format}")
+            raise UsageError(
+                f"argument --{option}: works only with --format={format}"
+            )
         if value is not None:
             given[option] = value
     model, names = load_model(arguments.model)

@@ -1,5 +1,7 @@
 """Files of images that a verb is given."""
 
+from keras_sagan.sizes import CHANNELS
+
 
 def read_images(paths, shape):
     """Reads images, cropped and resized to a shape.
@@ -17,9 +19,14 @@ def read_images(paths, shape):
     """
     import numpy as np
 
-    from keras_sagan.data.images import crop_and_resize
     from keras_sagan.data.images import read_image
+    from keras_sagan.data.pixels import crop_and_resize
 
+    if shape[-1] not in CHANNELS:
+        raise ValueError(
+            "Files can be read for models of images of 1, 3 or 4 channels. "
+            f"Received: a model of images of {shape[-1]} channels"
+        )
     images = []
     for path in paths:
         if not path.is_file():

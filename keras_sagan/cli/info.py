@@ -11,6 +11,8 @@ from keras_sagan import sizes
 from keras_sagan.cli import options
 from keras_sagan.cli.models import class_names
 from keras_sagan.cli.models import find_model
+from keras_sagan.cli.models import is_shipped
+from keras_sagan.cli.models import load_model
 from keras_sagan.files import printable
 from keras_sagan.files import read_json
 from keras_sagan.quiet import import_quietly
@@ -22,14 +24,11 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    path = find_model(arguments.model)
-    import_quietly()
-    from keras_sagan import models
-
-    about = models.describe_file(path)
+    of = _of_preset if is_shipped(arguments.model) else _of_file
+    about, names, more = of(arguments.model)
     lines = {
         "images": _size(about),
-        "classes": _classes(about, class_names(path, about["num_classes"])),
+        "classes": _classes(about, names),
         "latents": f"{about['latent_dim']} entries",
     }
     for network, count in about["parameters"].items():
@@ -41,13 +40,40 @@ def run(arguments):
         f"{x['network']} at {_map(x['size'])}, gamma {x['gamma']:+.4f}"
         for x in about["attention"]
     ] or ["none"]
-    lines["metrics"] = _read_metrics(path) or ["no metrics.json beside it"]
-    if log := _read_log(path):
-        lines["last logged"] = _numbers(log)
-    lines["saved"] = f"{about['saved']}, Keras {about['keras_version']}"
-    for what, value in lines.items():
+    for what, value in {**lines, **more}.items():
         for i, text in enumerate([value] if isinstance(value, str) else value):
             print(f"{'' if i else what:14}{printable(text)}")
+
+
+def _of_file(name):
+    """Returns what a file tells, its class names, and what lies beside it."""
+    path = find_model(name)
+    import_quietly()
+    from keras_sagan import models
+
+    about = models.describe_file(path)
+    more = {"metrics": _read_metrics(path) or ["no metrics.json beside it"]}
+    if log := _read_log(path):
+        more["last logged"] = _numbers(log)
+    more["saved"] = f"{about['saved']}, Keras {about['keras_version']}"
+    return about, class_names(path, about["num_classes"]), more
+
+
+def _of_preset(name):
+    """Returns the same of weights that come with the package."""
+    model, names = load_model(name)
+    from keras_sagan.models.saved_file import describe_model
+    from keras_sagan.models.shipped import describe_weights
+
+    weights = describe_weights(name)
+    more = {
+        "metrics": _numbers(weights["metrics"]),
+        "data": weights["data"],
+        "recipe": weights["recipe"],
+        "license": weights["license"],
+    }
+    about = {**describe_model(model), "presets": [name]}
+    return about, names, more
 
 
 def _map(size):

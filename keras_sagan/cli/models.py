@@ -2,11 +2,14 @@
 
 import importlib
 import pathlib
+import re
 import sys
 
 from keras_sagan.cli.parsing import UsageError
 from keras_sagan.quiet import import_quietly
 from keras_sagan.training.folder import Run
+
+_WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
 def import_modules(names):
@@ -59,6 +62,8 @@ def find_model(name):
 
 def load_model(name):
     """Returns the `SAGAN`, or subclass of it, and its class names or None."""
+    if is_shipped(name):
+        return _load_shipped(name)
     path = find_model(name)
     import_quietly()
     import keras_sagan
@@ -73,6 +78,21 @@ def load_model(name):
             f"Received: {path} with a {type(model).__name__}"
         )
     return model, class_names(path, model.num_classes)
+
+
+def is_shipped(name):
+    """Returns whether MODEL is the name of weights in the package."""
+    is_name = re.fullmatch(r"\w+", name) and not pathlib.Path(name).exists()
+    return bool(is_name) and (_WEIGHTS / f"{name}.npz").exists()
+
+
+def _load_shipped(name):
+    import_quietly()
+    import keras_sagan
+    from keras_sagan.models import shipped
+
+    model = keras_sagan.SAGAN.from_preset(name, weights=True)
+    return model, shipped.describe_weights(name)["class_names"]
 
 
 def class_names(path, num_classes):

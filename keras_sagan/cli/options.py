@@ -11,8 +11,9 @@ from keras_sagan.cli.parsing import size_of_networks
 
 MAX_SEED = 2**31 - 1
 MODEL_HELP = (
-    "A .keras file, the folder of a run, a folder with model.keras, or "
-    "hf://owner/name."
+    "A .keras file, the folder of a run, a folder with model.keras, "
+    "hf://owner/name, or a preset that comes with weights (see `keras-sagan "
+    "presets`)."
 )
 IMAGES_HELP = (
     "A folder with a folder of images for each class, or with images alone; a "

@@ -43,8 +43,9 @@ def run(arguments):
     if size is None:
         size = training.choose_resolution(source, accelerated=True)
         print(
-            f"Chosen: {sizes.text(size)}, {channels or source.channels} "
-            "channels; --resolution and --channels give others"
+            f"Chosen: {sizes.text(size)}, channels: "
+            f"{channels or source.channels}; --resolution and --channels give "
+            "others"
         )
     prepared = data.prepare(source, arguments.out, size, channels=channels)
     print_summary(prepared)

@@ -1,4 +1,4 @@
-"""List the presets: recipes with a name.
+"""List the presets: recipes with a name, some of them with trained weights.
 
 Example:
   keras-sagan presets
@@ -13,4 +13,6 @@ def run(arguments):
     import keras_sagan
 
     for name in keras_sagan.list_presets():
-        print(f"{name}\n    {keras_sagan.get_preset(name)['description']}")
+        with_weights = name in keras_sagan.list_weights()
+        print(f"{name}{', with weights' if with_weights else ''}")
+        print(f"    {keras_sagan.get_preset(name)['description']}")

@@ -19,6 +19,7 @@ from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import UsageError
 from keras_sagan.cli.parsing import number
+from keras_sagan.files import printable
 
 
 def add_arguments(parser):
@@ -61,11 +62,13 @@ def run(arguments):
         images, classes, steps=arguments.steps, seed=arguments.seed
     )
     out = arguments.out or outputs.new_beside(arguments.model, "projection")
-    _save(model, images, found, out)
     for path, error, name in zip(
         arguments.images, found.errors, _classes(found, names)
     ):
-        print(f"{path}: mean squared error {error:.4f} of [-1, 1]{name}")
+        line = f"{path}: mean squared error {error:.4f}{name}"
+        print(printable(line))
+    print("Errors are those of pixels in [-1, 1]")
+    _save(model, images, found, out)
     print(f"Look at {out}/projection.png")
 
 

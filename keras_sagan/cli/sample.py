@@ -28,7 +28,9 @@ def add_arguments(parser):
         suffixes=(*_PICTURES, ""),
     )
     options.add_classes(
-        parser, "Classes, one row of the grid for each. Default: the first ten."
+        parser,
+        "Classes, one column of the grid for each, in this order: they can "
+        "spell a word. Default: the first ten.",
     )
     options.add_seed(parser)
     options.add_count(
@@ -95,6 +97,7 @@ def _save_grid(model, names, classes, arguments):
             class_names=names,
             truncation=truncations[0],
             seed=arguments.seed,
+            in_columns=True,
             **picture,
         )
 

@@ -50,8 +50,8 @@ def add_arguments(parser):
         dest="from_model",
         help="Model to fine-tune to the classes of IMAGES, with its own size "
         "and channels: a .keras file, the folder of a run, or hf://owner/name. "
-        "A class that both have starts from its own, and others from the mean "
-        "of all. Default: new networks.",
+        "A class whose name the model also has starts from that class, and "
+        "every other class from the mean of all. Default: new networks.",
     )
     parser.add_argument(
         "--freeze_discriminator",

@@ -10,12 +10,12 @@ from keras_sagan.data.bundled import load_photographs
 from keras_sagan.data.folder import ImageFolder
 from keras_sagan.data.gallery import plot_gallery
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import normalize
 from keras_sagan.data.opening import open_images
 from keras_sagan.data.pipelines import from_arrays
 from keras_sagan.data.pipelines import from_folder
 from keras_sagan.data.pipelines import from_source
 from keras_sagan.data.pipelines import from_tfds
+from keras_sagan.data.pixels import normalize
 from keras_sagan.data.prepared import PreparedImages
 from keras_sagan.data.prepared import prepare
 from keras_sagan.data.source import Source

@@ -114,12 +114,16 @@ def load_npz(path):
 
 
 def as_arrays(images):
-    """Returns images as one array, gray ones `(N, height, width, 1)`."""
+    """Returns images as one array, gray ones `(N, height, width, 1)`.
+
+    What looks like a single image, `(height, width, 3)`, stays as it is.
+    """
     try:
         images = np.asarray(images)
     except ValueError:  # NumPy makes no array of images of several sizes.
         images = np.empty(len(images), object)
-    return images[..., None] if images.ndim == 3 else images
+    is_gray = images.ndim == 3 and images.shape[-1] not in sizes.CHANNELS
+    return images[..., None] if is_gray else images
 
 
 def find_arrays(arrays):

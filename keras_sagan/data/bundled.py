@@ -45,9 +45,9 @@ class Photographs(Source):
     def __getitem__(self, index):
         return self._native[index]
 
-    def at(self, resolution=None):
+    def at(self, resolution=None, channels=None):
         arrays = load_photographs(self.resolve(resolution))
-        return ArrayImages(*arrays, PHOTOGRAPHS)
+        return ArrayImages(*arrays, PHOTOGRAPHS).at(channels=channels)
 
 
 def load_photographs(resolution=32, crops=500, seed=0):

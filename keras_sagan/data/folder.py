@@ -9,10 +9,10 @@ import numpy as np
 from keras_sagan import sizes
 from keras_sagan.arguments import check_path
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import as_array
 from keras_sagan.data.images import is_transparent
 from keras_sagan.data.images import read_header
 from keras_sagan.data.images import read_image
+from keras_sagan.data.pixels import as_array
 from keras_sagan.data.source import Converted
 from keras_sagan.data.source import Source
 
@@ -87,7 +87,11 @@ class ImageFolder(Source):
                 f"class. Received: path={path}, with {len(self.skipped)} "
                 f"other files{_first(self.skipped)}"
             )
-        widths, heights, gray, transparency = zip(*found)
+        self._set_classes(files)
+        kept = set(self.names)
+        widths, heights, gray, transparency = zip(
+            *(x for file, x in zip(files, found) if file in kept)
+        )
         self.one_size = len({*zip(heights, widths)}) == 1
         if self.one_size:
             self.native_resolution = sizes.plain(heights[0], widths[0])
@@ -95,9 +99,8 @@ class ImageFolder(Source):
             shorter = np.minimum(heights, widths)
             self.native_resolution = int(np.median(shorter))
         self.channels = channels or self._find_channels(
-            files, all(gray), transparency
+            self.names, all(gray), transparency
         )
-        self._set_classes(files)
         self.skipped += _empty_classes(self.path, files)
 
     def __len__(self):

@@ -7,6 +7,7 @@ import numpy as np
 from keras_sagan.data.arrays import ArrayImages
 from keras_sagan.data.folder import ImageFolder
 from keras_sagan.data.source import Source
+from keras_sagan.data.source import converted
 from keras_sagan.data.tfds import TfdsImages
 
 
@@ -65,7 +66,7 @@ def from_source(
             "`data.open_images(name)` opens one. "
             f"Received: source of type {type(source).__name__}"
         )
-    source = source.at(resolution, channels)
+    source = converted(source, resolution, channels)
     n = len(source)
     _check("batch_size", batch_size, 1, n, f", the number of images being {n}")
     _check("seed", seed, 0)

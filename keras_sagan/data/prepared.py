@@ -14,6 +14,7 @@ from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
 from keras_sagan.data.images import UnreadableImage
 from keras_sagan.data.source import Source
+from keras_sagan.data.source import converted
 from keras_sagan.files import read_json
 from keras_sagan.files import replacing
 from keras_sagan.files import write_json
@@ -176,7 +177,7 @@ def prepare(
     check_integer("shard_size", shard_size, 1)
     if verbose is not None:
         check_bool("verbose", verbose)
-    source = source.at(resolution, channels)
+    source = converted(source, resolution, channels)
     path = check_path("path", path)
     recipe = _recipe(source, shard_size)
     _check_folder(path, recipe)
@@ -244,9 +245,9 @@ def _check_folder(path, recipe):
         write_json(path / "recipe.json", recipe)
     elif before != recipe:
         raise ValueError(
-            "`path` holds the preparation of other images or of another "
-            f"resolution, {before}: choose another folder, or delete it. "
-            f"Received: path={path} for {recipe}"
+            "`path` holds the preparation of other images, or of another "
+            f"resolution or channels, {before}: choose another folder, or "
+            f"delete it. Received: path={path} for {recipe}"
         )
 
 

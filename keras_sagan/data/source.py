@@ -6,8 +6,8 @@ import os
 from keras_sagan import sizes
 from keras_sagan.data.batches import Batches
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import crop_and_resize
-from keras_sagan.data.images import with_channels
+from keras_sagan.data.pixels import crop_and_resize
+from keras_sagan.data.pixels import with_channels
 
 
 class Source:
@@ -148,6 +148,18 @@ class Source:
         The arguments are those of `from_source`, which has checked them.
         """
         return Batches(self, batch_size, **options)
+
+
+def converted(source, resolution, channels):
+    """Returns a source at a resolution and with channels, None for its own.
+
+    A source of a user may take no `channels`, which is right if none are asked
+    for.
+    """
+    sizes.check_channels("channels", channels, optional=True)
+    if channels in (None, source.channels):
+        return source.at(resolution)
+    return source.at(resolution, channels)
 
 
 class Converted(Source):

@@ -212,9 +212,24 @@ def decode(encoded, resolution=None, channels=3):
         alpha = tensorflow.cast(alpha, "uint8")
         return tensorflow.concat([image, alpha], axis=-1)
 
-    image = tensorflow.cond(
-        tensorflow.io.is_jpeg(encoded),
-        decode_jpeg,
+    def decode_png():
+        # TensorFlow would drop alpha, and show colours that cannot be seen.
+        image = tensorflow.io.decode_png(encoded, channels=4)
+        if channels == 4:
+            return image
+        image = tensorflow.cast(image, "float32")
+        alpha = image[..., 3:] / 255
+        image = 255 + alpha * (image[..., :3] - 255)  # Laid on white.
+        if channels == 1:
+            image = tensorflow.image.rgb_to_grayscale(image)
+        return tensorflow.cast(tensorflow.round(image), "uint8")
+
+    is_png = tensorflow.strings.substr(encoded, 0, 4) == b"\x89PNG"
+    image = tensorflow.case(
+        [
+            (tensorflow.io.is_jpeg(encoded), decode_jpeg),
+            (is_png, decode_png),
+        ],
         lambda: tensorflow.io.decode_image(
             encoded, channels=channels, expand_animations=False
         ),

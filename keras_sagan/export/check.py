@@ -3,13 +3,17 @@
 import numpy as np
 from keras import ops
 
-from keras_sagan.export.plain import in_float32
 from keras_sagan.layers.calls import call
+from keras_sagan.models.cloning import in_float32
 from keras_sagan.models.sampling import draw_latents
 
 
+class ImagesDiffer(ValueError):
+    """Raised for an export whose images are not those of the model."""
+
+
 def check_images(model, ema, run, path):
-    """Raises a ValueError if images differ by more than 1 of 255.
+    """Raises `ImagesDiffer` if images differ by more than 1 of 255.
 
     Args:
         model: A `SAGAN`.
@@ -25,13 +29,13 @@ def check_images(model, ema, run, path):
         expected = run_network(generator, inputs)
         images = np.asarray(run(inputs))
         if images.shape != expected.shape:
-            raise ValueError(
+            raise ImagesDiffer(
                 f"{path} was not written: its images must be of shape "
                 f"{expected.shape}. Received: {images.shape}"
             )
         levels = np.max(np.abs(images - expected)) * 127.5
         if not levels <= 1:  # NaN is not.
-            raise ValueError(
+            raise ImagesDiffer(
                 f"{path} was not written: its images must be within 1 of 255 "
                 f"of the model's. Received: {levels:.3g} of 255"
             )

@@ -1,10 +1,8 @@
 """The generator without spectral norms, in float32, not trainable."""
 
-import keras
-
-from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.models.cloning import clone_network
 from keras_sagan.models.cloning import folded
+from keras_sagan.models.cloning import in_float32
 from keras_sagan.models.cloning import is_graph
 
 
@@ -43,28 +41,3 @@ def plain_generator(model, ema=True):
     plain = in_float32(plain)
     plain.trainable = False
     return plain
-
-
-def in_float32(generator):
-    """Returns the generator itself, or a copy that computes in float32."""
-    layers = flatten_layers(generator)
-    if all(layer.compute_dtype == "float32" for layer in layers):
-        return generator
-    policy = keras.config.dtype_policy()
-    # Layers that a subclassed model makes take the policy from here.
-    keras.config.set_dtype_policy("float32")
-    try:
-        return clone_network(generator, change_config=_float32_config)
-    finally:
-        keras.config.set_dtype_policy(policy)
-
-
-def _float32_config(config):
-    """A config whose layers, inner ones too, compute in float32."""
-    if type(config) in (list, tuple):
-        return type(config)(map(_float32_config, config))
-    if type(config) is not dict:
-        return config
-    if config.get("class_name") == "DTypePolicy":
-        return {**config, "config": {"name": "float32"}}
-    return {key: _float32_config(value) for key, value in config.items()}

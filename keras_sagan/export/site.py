@@ -2,17 +2,18 @@
 
 import base64
 import hashlib
+import http.client
 import io
 import json
 import pathlib
 import shutil
 import tarfile
-import urllib.error
 import urllib.request
 
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_path
 from keras_sagan.arguments import check_strings
+from keras_sagan.export.check import ImagesDiffer
 from keras_sagan.export.formats import to_onnx
 from keras_sagan.files import cache_folder
 from keras_sagan.files import new_folder
@@ -111,13 +112,12 @@ def to_site(
     names = _names(model, class_names)
     generator = model.ema_generator if ema else model.generator
     with new_folder(path) as folder:
-        folder = pathlib.Path(folder)
-        _write_generator(model, folder / "generator.onnx", ema)
         (folder / "runtime").mkdir()
         wanted = _FILES + _WEBGPU_FILES * webgpu
         for name, content in _runtime(runtime, wanted).items():
             (folder / "runtime" / name).write_bytes(content)
         (folder / "runtime" / "LICENSE.txt").write_text(_LICENSE)
+        _write_generator(model, folder / "generator.onnx", ema)
         for file in sorted(_WEB.iterdir()):
             shutil.copyfile(file, folder / file.name)
         about = {
@@ -127,6 +127,7 @@ def to_site(
             "class_names": names,
             "attention": [_attention(x) for x in _attention_layers(generator)],
             "webgpu": webgpu,
+            "ema": ema,
         }
         (folder / "site.json").write_text(json.dumps(about, indent=1))
 
@@ -161,9 +162,7 @@ def _attention(layer):
 def _write_generator(model, path, ema):
     try:
         to_onnx(model, path, ema, dtype="float16", attention=True)
-    except ValueError as error:
-        if "within 1 of 255" not in str(error):
-            raise
+    except ImagesDiffer:
         to_onnx(model, path, ema, attention=True)
 
 
@@ -181,7 +180,7 @@ def _runtime(path, names):
 
 
 def _check_integrity(path, content):
-    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    found = _digest(content)
     if found != _INTEGRITY:
         raise ValueError(
             f"`runtime` must be {RUNTIME} of npm's registry, whose sha512 is "
@@ -196,14 +195,22 @@ def _cached():
     try:
         with urllib.request.urlopen(_URL, timeout=60) as response:
             content = response.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise OSError(
             f"onnxruntime-web must be downloaded from {_URL}: {error}. Where "
             "there is a network, `npm pack onnxruntime-web@1.30.0` or a "
             f"browser gets that file; put it at {path}, or give its path as "
             "`runtime`"
         ) from error
-    _check_integrity(_URL, content)
+    if _digest(content) != _INTEGRITY:
+        raise OSError(
+            f"What came from {_URL} is another file: its sha512 is "
+            f"{_digest(content)}, and must be {_INTEGRITY}"
+        )
     with replacing(path) as temporary:
-        pathlib.Path(temporary).write_bytes(content)
+        temporary.write_bytes(content)
     return path
+
+
+def _digest(content):
+    return base64.b64encode(hashlib.sha512(content).digest()).decode()

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_sagan import backends
-from keras_sagan.data.images import as_rgb
+from keras_sagan.data.pixels import as_rgb
 from keras_sagan.metrics.inception_weights import SHA256
 from keras_sagan.metrics.inception_weights import inception_tensors
 from keras_sagan.metrics.resizing import resize_as_tf1

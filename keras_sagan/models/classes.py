@@ -7,13 +7,13 @@ import keras
 import numpy as np
 
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import check_strings
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.layers.nested import layers_with
 from keras_sagan.models.cloning import clone_network
 from keras_sagan.models.cloning import is_graph
 from keras_sagan.models.discriminator import project
-from keras_sagan.models.saving import ARGUMENTS
 
 
 def with_classes(
@@ -43,14 +43,14 @@ def with_classes(
             mean for each.
         freeze_discriminator: Non-negative integer k: the first k blocks of the
             discriminator are not trained (FreezeD), which helps where there
-            are few images. All others are.
+            are few images. All other layers are trained.
         **overrides: Arguments of `SAGAN` in the place of this model's, such as
-            `augmentation`. `ema_start_step` is 0 if nothing else is said,
-            because the averaging goes on.
+            `augmentation`. `ema_start_step` defaults to 0, because the
+            averaging continues.
 
     Returns:
-        A `SAGAN`, of the same subclass if `model` is one. It is compiled as
-        this one, if this one is.
+        A `SAGAN`, of the same subclass if `model` is one. If this model is
+        compiled, the new one is compiled in the same way.
 
     Raises:
         ValueError: If an argument is out of range, or the networks do not
@@ -67,7 +67,13 @@ def with_classes(
     arXiv 1805.01677.
     """
     if isinstance(classes, (list, tuple)):
+        check_strings("classes", classes)
         classes = len(classes)
+    if "num_classes" in overrides:
+        raise ValueError(
+            "`num_classes` must be given as `classes`. "
+            f"Received: num_classes={overrides['num_classes']}"
+        )
     check_integer("classes", classes, 1, 10**6, optional=True)
     rows = _rows(from_classes, classes, model.num_classes)
     model.sync_variables()
@@ -87,17 +93,11 @@ def with_classes(
     for layer in flatten_layers(discriminator):
         layer.trainable = True
     freeze_blocks(discriminator, freeze_discriminator)
-    arguments = {name: getattr(model, name) for name in ARGUMENTS}
-    new = type(model)(
-        generator,
-        discriminator,
-        **{
-            **arguments,
-            "ema_start_step": 0,
-            **overrides,
-            "num_classes": classes,
-        },
-    )
+    arguments = model.get_config()
+    for name in ("generator", "discriminator", "name"):
+        arguments.pop(name, None)
+    arguments |= {"ema_start_step": 0, "num_classes": classes}
+    new = type(model)(generator, discriminator, **{**arguments, **overrides})
     assign(new.ema_generator.variables, ema_generator.variables)
     if model.compiled:
         new.compile_from_config(model.get_compile_config())
@@ -222,6 +222,8 @@ def _without_classes(network):
     falls away: the embedding, the products with it, and their term in a sum.
     """
     plain, dropped = [], []
+    if not any(map(_knows_classes, network.layers)):
+        raise _unable(f"'{network.name}' without such a layer")
 
     def replace(layer):
         if not hasattr(layer, "without_classes"):
@@ -239,8 +241,9 @@ def _without_classes(network):
         kept = [x for x in given if not any(x is y for y in dropped)]
         if len(kept) == len(given):
             return layer(*args, **kwargs)
-        is_sum = isinstance(layer, keras.layers.Add) and kept
-        return kept[0] if is_sum else dropped[0]
+        if not kept or not isinstance(layer, keras.layers.Add):
+            return dropped[0]
+        return layer(kept) if len(kept) > 1 else kept[0]
 
     copy = _clone_with_labels(network, network.inputs[1], replace, call)
     if any(copy.outputs[0] is x for x in dropped):

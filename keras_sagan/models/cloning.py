@@ -3,6 +3,7 @@
 import keras
 
 from keras_sagan.layers.copies import assign
+from keras_sagan.layers.nested import flatten_layers
 
 
 def is_graph(network):
@@ -99,3 +100,28 @@ def _copy_values(source, target):
             f"{len(targets)}, or other shapes"
         )
     assign(targets, sources)
+
+
+def in_float32(generator):
+    """Returns the generator itself, or a copy that computes in float32."""
+    layers = flatten_layers(generator)
+    if all(layer.compute_dtype == "float32" for layer in layers):
+        return generator
+    policy = keras.config.dtype_policy()
+    # Layers that a subclassed model makes take the policy from here.
+    keras.config.set_dtype_policy("float32")
+    try:
+        return clone_network(generator, change_config=_float32_config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _float32_config(config):
+    """A config whose layers, inner ones too, compute in float32."""
+    if type(config) in (list, tuple):
+        return type(config)(map(_float32_config, config))
+    if type(config) is not dict:
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return {**config, "config": {"name": "float32"}}
+    return {key: _float32_config(value) for key, value in config.items()}

@@ -130,7 +130,7 @@ def _hint(shape, wanted):
     if channels == wanted[-1]:
         return "for gray ones, `images[..., None]`"
     advice = "convert their channels"
-    if channels == 1:
+    if channels == 1 and wanted[-1] == 3:
         advice = "repeat the channel of gray ones three times"
     if channels in CHANNELS:
         advice += f", or build networks with channels={channels}"

@@ -6,16 +6,17 @@ import sys
 import keras
 import numpy as np
 
+from keras_sagan import backends
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_callable
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.arguments import check_seed
-from keras_sagan.layers.nested import layers_with
 from keras_sagan.models import data_checks
 from keras_sagan.models import sampling
 from keras_sagan.models.cloning import clone_network
 from keras_sagan.models.cloning import folded
+from keras_sagan.models.cloning import in_float32
 from keras_sagan.models.cloning import is_graph
 from keras_sagan.models.search import EVERY
 from keras_sagan.models.search import Search
@@ -116,6 +117,8 @@ def project(
     if verbose is None:
         verbose = sys.stdout.isatty()
     check_bool("verbose", verbose)
+    if labels is None and model.num_classes == 1:
+        labels = 0  # There is nothing to weigh.
     if labels is not None:
         _, labels = model.draw_inputs(labels, len(targets))
     model.sync_variables()
@@ -130,21 +133,36 @@ def project(
         )
     size = min(batch_size, len(targets))
     features = None if loss == "pixels" else loss
-    num_classes = model.num_classes if by_weights else None
-    search = Search(
-        generator, size, model.latent_dim, num_classes, features, prior
-    )
-    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    search.compile(keras.optimizers.Adam(rate), "mse")
-    bar = keras.utils.Progbar(
-        -(-len(targets) // size) * steps, verbose=int(verbose)
-    )
-    found = []
-    for begin in range(0, len(targets), size):
-        part = targets[begin : begin + size]
-        part_labels = None if labels is None else labels[begin : begin + size]
-        start = start_of(model, part, part_labels, features, ema, seed)
-        found.append(search.run(part, start, steps, bar))
+    # On one device: the images are few.
+    with backends.alone():
+        if backends.replicas() > 1:
+            raise ValueError(
+                "`project` runs on one device: call it where "
+                "`distribution.start` was not. "
+                f"Received: {backends.replicas()} devices"
+            )
+        search = Search(
+            in_float32(generator),
+            size,
+            model.latent_dim,
+            model.num_classes if by_weights else None,
+            labels is not None,
+            features,
+            prior,
+        )
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        search.compile(
+            keras.optimizers.Adam(rate), "mse", auto_scale_loss=False
+        )
+        bar = keras.utils.Progbar(
+            -(-len(targets) // size) * steps, verbose=int(verbose)
+        )
+        found = []
+        for begin in range(0, len(targets), size):
+            rows = slice(begin, begin + size)
+            part = None if labels is None else labels[rows]
+            start = start_of(model, targets[rows], part, features, ema, seed)
+            found.append(search.run(targets[rows], start, steps, bar))
     latents, classes, images = (
         np.concatenate(x) for x in zip(*(x[:3] for x in found))
     )
@@ -171,13 +189,14 @@ def with_class_weights(generator, num_classes):
     Raises:
         ValueError: If it does not know them by layers that take weights.
     """
-    knowing = layers_with(generator, "class_tables()")
-    if not is_graph(generator) or not knowing:
+    try:
+        sampling.with_blended_classes(generator, np.eye(num_classes))
+    except ValueError as error:
         raise ValueError(
             "`labels` must be given for a generator that knows its classes "
             "otherwise than by `ConditionalBatchNorm`, which takes weights of "
             f"them. Received: labels=None for '{generator.name}'"
-        )
+        ) from error
     latents, _ = generator.inputs
     inputs = [
         keras.Input(latents.shape[1:], name="latents"),

@@ -54,7 +54,8 @@ class SAGAN(backends.Trainer, keras.Model):
     Args:
         generator: A `keras.Model`, functional, Sequential or subclassed, from
             latents `(batch, latent_dim)`, or `[latents, labels]` with
-            classes, to images in [-1, 1]; see `build_generator`.
+            classes, to images in [-1, 1]; see `build_generator`. Images of
+            four channels are taken for RGB and alpha.
         discriminator: A `keras.Model` from images, or `[images, labels]`, to
             logits `(batch, 1)` or a map of logits `(batch, h, w, 1)`, whose
             losses are averaged; see `build_discriminator`. It sees real and

@@ -161,8 +161,11 @@ def _is_built_here(network):
     if network["class_name"] != "Functional":
         return False
     return network["config"]["trainable"] and all(
-        str(layer["registered_name"]).startswith("keras_sagan>")
-        or layer["class_name"] in _PLAIN_LAYERS
+        (
+            str(layer["registered_name"]).startswith("keras_sagan>")
+            or layer["class_name"] in _PLAIN_LAYERS
+        )
+        and layer["config"].get("trainable", True)
         for layer in network["config"]["layers"]
     )
 

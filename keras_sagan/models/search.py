@@ -18,11 +18,15 @@ _SURE = 4.0  # Logit of the class that an image starts from; others have 0.
 class Search(keras.Model):
     """A generator that is not trained, and the latents of some images."""
 
-    def __init__(self, generator, n, latent_dim, num_classes, features, prior):
-        super().__init__(name="search")
+    def __init__(
+        self, generator, n, latent_dim, num_classes, has_labels, features, prior
+    ):
+        super().__init__(name="search", dtype="float32")
         generator.trainable = False
         self.generator = generator
-        self.features = features
+        self.has_labels = has_labels
+        # A function, because Keras would train a model that it finds here.
+        self.described = lambda images: _features_of(features, images)
         self.prior = prior
         self.latents = self.add_weight(shape=(n, latent_dim), name="latents")
         if num_classes is None:
@@ -43,11 +47,10 @@ class Search(keras.Model):
         if self.by_weights:
             inputs = [latents, self.class_weights()]
             return self.generator(inputs, training=False)
-        labels = ops.convert_to_tensor(self.classes)
-        has_labels = len(self.generator.inputs) == 2
-        return call(
-            self.generator, latents, labels if has_labels else None, False
-        )
+        labels = None
+        if self.has_labels:
+            labels = ops.convert_to_tensor(self.classes)
+        return call(self.generator, latents, labels, training=False)
 
     def class_weights(self):
         return ops.softmax(ops.convert_to_tensor(self.classes), axis=-1)
@@ -56,7 +59,7 @@ class Search(keras.Model):
         images = self.images()
         squares = ops.square(ops.convert_to_tensor(self.latents))
         self.add_loss(self.prior * ops.mean(squares))
-        return images if self.features is None else self.features(images)
+        return self.described(images)
 
     def run(self, targets, start, steps, bar):
         """Searches for the latents of targets.
@@ -78,7 +81,7 @@ class Search(keras.Model):
         if self.optimizer.built:  # It has searched for other images before.
             for variable in self.optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
-        wanted = _describe(self.features, targets)
+        wanted = ops.convert_to_numpy(self.described(targets))
         images, losses = [], []
         data = _Same(np.zeros((n, 1), "float32"), wanted)
         shown = keras.callbacks.LambdaCallback(
@@ -123,15 +126,20 @@ def start_of(model, targets, labels, features, ema, seed):
     The classes are the labels that are given, logits of the weights that are
     searched for, or zeros for a model without classes.
     """
+
+    def described(images):
+        found = ops.convert_to_numpy(_features_of(features, images))
+        return found.reshape(len(images), -1)
+
     n = len(targets)
     by_weights = labels is None and model.num_classes is not None
-    wanted = _describe(features, targets).reshape(n, -1)
+    wanted = described(targets)
     latents = np.zeros((n, model.latent_dim), keras.config.floatx())
     chosen = np.zeros(n, "int32") if labels is None else labels
     for label in [None] if labels is None else np.unique(labels):
         drawn, classes = model.draw_inputs(label, _CANDIDATES, seed)
         images = model.generate(classes, latents=drawn, ema=ema, quantize=False)
-        found = _describe(features, images).reshape(_CANDIDATES, -1)
+        found = described(images)
         for i in range(n):
             if label is None or labels[i] == label:
                 distances = np.square(found - wanted[i]).sum(axis=1)
@@ -140,17 +148,19 @@ def start_of(model, targets, labels, features, ema, seed):
                 if by_weights:
                     chosen[i] = classes[nearest]
     if by_weights:
-        return latents, _SURE * np.eye(model.num_classes, dtype="float32")[
-            chosen
-        ]
+        eye = np.eye(model.num_classes, dtype="float32")
+        return latents, _SURE * eye[chosen]
     return latents, chosen
 
 
-def _describe(features, images):
-    """Returns what the loss compares, as an array."""
+def _features_of(features, images):
+    """Returns what the loss compares: features, or the images themselves."""
     if features is None:
-        return images
-    return ops.convert_to_numpy(features(ops.convert_to_tensor(images)))
+        return ops.convert_to_tensor(images)
+    images = ops.convert_to_tensor(images)
+    if isinstance(features, keras.layers.Layer):
+        return features(images, training=False)
+    return features(images)
 
 
 def snapshots_of(steps):

@@ -2,18 +2,20 @@
 
 import keras
 
+from keras_sagan.arguments import check_bool
 from keras_sagan.backends.precision import dtype_policy
 from keras_sagan.models import checks
+from keras_sagan.models import shipped
 from keras_sagan.models.discriminator import build_discriminator
 from keras_sagan.models.generator import build_generator
 from keras_sagan.models.presets import get_preset
 
 
-def from_preset(cls, name, precision=None, **overrides):
+def from_preset(cls, name, precision=None, weights=False, **overrides):
     """Builds the SAGAN of a recipe, or loads one that was shared.
 
-    A preset of `list_presets()` is a recipe without weights: its networks are
-    new. A folder and a repository hold a trained model.
+    A preset of `list_presets()` is a recipe: its networks are new, unless
+    `weights` are asked for. A folder and a repository hold a trained model.
 
     Args:
         cls: `SAGAN`, or a subclass.
@@ -28,6 +30,10 @@ def from_preset(cls, name, precision=None, **overrides):
             that type, while the weights, spectral norms, batch statistics,
             softmax, images, logits and losses stay in float32. None: the
             global dtype policy.
+        weights: For a preset of `list_weights()`, whether to give it the
+            trained weights that come with the package: both networks, and the
+            averaged generator for both generators. They are at hand without a
+            network.
         **overrides: For a recipe, arguments of `SAGAN` in the place of the
             preset's.
 
@@ -36,7 +42,8 @@ def from_preset(cls, name, precision=None, **overrides):
         if it was saved so.
 
     Raises:
-        ValueError: If there is no such preset, folder or precision.
+        ValueError: If there is no such preset, folder or precision, or if the
+            preset comes without weights and they are asked for.
         ImportError: If huggingface_hub is missing for `hf://`.
 
     Example:
@@ -47,10 +54,13 @@ def from_preset(cls, name, precision=None, **overrides):
     # Late, and upwards: Keras' users look for this method on the class.
     from keras_sagan.hub import folders
 
+    check_bool("weights", weights)
     if folders.is_place(name):
         return folders.load_shared(cls, name, precision, overrides)
     preset = name if isinstance(name, dict) else get_preset(name)
     checks.check_precision(precision)
+    if weights:
+        shipped.check_has_weights(name)
     with dtype_policy(precision):
         model = cls(
             build_generator(**preset["generator"]),
@@ -61,6 +71,8 @@ def from_preset(cls, name, precision=None, **overrides):
         keras.optimizers.Adam(**preset["generator_optimizer"]),
         keras.optimizers.Adam(**preset["discriminator_optimizer"]),
     )
+    if weights:
+        shipped.load_weights(model, name)
     return model
 
 

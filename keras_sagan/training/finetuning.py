@@ -5,6 +5,7 @@ import hashlib
 import keras
 import numpy as np
 
+from keras_sagan import sizes
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
 
@@ -20,57 +21,89 @@ def check_arguments(model, resolution, base_channels, channels):
     """
     check_has("from_model", model, "a `SAGAN`", "with_classes")
     own = {
-        "resolution": model.resolution,
+        "resolution": sizes.as_pair(model.resolution),
         "base_channels": None,
         "channels": model.image_shape[-1],
     }
-    given = (resolution, base_channels, channels)
-    for (name, value), asked in zip(own.items(), given):
-        if asked not in (None, value):
+    given = {
+        "resolution": resolution and sizes.as_pair(resolution),
+        "base_channels": base_channels,
+        "channels": channels,
+    }
+    for name, value in given.items():
+        if value not in (None, own[name]):
             raise ValueError(
-                f"`{name}` must be None where a model is fine-tuned, because "
-                f"its networks are taken. Received: {name}={asked}"
+                f"`{name}` must be that of the model that is fine-tuned, whose "
+                f"networks are used, or None. Received: {name}={value}"
             )
-    return own["resolution"], own["channels"]
+    return model.resolution, own["channels"]
 
 
-def recipe(recipe, before, model, freeze_discriminator):
-    """Returns a recipe for fine-tuning, or the one given for new networks.
+def is_finetuned(settings):
+    """Whether the settings of a run say that it began from a model."""
+    return "from_model" in settings
+
+
+def recipe_from(model, recipe, freeze_discriminator):
+    """Returns the recipe that fine-tunes a model.
 
     Args:
-        recipe: That of `choose_recipe`.
-        before: The settings of the run, which is begun perhaps.
-        model: The `SAGAN` to start from, or None.
+        model: The `SAGAN` to start from.
+        recipe: That of `choose_recipe` for the images.
         freeze_discriminator: Non-negative integer.
     """
-    if model is None and "from_model" not in before:
-        check_integer("freeze_discriminator", freeze_discriminator, 0, 0)
-        return recipe
-    if model is None:  # The run goes on, and its checkpoints have it all.
-        start = {
-            name: before[name]
-            for name in ("from_model", "freeze_discriminator")
-        }
-    else:
-        check_integer("freeze_discriminator", freeze_discriminator, 0)
-        start = {
-            "from_model": _digest(model),
-            "freeze_discriminator": freeze_discriminator,
-        }
+    check_integer("freeze_discriminator", freeze_discriminator, 0)
     names = ("resolution", "num_classes", "channels")
     network = {k: v for k, v in recipe["generator"].items() if k in names}
+    # Each discriminator step, and each part of it, has as many images.
+    parts = model.discriminator_steps * model.gradient_accumulation_steps
     return {
         **recipe,
         "generator": network,
         "discriminator": network,
         "model": {**recipe["model"], "ema_start_step": 0},
+        "batch_size": max(1, recipe["batch_size"] // parts) * parts,
         "steps": recipe["steps"] // _SHARE_OF_STEPS,
-        **start,
+        "from_model": _digest(model),
+        "freeze_discriminator": freeze_discriminator,
+    }
+
+
+def recipe_as_begun(recipe, before, base_channels, freeze_discriminator):
+    """Returns the recipe of a run that began from a model and goes on.
+
+    Args:
+        recipe: That of `choose_recipe` for the images.
+        before: The settings of the run.
+        base_channels: As given now, for `Run.check_settings` to refuse.
+        freeze_discriminator: Likewise; 0 stands for what the run began with.
+    """
+    if base_channels is not None:
+        raise ValueError(
+            "`base_channels` must be None for a run that began from a model, "
+            f"whose networks are used. Received: base_channels={base_channels}"
+        )
+    begun = {k: v for k, v in before.items() if k not in ("seed", "steps")}
+    return {
+        **begun,
+        "description": recipe["description"],
+        "steps": recipe["steps"] // _SHARE_OF_STEPS,
+        "freeze_discriminator": freeze_discriminator
+        or before["freeze_discriminator"],
     }
 
 
 def new_model(model, recipe, seed, names_before, names):
-    """Returns the model to train: another one's, with other classes."""
+    """Returns the model to train: another one's, with other classes.
+
+    Its loss and options of `compile` are those of the other one, if that is
+    compiled.
+    """
+    if model is None:
+        raise ValueError(
+            "`from_model` must be given again: the run began from a model and "
+            "has no checkpoint yet. Received: from_model=None"
+        )
     from_classes = None
     if names is not None and model.num_classes is not None:
         known = list(names_before or ())
@@ -84,9 +117,14 @@ def new_model(model, recipe, seed, names_before, names):
         seed=seed,
         **recipe["model"],
     )
+    kept = {}
+    if new.compiled:
+        kept = {"loss": new.loss, "gradient_penalty": new.penalties}
+        kept |= new.run_options
     new.compile(
         keras.optimizers.Adam(**recipe["generator_optimizer"]),
         keras.optimizers.Adam(**recipe["discriminator_optimizer"]),
+        **kept,
     )
     return new
 

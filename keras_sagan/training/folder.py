@@ -74,12 +74,13 @@ class Run:
         inside = folder.name == "checkpoints"
         return cls(folder.parent if inside else folder)
 
-    def images_path(self, resolution):
+    def images_path(self, resolution, channels=3):
         """Returns the folder of the images prepared at a resolution."""
         height, width = as_pair(resolution)
         square = height == width
         name = f"{height}" if square else f"{height}x{width}"
-        return self.path / f"images_{name}"
+        kind = {1: "_gray", 4: "_rgba"}.get(channels, "")
+        return self.path / f"images_{name}{kind}"
 
     def exists(self):
         """Returns whether this folder holds a run or a trained model."""

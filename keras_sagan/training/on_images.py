@@ -7,11 +7,13 @@ import keras
 from keras_sagan import backends
 from keras_sagan import data
 from keras_sagan import sizes
+from keras_sagan.data.source import converted
 from keras_sagan.files import print_left_out
 from keras_sagan.models.sagan import SAGAN
 from keras_sagan.training import finetuning
 from keras_sagan.training.folder import Run
 from keras_sagan.training.recipes import choose_recipe
+from keras_sagan.training.recipes import recipe_for
 from keras_sagan.training.run import train
 
 _EVERY = 50
@@ -58,10 +60,11 @@ def train_on_images(
             run was begun, or as the images are; see `ImageFolder`.
         from_model: A `SAGAN` to fine-tune, which is not changed: its networks
             are those that are trained, with the classes of these images; see
-            `SAGAN.with_classes`. None: new networks.
+            `SAGAN.with_classes`. Its loss is kept, too. None: new networks, or
+            those of the run if it was begun.
         from_class_names: Strings, the names of its classes, or None. A class
-            of these images that has one of these names starts from it, and
-            others from the mean of all.
+            of these images whose name is among them starts from that class,
+            and every other one from the mean of all classes.
         freeze_discriminator: Non-negative integer, the blocks of the
             discriminator that are not trained, for `from_model`.
 
@@ -85,12 +88,31 @@ def train_on_images(
         resolution, channels = finetuning.check_arguments(
             from_model, resolution, base_channels, channels
         )
+    finetuned = from_model is not None or finetuning.is_finetuned(
+        run.settings()
+    )
     recipe, seed = _as_begun(
-        run, images, resolution, base_channels, seed, channels
+        run,
+        images,
+        resolution,
+        base_channels,
+        seed,
+        channels,
+        choosable=not finetuned,
     )
-    recipe = finetuning.recipe(
-        recipe, run.settings(), from_model, freeze_discriminator
-    )
+    if from_model is not None:
+        recipe = finetuning.recipe_from(
+            from_model, recipe, freeze_discriminator
+        )
+    elif finetuned:
+        recipe = finetuning.recipe_as_begun(
+            recipe, run.settings(), base_channels, freeze_discriminator
+        )
+    elif freeze_discriminator:
+        raise ValueError(
+            "`freeze_discriminator` must be 0 without `from_model`. "
+            f"Received: freeze_discriminator={freeze_discriminator}"
+        )
     settings = {**recipe, "steps": None, "seed": seed}
     run.check_settings(settings)
     steps = steps or recipe["steps"]
@@ -102,7 +124,7 @@ def train_on_images(
 
     def make_model():
         keras.utils.set_random_seed(seed)
-        if from_model is None:
+        if not finetuned:
             return SAGAN.from_preset(recipe, seed=seed)
         return finetuning.new_model(
             from_model, recipe, seed, from_class_names, source.class_names
@@ -141,21 +163,26 @@ def _default_workdir(images):
     return pathlib.Path("runs", pathlib.Path(name).resolve().name)
 
 
-def _as_begun(run, images, resolution, base_channels, seed, channels):
+def _as_begun(
+    run, images, resolution, base_channels, seed, channels, choosable=True
+):
     """Returns the recipe and the seed, as the run was begun if it was.
 
     Arguments that differ from those of the run are kept, so that
-    `check_settings` refuses them.
+    `check_settings` refuses them. Networks that are not built here, as
+    `choosable` says, may have any size.
     """
     before = run.settings()
     network = before.get("generator", {})
     if network:
         channels = channels or network.get("channels", 3)
-    recipe = choose_recipe(
+    choose = choose_recipe if choosable else recipe_for
+    recipe = choose(
         images,
-        resolution=resolution or network.get("resolution"),
-        base_channels=base_channels or network.get("base_channels"),
-        channels=channels,
+        None,
+        resolution or network.get("resolution"),
+        base_channels or network.get("base_channels"),
+        channels,
     )
     return recipe, before.get("seed", 0) if seed is None else seed
 
@@ -163,18 +190,19 @@ def _as_begun(run, images, resolution, base_channels, seed, channels):
 def _prepared(run, images, network):
     """Returns the images as a network takes them, prepared if it saves time."""
     resolution = network["resolution"]
-    source = images.at(resolution, network.get("channels", 3))
+    source = converted(images, resolution, network.get("channels", 3))
     if source.ready:
         return source
-    return data.prepare(source, run.images_path(resolution))
+    folder = run.images_path(resolution, source.channels)
+    return data.prepare(source, folder)
 
 
 def _print_choice(run, images, recipe, steps):
-    networks = "those of the model that it starts from"
-    if "from_model" not in recipe:
-        networks = f"of width {recipe['generator']['base_channels']}"
+    networks = "the networks of the model that it starts from"
+    if not finetuning.is_finetuned(recipe):
+        networks = f"networks of width {recipe['generator']['base_channels']}"
     print(
-        f"Chosen: {recipe['description']}; networks {networks}; {steps:,} "
+        f"Chosen: {recipe['description']}; {networks}; {steps:,} "
         f"steps with batches of {recipe['batch_size']}; in {run.path}"
     )
 

@@ -12,7 +12,8 @@ _LARGEST, _LARGEST_ON_CPU = 128, 64
 # A discriminator learns fewer images than this by heart.
 _FEW_IMAGES = 20_000
 _FEWEST_IMAGES = 16
-_KINDS = {1: "gray", 3: "RGB", 4: "RGBA"}
+# What descriptions call them; of RGB there is no word, as in version 0.1.
+_KINDS = {1: "gray ", 3: "", 4: "RGBA "}
 
 
 def choose_recipe(
@@ -60,11 +61,19 @@ def choose_recipe(
             f"`source` must have at least {_FEWEST_IMAGES} images, and better "
             f"thousands. Received: {len(source)} images"
         )
+    sizes.check_channels("channels", channels, optional=True)
+    if resolution is not None:
+        sizes.size_of(resolution)
+    return recipe_for(source, accelerated, resolution, base_channels, channels)
+
+
+def recipe_for(source, accelerated, resolution, base_channels, channels):
+    """Returns what `choose_recipe` does, for networks of any size."""
     if accelerated is None:
         accelerated = backends.has_accelerator()
     if resolution is None:
         resolution = choose_resolution(source, accelerated)
-    size = sizes.size_of(resolution)
+    resolution = sizes.plain(*sizes.as_pair(resolution))
     channels = channels or source.channels
     few = len(source) < _FEW_IMAGES
     batch_size = 64 if accelerated else 32
@@ -76,7 +85,7 @@ def choose_recipe(
     check_architecture(num_classes, base_channels, channels, "released")
     large, small = get_preset("imagenet_128"), get_preset("digits")
     network = {
-        "resolution": sizes.plain(size.height, size.width),
+        "resolution": resolution,
         "num_classes": num_classes,
         "base_channels": base_channels,
         "spectral_epsilon": large["generator"]["spectral_epsilon"],
@@ -86,7 +95,7 @@ def choose_recipe(
     momentum = large["generator"]["batch_norm_momentum"]
     return {
         "description": (
-            f"{len(source):,} {_KINDS[channels]} images of "
+            f"{len(source):,} {_KINDS[channels]}images of "
             f"{'no' if names is None else len(names)} classes at "
             f"{sizes.text(resolution)}"
             + (", augmented for the discriminator" if few else "")

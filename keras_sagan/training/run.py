@@ -147,7 +147,7 @@ def _finish(run, model, steps):
     if done < steps:
         print(f"Stopped at step {done:,}; run again to continue from there")
         return
-    grid = our_callbacks.SampleGrid(run.samples_path)
+    grid = _sample_grid(run)
     if not grid.path(done).exists():  # Whatever `sample_every`.
         grid.set_model(model)
         grid.act(done, {})
@@ -156,11 +156,17 @@ def _finish(run, model, steps):
     print(f"Wrote {run.model_path}; see {run.samples_path}")
 
 
+def _sample_grid(run, every=None):
+    return our_callbacks.SampleGrid(
+        run.samples_path, every, class_names=run.class_names()
+    )
+
+
 def _writers(run, steps, sample_every):
     return [
         our_callbacks.ProgressBar(total=steps),
         our_callbacks.JSONLogger(run.log_path),
-        our_callbacks.SampleGrid(run.samples_path, sample_every),
+        _sample_grid(run, sample_every),
     ]
 
 

@@ -4,7 +4,8 @@ import io
 
 import numpy as np
 
-from keras_sagan.data.images import as_rgb
+from keras_sagan.data.arrays import as_arrays
+from keras_sagan.data.pixels import as_rgb
 from keras_sagan.sizes import CHANNELS
 
 # Of queries, in order: apart from one another and from the heat.
@@ -63,7 +64,7 @@ def check_images(name, images):
         ValueError: If they are no such images.
     """
     given = np.asarray(images)
-    images = given[..., None] if given.ndim == 3 else given
+    images = as_arrays(given)
     if (
         images.ndim != 4
         or images.shape[-1] not in CHANNELS

@@ -5,7 +5,7 @@ import numpy as np
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_path
-from keras_sagan.data.images import as_picture
+from keras_sagan.data.pixels import as_picture
 from keras_sagan.files import replacing
 from keras_sagan.visualization.drawing import Picture
 from keras_sagan.visualization.drawing import check_images
@@ -17,7 +17,13 @@ _LARGEST = 1000  # Pixels that a pixel becomes.
 
 
 def image_grid(
-    images, columns=None, scale=1, padding=1, path=None, row_names=None
+    images,
+    columns=None,
+    scale=1,
+    padding=1,
+    path=None,
+    row_names=None,
+    column_names=None,
 ):
     """Lays images out in a grid, row by row.
 
@@ -32,6 +38,8 @@ def image_grid(
         padding: Non-negative integer, white pixels around each image.
         path: File to save to, or None. The suffix decides the format.
         row_names: Strings, one per row, written to the left of it, or None.
+        column_names: Strings, one per column, written above it, or None. What
+            is wider than the column is cut.
 
     Returns:
         A uint8 array, `(grid height, grid width, 3)`. A notebook shows it as a
@@ -39,7 +47,7 @@ def image_grid(
 
     Raises:
         ValueError: If `images` is not such an array, `columns` or `scale` is
-            not positive, or there is not a name for each row.
+            not positive, or there is not a name for each row or column.
         ImportError: If Pillow is missing and a path or names are given.
 
     Example:
@@ -64,9 +72,17 @@ def image_grid(
         y = i // columns * step_y + padding
         x = i % columns * step_x + padding
         grid[y : y + height, x : x + width] = image
+    if column_names is not None:
+        check_has("column_names", column_names, "a list of strings", "__iter__")
+        grid = _with_column_names(
+            grid, list(column_names), columns, step_x, padding
+        )
     if row_names is not None:
         check_has("row_names", row_names, "a list of strings", "__iter__")
-        grid = _with_row_names(grid, list(row_names), rows, step_y, padding)
+        above = len(grid) - shape[0]
+        grid = _with_row_names(
+            grid, list(row_names), rows, step_y, padding + above
+        )
     return finished(grid, path)
 
 
@@ -77,20 +93,33 @@ def finished(picture, path):
     return picture.view(Picture)
 
 
-def _with_row_names(grid, names, rows, step, padding):
-    if len(names) != rows:
-        raise ValueError(
-            f"`row_names` must be as many as there are rows, {rows}. "
-            f"Received: row_names={names}"
-        )
+def _with_row_names(grid, names, rows, step, above):
+    _check_count("row_names", names, "rows", rows)
     size = int(np.clip(step // 2, 8, 16))
     width = 6 + max(text_width(name, size) for name in names)
     margin = np.full((len(grid), width, 3), 255, "uint8")
     for i, name in enumerate(names):
-        y = i * step + padding
-        height = step - padding
-        margin[y : y + height] = words(name, width, height, size, "right")
+        part = margin[above + i * step :][: step - 1]
+        part[:] = words(name, *part.shape[1::-1], size, "right")
     return np.concatenate([margin, grid], axis=1)
+
+
+def _with_column_names(grid, names, columns, step, padding):
+    _check_count("column_names", names, "columns", columns)
+    size = int(np.clip(step // 3, 8, 16))
+    margin = np.full((size + 6, grid.shape[1], 3), 255, "uint8")
+    for i, name in enumerate(names):
+        part = margin[:, padding + i * step :][:, : step - 1]
+        part[:] = words(name, *part.shape[1::-1], size, "middle")
+    return np.concatenate([margin, grid])
+
+
+def _check_count(argument, names, what, count):
+    if len(names) != count:
+        raise ValueError(
+            f"`{argument}` must be as many as there are {what}, {count}. "
+            f"Received: {argument}={names}"
+        )
 
 
 def save_image(image, path):

@@ -77,8 +77,8 @@ def projection_walk(model, projection, steps=16, ema=True):
         `save_video`.
 
     Raises:
-        ValueError: If there is one image alone, or an argument is out of
-            range.
+        ValueError: If there is one image alone, an argument is out of range,
+            or the classes differ and the generator cannot blend them.
     """
     check_sagan(model)
     _check(projection)
@@ -89,13 +89,16 @@ def projection_walk(model, projection, steps=16, ema=True):
             "Received: a projection of one image"
         )
     latents = between(projection.latents, steps, spherical_interpolation)
-    weights = projection.class_weights
-    if projection.labels is not None:
-        weights = np.eye(model.num_classes)[projection.labels]
+    weights, labels = projection.class_weights, projection.labels
+    if labels is not None and len(set(labels.tolist())) > 1:
+        weights, labels = np.eye(model.num_classes)[labels], None
+    if labels is not None:
+        labels = labels[0]
     if weights is not None:
         weights = between(weights, steps, linear_interpolation)
         weights = weights / weights.sum(axis=1, keepdims=True)
     images = model.generate(
+        labels,
         latents=latents,
         class_weights=weights,
         num_images=len(latents),

@@ -18,6 +18,7 @@ def class_grid(
     ema=True,
     scale=1,
     path=None,
+    in_columns=False,
 ):
     """Draws images of each class, a class a row, with its name.
 
@@ -31,6 +32,7 @@ def class_grid(
         ema: As in `SAGAN.generate`.
         scale: As in `image_grid`.
         path: File to save to, or None. The suffix decides the format.
+        in_columns: Whether each class is a column instead, with its name above.
 
     Returns:
         A uint8 array, `(grid height, grid width, 3)`.
@@ -65,7 +67,25 @@ def class_grid(
         ema=ema,
     )
     names = [str(class_names[i] if class_names else i) for i in classes]
-    return image_grid(images, columns, scale, path=path, row_names=names)
+    return grid_of_classes(images, names, in_columns, scale=scale, path=path)
+
+
+def grid_of_classes(images, names, in_columns, **picture):
+    """Lays out as many images of each class, with the names of the classes.
+
+    Args:
+        images: uint8 `(classes * n, height, width, channels)`, those of a
+            class together.
+        names: A string for each class.
+        in_columns: Whether a class is a column, and not a row.
+        **picture: `scale` and `path` of `image_grid`.
+    """
+    n = len(images) // len(names)
+    if not in_columns:
+        return image_grid(images, n, row_names=names, **picture)
+    by_class = images.reshape(-1, n, *images.shape[1:])
+    turned = by_class.swapaxes(0, 1).reshape(images.shape)
+    return image_grid(turned, len(names), column_names=names, **picture)
 
 
 def truncation_grid(

@@ -81,6 +81,57 @@ def test_sample_grids_come_early(tmp_path):
     ]
 
 
+class Classes:
+    """Generates images that tell their class, and nothing else."""
+
+    def __init__(self, num_classes, width=16):
+        self.num_classes = num_classes
+        self.image_shape = (width, width, 1)
+
+    def generate(self, labels=None, num_images=None, seed=None):
+        labels = np.zeros(num_images) if labels is None else np.array(labels)
+        ones = np.ones((1, *self.image_shape), "uint8")
+        return ones * labels.astype("uint8")[:, None, None, None]
+
+    def count_steps(self):
+        return 0
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize(
+    ("num_classes", "width", "shown"),
+    [
+        (3, 16, [0, 1, 2]),
+        (26, 32, list(range(26))),
+        (1000, 128, np.rint(np.linspace(0, 999, 16)).astype(int).tolist()),
+    ],
+)
+def test_every_class_of_a_sample_grid_is_named(
+    num_classes, width, shown, tmp_path, monkeypatch
+):
+    given = {}
+
+    def image_grid(images, columns=None, scale=None, **kwargs):
+        given.update(kwargs, images=images, columns=columns)
+
+    monkeypatch.setattr(
+        "keras_sagan.visualization.samples.image_grid", image_grid
+    )
+    names = [f"c{i}" for i in range(num_classes)]
+    grid = SampleGrid(tmp_path, columns=4, class_names=names)
+    grid.set_model(Classes(num_classes, width))
+    grid.act(7, {})
+    found = given["images"][:, 0, 0, 0].reshape(-1, given["columns"])
+    expected = np.array(shown).astype("uint8")
+    if num_classes <= 12:
+        assert given["row_names"] == [f"c{i}" for i in shown]
+        assert np.array_equal(found, expected[:, None].repeat(4, axis=1))
+    else:
+        assert given["column_names"] == [f"c{i}" for i in shown]
+        assert np.array_equal(found, expected[None].repeat(4, axis=0))
+    assert given["path"] == tmp_path / "step_00000007.png"
+
+
 @pytest.mark.no_backend
 def test_progress_bar_without_a_known_end(digits_like):
     images, labels = digits_like

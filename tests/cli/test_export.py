@@ -40,7 +40,7 @@ def test_exports_a_file_and_a_folder(model, capsys):
             2,
             "--out: must end in .onnx, ",
         ),
-        (["digits", "--out=x.onnx"], 1, "there is no file or folder"),
+        (["cifar10_32", "--out=x.onnx"], 1, "there is no file or folder"),
         (["none.keras", "--out=x.onnx"], 1, "there is no file or folder"),
         (["bad.keras", "--out=x.onnx"], 1, "bad.keras"),
     ],

@@ -69,7 +69,7 @@ def test_sample(here):
         (here / x).read_bytes() for x in ("a.png", "b.png", "samples.png")
     )
     assert a == b != c
-    assert size("a.png")[1] == 2 * 65 + 1
+    assert size("a.png")[0] == 2 * 65 + 1  # A column for each class.
     run("sample", "model.keras", "--truncation=0.5,none", "--classes=bee")
     assert (here / "samples.png").read_bytes() == c
     assert size("samples_2.png")[1] == 2 * 65 + 1

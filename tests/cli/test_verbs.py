@@ -80,7 +80,7 @@ def test_prepares_and_trains(tmp_path, capsys, any_singular_vector):
     run = tmp_path / "run"
     flags = [f"--out={run}", "--base_channels=1"]
     assert cli.main(["train", str(out), "--steps=2", *flags]) == 0
-    assert "Chosen: 40 RGB images of 10 classes" in capsys.readouterr().out
+    assert "Chosen: 40 images of 10 classes" in capsys.readouterr().out
     assert int(keras.saving.load_model(run / "model.keras").steps_trained) == 2
     # It goes on, with the same recipe; with another it says what differs.
     # What was chosen by flags needs no flags again.

@@ -16,8 +16,8 @@ from keras_sagan import data
 from keras_sagan.data import images as images_module
 from keras_sagan.data import prepared as prepared_module
 from keras_sagan.data.images import UnreadableImage
-from keras_sagan.data.images import crop_and_resize
 from keras_sagan.data.images import read_image
+from keras_sagan.data.pixels import crop_and_resize
 from keras_sagan.files import printable
 
 pytestmark = pytest.mark.no_backend
@@ -210,7 +210,7 @@ def test_prepare_goes_on_where_it_was(folder, tmp_path, monkeypatch):
     assert again.skipped == whole.skipped
     for i in range(len(whole)):
         np.testing.assert_array_equal(again[i][0], whole[i][0])
-    with pytest.raises(ValueError, match="of other images or of another"):
+    with pytest.raises(ValueError, match="of other images, or of another"):
         data.prepare(data.ImageFolder(folder), out, 32, shard_size=50)
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from keras_sagan import data
-from keras_sagan.data.images import crop_and_resize
+from keras_sagan.data.pixels import crop_and_resize
 
 pytestmark = pytest.mark.no_backend
 KINDS = ("array", "prepared", "folder")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keras_sagan import data
-from keras_sagan.data.images import crop_and_resize
 from keras_sagan.data.images import read_image
+from keras_sagan.data.pixels import crop_and_resize
 from keras_sagan.data.tfds import decode
 
 tensorflow = pytest.importorskip("tensorflow")

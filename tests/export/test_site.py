@@ -205,7 +205,7 @@ def test_every_control(browser, sites, models):
             const { state } = window.keras_sagan;
             const layer = arguments[0], n = arguments[1];
             const data = state.scores[layer].data;
-            const begin = (2 * n.rows * n.columns + n.at) * n.keys;
+            const begin = n.at * n.keys;
             return [state.point, [...data.slice(begin, begin + n.keys)]];
             """,
             layer,
@@ -220,6 +220,7 @@ def test_every_control(browser, sites, models):
             },
         )
         assert found[0] == {"x": 24, "y": 8}
+        # What is shown is of the third image.
         assert np.allclose(found[1], maps.maps[2, 0].ravel(), atol=1e-3)
     image.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN)
     point = browser.execute_script("return window.keras_sagan.state.point")

@@ -173,11 +173,11 @@ def test_unseen_colors_are_not_learnt(tmp_path):
 def test_resizing_does_not_mix_unseen_colors(rng):
     image = np.zeros((16, 16, 4), "uint8")
     image[:, :8] = (255, 0, 0, 255)
-    small = data.images.crop_and_resize(image, 7)
+    small = data.pixels.crop_and_resize(image, 7)
     seen = small[..., 3] > 0
     assert seen.any() and not seen.all()
     assert (small[seen][:, 0] >= 250).all()
-    floats = data.images.crop_and_resize(data.normalize(image), 7)
+    floats = data.pixels.crop_and_resize(data.normalize(image), 7)
     visible = (floats + 1) * 127.5
     assert np.abs(visible[seen] - small[seen]).max() <= 4
     assert np.abs(visible[..., 3] - small[..., 3]).max() <= 1
@@ -208,10 +208,10 @@ def test_a_source_gives_other_channels(given, wanted, rng):
 def test_transparent_images_are_laid_on_white():
     image = np.zeros((8, 8, 4), "uint8")
     image[:4, :, 3] = 128
-    rgb = data.images.with_channels(image, 3)
+    rgb = data.pixels.with_channels(image, 3)
     assert (rgb[4:] == 255).all() and (np.abs(rgb[:4] - 127.0) <= 1).all()
-    assert np.array_equal(data.images.as_rgb(image), rgb)
-    floats = data.images.as_rgb(data.normalize(image))
+    assert np.array_equal(data.pixels.as_rgb(image), rgb)
+    floats = data.pixels.as_rgb(data.normalize(image))
     assert np.abs((floats + 1) * 127.5 - rgb).max() <= 1
 
 
@@ -232,8 +232,8 @@ def test_a_folder_knows_its_channels(mode, channels, tmp_path, rng):
     network = recipe["generator"]
     assert network["resolution"] == 28
     assert network.get("channels", 3) == channels
-    kind = {1: "gray", 3: "RGB", 4: "RGBA"}[channels]
-    assert f"16 {kind} images" in recipe["description"]
+    kind = {1: "gray ", 3: "", 4: "RGBA "}[channels]
+    assert f"16 {kind}images" in recipe["description"]
     assert "at 28 pixels" in recipe["description"]
     prepared = data.prepare(source, tmp_path / "prepared")
     again = data.PreparedImages(tmp_path / "prepared")
@@ -241,6 +241,90 @@ def test_a_folder_knows_its_channels(mode, channels, tmp_path, rng):
     assert np.array_equal(again[3][0], source[3][0])
     # Read as colours if that is asked for.
     assert data.ImageFolder(tmp_path)[0][0].shape == (28, 28, 3)
+
+
+@pytest.mark.no_backend
+def test_files_beside_the_classes_do_not_count(tmp_path, rng):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            pixels = rng.integers(0, 256, (28, 28), "uint8")
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    Image.new("RGB", (500, 400)).save(tmp_path / "overview.png")
+    source = data.open_images(tmp_path)
+    assert (source.channels, source.native_resolution) == (1, 28)
+    assert [name for name, _ in source.skipped] == ["overview.png"]
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize(("transparent", "channels"), [(5, 4), (4, 3)])
+def test_half_of_the_files_decide_on_alpha(transparent, channels, tmp_path):
+    for i in range(10):
+        image = Image.new("RGBA", (16, 16), (9, 9, 9, 255))
+        if i < transparent:
+            image.putpixel((0, 0), (0, 0, 0, 0))
+        image.save(tmp_path / f"{i}.png")
+    assert data.open_images(tmp_path).channels == channels
+
+
+@pytest.mark.no_backend
+def test_a_folder_of_turned_images_stands_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for i in range(3):
+        image = Image.new("RGB", (112, 80), (i, 0, 0))
+        image.save(tmp_path / f"{i}.jpg", exif=exif)
+    source = data.open_images(tmp_path)
+    assert source.native_resolution == (112, 80)
+    assert source[0][0].shape == (112, 80, 3)
+    assert source.at()[0][0].shape == (112, 80, 3)
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("wanted", [1, 3, 4])
+@pytest.mark.parametrize("given", [1, 3, 4])
+def test_floats_get_other_channels_as_bytes_do(given, wanted, rng):
+    pixels = rng.integers(0, 256, (4, 8, 8, given), "uint8")
+    floats = data.from_arrays(
+        data.normalize(pixels), batch_size=4, channels=wanted
+    )[0]
+    found = data.from_arrays(pixels, batch_size=4, channels=wanted)[0]
+    assert np.abs((floats + 1) * 127.5 - found).max() <= 1
+
+
+@pytest.mark.no_backend
+def test_the_bundled_photographs_are_sources_as_others():
+    source = data.open_images("photographs")
+    images, _ = data.from_source(source, 8, resolution=16)[0]
+    assert images.shape == (8, 16, 16, 3)
+    gray, _ = data.from_source(source, 8, resolution=16, channels=1)[0]
+    assert gray.shape == (8, 16, 16, 1)
+
+
+@pytest.mark.no_backend
+def test_sources_that_know_no_channels_go_on(rng):
+    class Old(data.Source):
+        one_size, native_resolution = True, 16
+
+        def __len__(self):
+            return 20
+
+        def __getitem__(self, index):
+            return np.full((16, 16, 3), index, "uint8"), 0
+
+        def at(self, resolution=None):
+            return self
+
+    assert data.from_source(Old(), 4, resolution=16)[0].shape == (4, 16, 16, 3)
+
+
+@pytest.mark.no_backend
+def test_one_image_is_not_taken_for_many(rng):
+    image = rng.integers(0, 256, (16, 16, 3), "uint8")
+    with pytest.raises(ValueError, match="`images` must be uint8 of shape"):
+        visualization.image_grid(image)
+    with pytest.raises(ValueError, match="with 1, 3 or 4 channels"):
+        data.ArrayImages(image)
 
 
 @pytest.mark.no_backend
@@ -350,7 +434,7 @@ def test_inception_sees_gray_and_transparent_images_as_rgb(kind):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("keras_sagan.backends.predict", predict)
         extractor(images)
-        extractor(data.images.as_rgb(images))
+        extractor(data.pixels.as_rgb(images))
     assert seen[0].shape == (4, 299, 299, 3)
     assert np.array_equal(*seen)
     assert "white" in metrics.get_protocol("torch-fidelity")["channels"]

@@ -86,9 +86,65 @@ def test_other_losses_and_models_without_classes():
         for x in (images, found.images, found.history[0])
     )
     assert np.abs(reached - wanted).max() < 0.5 * np.abs(start - wanted).max()
-    network = keras.Sequential([keras.layers.Flatten()])
-    found = model.project(images, steps=10, loss=network, ema=False)
+    network = keras.Sequential(
+        [
+            keras.Input(images.shape[1:]),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.9),
+            keras.layers.Dense(4),
+        ]
+    )
+    before = values(network.variables)
+    found = model.project(images, steps=20, loss=network, ema=False)
     assert found.images.shape == images.shape
+    for a, b in zip(before, values(network.variables), strict=True):
+        assert np.array_equal(a, b)  # It measures, and is not trained.
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Plain(keras.Model):
+    """A subclassed generator from latents and labels."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.table = keras.layers.Embedding(3, 8)
+        self.dense = keras.layers.Dense(16 * 16 * 3, activation="tanh")
+        self.shape = keras.layers.Reshape((16, 16, 3))
+
+    def call(self, inputs, training=False):
+        latents, labels = inputs
+        return self.shape(self.dense(latents + self.table(labels)))
+
+
+def test_a_subclassed_generator():
+    discriminator = models.build_discriminator(16, 3, base_channels=2)
+    model = keras_sagan.SAGAN(
+        Plain(), discriminator, num_classes=3, latent_dim=8
+    )
+    images = model.generate([2], seed=3)
+    found = model.project(images, [2], steps=50, prior=0)
+    assert found.curve[-1] < found.curve[0]
+    walk = visualization.projection_walk(
+        model, model.project(images.repeat(2, axis=0), 2, steps=10), steps=2
+    )
+    assert len(walk) == 3
+
+
+@pytest.mark.no_backend
+def test_a_second_batch_is_searched_for_as_the_first(model):
+    images = model.generate([0, 0, 0], seed=5)
+    keras.config.set_dtype_policy("mixed_float16")
+    found = model.project(images, 0, steps=50, batch_size=1)
+    floats = images / 127.5 - 1
+    start = np.square(found.history[0] / 127.5 - 1 - floats).mean((1, 2, 3))
+    assert (found.errors < 0.9 * start).all()
+
+
+@pytest.mark.no_backend
+def test_one_class_has_nothing_to_weigh():
+    model = tiny_model(num_classes=1, compiled=False)
+    found = model.project(model.generate(0, seed=1), steps=10)
+    assert found.class_weights is None and found.labels.tolist() == [0]
 
 
 @pytest.mark.no_backend
@@ -135,6 +191,7 @@ def test_the_command_line(model, tmp_path, capsys):
     assert cli.main(given) == 0
     printed = capsys.readouterr().out
     assert "0.png: mean squared error " in printed
+    assert "pixels in [-1, 1]" in printed
     assert ", mostly class " in printed
     out = tmp_path / "projection"
     assert (out / "projection.png").exists() and (out / "walk.webp").exists()

@@ -7,6 +7,7 @@ import pytest
 import keras_sagan
 from keras_sagan import layers
 from keras_sagan import models
+from keras_sagan.models.discriminator import ClassEmbedding
 from tests.helpers import array
 from tests.helpers import tiny_model
 from tests.helpers import values
@@ -183,6 +184,55 @@ def test_classes_are_taken_away_and_added(trained, digits_like):
     assert plain.with_classes(None).num_classes is None
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Weighted(keras_sagan.SAGAN):
+    """A subclass with an argument of its own, which it needs."""
+
+    def __init__(self, generator, discriminator, weight, **kwargs):
+        super().__init__(generator, discriminator, **kwargs)
+        self.weight = weight
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}
+
+
+@pytest.mark.no_backend
+def test_subclasses_keep_their_own_arguments():
+    tiny = tiny_model(compiled=False)
+    model = Weighted(tiny.generator, tiny.discriminator, weight=3, seed=5)
+    new = model.with_classes(2)
+    assert isinstance(new, Weighted) and new.weight == 3 and new.seed == 5
+    assert model.with_classes(2, weight=4).weight == 4
+
+
+@pytest.mark.no_backend
+def test_sums_keep_their_other_terms():
+    tiny = tiny_model(compiled=False)
+    images, labels = tiny.discriminator.inputs
+    logits = keras.layers.Add()(
+        [
+            tiny.discriminator.outputs[0],
+            keras.layers.Dense(1, name="more")(keras.layers.Flatten()(images)),
+        ]
+    )
+    embedded = ClassEmbedding(3, 1, name="bias")(labels)
+    logits = keras.layers.Add(name="all")(
+        [logits, keras.layers.Identity()(logits), embedded]
+    )
+    discriminator = keras.Model([images, labels], logits)
+    model = keras_sagan.SAGAN(tiny.generator, discriminator)
+    plain = model.with_classes(None)
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3))
+    x = x.astype("float32")
+    parts = keras.Model(
+        [images, labels],
+        [discriminator.get_layer(name).output for name in ("linear", "more")],
+    )
+    linear, more = map(array, parts([x, np.zeros(2, "int32")]))
+    found = array(plain.discriminator(x))
+    assert np.allclose(found, 2 * (linear + more), atol=1e-5)
+
+
 @pytest.mark.no_backend
 @pytest.mark.parametrize(
     ("classes", "kwargs", "message"),
@@ -190,6 +240,8 @@ def test_classes_are_taken_away_and_added(trained, digits_like):
         (0, {}, "`classes` must be an integer from 1"),
         (2.5, {}, "`classes` must be an integer from 1"),
         ([], {}, "`classes` must be an integer from 1"),
+        ([1, 2], {}, "`classes` must be a list of strings"),
+        (2, {"num_classes": 5}, "`num_classes` must be given as `classes`"),
         (2, {"from_classes": [0]}, "`from_classes` must be a list of 2"),
         (2, {"from_classes": 1}, "`from_classes` must be a list of 2"),
         (2, {"from_classes": [0, 3]}, "`from_classes` must be an integer from"),
@@ -216,5 +268,6 @@ def test_networks_that_know_their_classes_otherwise_are_refused():
     model = keras_sagan.SAGAN(
         keras.Model([x, labels], images), discriminator, num_classes=3
     )
-    with pytest.raises(ValueError, match="without such a layer"):
-        model.with_classes(2)
+    for classes in (2, None):
+        with pytest.raises(ValueError, match="without such a layer"):
+            model.with_classes(classes)

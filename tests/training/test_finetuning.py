@@ -50,7 +50,7 @@ def test_a_run_starts_from_a_model_and_goes_on(source, tmp_path, capsys):
     frozen = new.discriminator.get_layer("block_1_conv_1")
     assert not frozen.trainable
     printed = capsys.readouterr().out
-    assert "networks those of the model that it starts from" in printed
+    assert "the networks of the model that it starts from" in printed
     for a, v in zip(before, model.variables, strict=True):
         assert np.array_equal(a, array(v))
     # It goes on with or without the model, but not from another one.
@@ -73,7 +73,9 @@ def test_other_sizes_than_the_models_are_refused(source, tmp_path):
         ("base_channels", 4),
         ("channels", 1),
     ):
-        with pytest.raises(ValueError, match=f"`{name}` must be None where a"):
+        with pytest.raises(
+            ValueError, match=f"`{name}` must be that of the model"
+        ):
             keras_sagan.train_on_images(
                 source, tmp_path / "run", from_model=model, **{name: value}
             )
@@ -87,10 +89,57 @@ def test_other_sizes_than_the_models_are_refused(source, tmp_path):
             freeze_discriminator=5,
             steps=1,
         )
-    with pytest.raises(ValueError, match="`freeze_discriminator` must be"):
+    with pytest.raises(ValueError, match="`freeze_discriminator` must be 0"):
         keras_sagan.train_on_images(
             source, tmp_path / "run", freeze_discriminator=1
         )
+
+
+@pytest.mark.no_backend
+def test_a_killed_run_needs_its_model_until_the_first_checkpoint(
+    source, tmp_path
+):
+    model = tiny_model()
+    run = Run(tmp_path / "run")
+
+    class Killed(Exception):
+        pass
+
+    class Kill(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise Killed
+
+    with pytest.raises(Killed):
+        keras_sagan.train_on_images(
+            source, run.path, steps=9, from_model=model, callbacks=[Kill()]
+        )
+    with pytest.raises(ValueError, match="`from_model` must be given again"):
+        keras_sagan.train_on_images(source, run.path, steps=1)
+    again = keras_sagan.train_on_images(
+        source, run.path, steps=1, from_model=model
+    )
+    assert again.latent_dim == 8  # That model's, not of new networks.
+    with pytest.raises(ValueError, match=r"other settings.*freeze_disc"):
+        keras_sagan.train_on_images(
+            source, run.path, steps=2, freeze_discriminator=2
+        )
+    with pytest.raises(ValueError, match="`base_channels` must be None"):
+        keras_sagan.train_on_images(source, run.path, base_channels=2)
+
+
+@pytest.mark.no_backend
+def test_loss_and_parts_of_the_batch_are_the_models(source, tmp_path):
+    model = tiny_model(discriminator_steps=3, compiled=False)
+    model.compile(
+        loss="relativistic", gradient_penalty=keras_sagan.losses.R1(0.5)
+    )
+    new = keras_sagan.train_on_images(
+        source, tmp_path / "run", steps=1, from_model=model
+    )
+    assert new.discriminator_steps == 3
+    assert new.loss.name == "relativistic" and len(new.penalties) == 1
+    settings = Run(tmp_path / "run").settings()
+    assert settings["batch_size"] == 15  # Of 16, what divides by 3.
 
 
 @pytest.mark.no_backend

@@ -61,6 +61,42 @@ def test_the_resolution_that_is_chosen(side, one_size, on_cpu, on_gpu):
 
 
 @pytest.mark.no_backend
+def test_a_run_of_version_0_1_goes_on(tmp_path, rng):
+    """Its settings know neither channels nor pairs of sides."""
+    path = npz(tmp_path / "images.npz", 32, rng)
+    network = {
+        "resolution": 32,
+        "num_classes": 2,
+        "base_channels": 1,
+        "spectral_epsilon": 1e-08,
+    }
+    adam = {"beta_1": 0.0, "beta_2": 0.999, "epsilon": 1e-08}
+    settings = {
+        "description": (
+            "20 images of 2 classes at 32 pixels, augmented for the "
+            "discriminator"
+        ),
+        "source": "keras_sagan.choose_recipe",
+        "generator": {**network, "batch_norm_momentum": 0.9},
+        "discriminator": network,
+        "model": {
+            "ema_momentum": 0.999,
+            "ema_start_step": 1000,
+            "augmentation": ["color", "translation", "cutout"],
+        },
+        "generator_optimizer": {"learning_rate": 2e-4, **adam},
+        "discriminator_optimizer": {"learning_rate": 4e-4, **adam},
+        "batch_size": 16,
+        "steps": None,
+        "seed": 0,
+    }
+    run = Run(tmp_path / "run")
+    run.write_settings(settings, ["0", "1"])
+    model = keras_sagan.train_on_images(path, run.path, steps=1)
+    assert model.count_steps() == 1 and run.settings() == settings
+
+
+@pytest.mark.no_backend
 def test_too_few_images():
     few = data.ArrayImages(np.zeros((15, 32, 32, 3), "uint8"))
     with pytest.raises(ValueError, match=r"at least 16 images.* 15 images"):
@@ -98,7 +134,7 @@ def test_an_npz_of_32_pixels_trains_without_a_flag(tmp_path, rng, capsys):
     assert model.image_shape == (32, 32, 3) and model.num_classes == 2
     assert model.count_steps() == 2
     out = capsys.readouterr().out
-    assert "Chosen: 20 RGB images of 2 classes at 32 pixels" in out
+    assert "Chosen: 20 images of 2 classes at 32 pixels" in out
     assert "networks of width 1; 2 steps with batches of 16" in out
     assert "resized" not in out
     run = Run(tmp_path / "run")

@@ -21,6 +21,25 @@ def test_grid_puts_each_image_in_its_place(tmp_path, rng):
     assert len(list(path.parent.iterdir())) == 1
 
 
+def test_names_of_columns_and_rows(rng):
+    images = rng.integers(256, size=(6, 20, 30, 3), dtype="uint8")
+    plain = np.asarray(visualization.image_grid(images, columns=3))
+    named = visualization.image_grid(
+        images, columns=3, row_names=["a", "b"], column_names=["x", "yy", "z"]
+    )
+    height, width = plain.shape[:2]
+    assert np.array_equal(named[-height:, -width:], plain)
+    above, left = named[:-height, -width:], named[-height:, :-width]
+    for i in range(3):  # Dark letters above each column, white between them.
+        column = above[:, 1 + 31 * i : 31 * (i + 1)]
+        assert column.min() < 100
+    for i in range(2):
+        assert left[1 + 21 * i : 21 * (i + 1)].min() < 100
+    assert (named[:-height, :-width] == 255).all()
+    with pytest.raises(ValueError, match="`column_names` must be as many as"):
+        visualization.image_grid(images, columns=3, column_names=["x"])
+
+
 @pytest.mark.parametrize(
     ("images", "kwargs", "message"),
     [

@@ -13,7 +13,7 @@ const site = await (await fetch("site.json")).json();
 const [height, width, channels] = site.image_shape;
 const names = site.class_names;
 const chosen = new Set(names.map((_, i) => i));
-const state = { images: [], index: 0, point: null, scores: {}, walking: false };
+const state = { images: [], index: 0, point: null, scores: {}, walks: 0 };
 
 const { ort, session, device } = await start();
 
@@ -38,22 +38,29 @@ async function load(file, device, options) {
     ...options,
     executionProviders: [device],
   });
+  // One image: what a device cannot do shows here.
+  await session.run(inputsOf(ort, new Float32Array(site.latent_dim), [0]), ["images"]);
   return { ort, session, device };
 }
 
-// Runs the generator: bytes of images, and scores by attention layer.
-let running = Promise.resolve();
-function generate(latents, labels) {
+function inputsOf(ort, latents, labels) {
   const n = latents.length / site.latent_dim;
   const inputs = {
     latents: new ort.Tensor("float32", latents, [n, site.latent_dim]),
   };
-  if (labels) {
+  if (names.length) {
     const ids = BigInt64Array.from(labels, (label) => BigInt(label));
     inputs.labels = new ort.Tensor("int64", ids, [n]);
   }
-  // One call at a time.
-  const result = running.then(() => session.run(inputs));
+  return inputs;
+}
+
+// Runs the generator, one call at a time; `outputs` are the names of what is
+// wanted. Scores are asked for one image alone: they may be large.
+let running = Promise.resolve();
+function generate(latents, labels, outputs) {
+  const inputs = inputsOf(ort, latents, labels);
+  const result = running.then(() => session.run(inputs, outputs));
   running = result.catch(() => {});
   return result;
 }
@@ -103,21 +110,41 @@ function latentsOf({ seed, count, bound }) {
   return new Generator(seed).latents(count, site.latent_dim, bound);
 }
 
+// Draws what the controls say. Of several requests in a row the last one counts.
+let asked = 0;
 async function draw() {
+  const request = ++asked;
+  await running;
+  if (request !== asked || (names.length && !chosen.size)) return;
   const now = settings();
   find("bound").textContent = now.bound === Infinity ? "none" : now.bound;
   find("python").textContent = python(now);
-  const latents = latentsOf(now);
-  await show(latents, now.labels);
+  await show(latentsOf(now), now.labels);
 }
 
 async function show(latents, labels) {
-  const outputs = await generate(latents, labels);
-  state.images = toImages(outputs.images);
-  state.scores = outputs;
+  const { images } = await generate(latents, labels, ["images"]);
+  state.images = toImages(images);
+  state.latents = latents;
   state.labels = labels;
   state.index = Math.min(state.index, state.images.length - 1);
   showAll();
+  await choose(state.index);
+}
+
+// Shows an image large, with what its points attend to.
+async function choose(index) {
+  state.index = index;
+  showAll();
+  const layers = site.attention.map((layer) => layer.name);
+  if (layers.length) {
+    const size = site.latent_dim;
+    const latents = state.latents.slice(index * size, (index + 1) * size);
+    const labels = state.labels && [state.labels[index]];
+    const scores = await generate(latents, labels, layers);
+    if (state.index !== index) return;
+    state.scores = scores;
+  }
   showOne();
 }
 
@@ -127,6 +154,7 @@ function python({ seed, count, bound, labels }) {
   else given.push(`num_images=${count}`);
   given.push(`seed=${seed}`);
   if (bound !== Infinity) given.push(`truncation=${bound}`);
+  if (!site.ema) given.push("ema=False");
   return `model.generate(${given.join(", ")})`;
 }
 
@@ -144,11 +172,7 @@ function showAll() {
       canvas.width = width;
       canvas.height = height;
       button.append(canvas, document.createElement("span"));
-      button.addEventListener("click", () => {
-        state.index = i;
-        showAll();
-        showOne();
-      });
+      button.addEventListener("click", () => choose(i));
       place.append(button);
     }
     button.querySelector("canvas").getContext("2d").putImageData(image, 0, 0);
@@ -205,7 +229,7 @@ function heatOf(layer, { x, y }) {
   const keys = layer.keys[0] * layer.keys[1];
   const location =
     Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width);
-  const begin = (state.index * rows * columns + location) * keys;
+  const begin = location * keys;
   return state.scores[layer.name].data.subarray(begin, begin + keys);
 }
 
@@ -277,23 +301,26 @@ function spherical(a, b, share) {
   return result;
 }
 
+// Goes from seed to seed until it is pressed again.
 async function walk() {
-  state.walking = !state.walking;
-  find("walk").setAttribute("aria-pressed", state.walking);
-  while (state.walking) {
+  const button = find("walk");
+  const pressed = button.getAttribute("aria-pressed") === "true";
+  button.setAttribute("aria-pressed", !pressed);
+  const run = ++state.walks;
+  const goesOn = () => run === state.walks && !pressed;
+  while (goesOn()) {
     const now = settings();
     const after = { ...now, seed: now.seed + 1 };
     const [from, to] = [latentsOf(now), latentsOf(after)];
     const begun = performance.now();
-    for (let share = 0; share < 1 && state.walking; ) {
+    for (let share = 0; share < 1 && goesOn(); ) {
       await show(spherical(from, to, share), now.labels);
       await new Promise(requestAnimationFrame);
       share = (performance.now() - begun) / 2000;
     }
-    if (!state.walking) return draw();
-    find("seed").value = after.seed;
-    await draw();
+    if (goesOn()) find("seed").value = after.seed;
   }
+  if (run === state.walks) await draw();
 }
 
 function move(event, x, y) {
@@ -306,7 +333,7 @@ function move(event, x, y) {
 }
 
 function listen() {
-  const draws = ["seed", "count", "truncation"];
+  const draws = ["seed", "count"];
   for (const id of draws) find(id).addEventListener("change", draw);
   find("truncation").addEventListener("input", draw);
   const step = (by) => () => {

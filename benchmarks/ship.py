@@ -1,0 +1,32 @@
+"""Writes the weights of a preset into the package, with what was measured.
+
+    python benchmarks/ship.py digits outputs/digits/digits.keras --about=FILE
+
+FILE is JSON with `class_names`, `data`, `metrics` (numbers and the `protocol`
+by which they were measured), `recipe` and `license`. The weights are kept in
+float16, and refused if an image then differs by more than 1 of 255.
+"""
+
+import argparse
+import json
+import pathlib
+
+import keras
+
+from keras_sagan.models import shipped
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("preset")
+    parser.add_argument("model", help="A .keras file of the preset's networks.")
+    parser.add_argument("--about", required=True, type=pathlib.Path)
+    arguments = parser.parse_args()
+    model = keras.saving.load_model(arguments.model)
+    about = json.loads(arguments.about.read_text())
+    path = shipped.save_weights(model, arguments.preset, about)
+    print(f"Wrote {path}, {path.stat().st_size / 2**20:.2f} MiB")
+
+
+if __name__ == "__main__":
+    main()

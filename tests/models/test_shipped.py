@@ -1,0 +1,75 @@
+"""Weights that come with the package."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+import keras_sagan
+from keras_sagan import cli
+from keras_sagan.models import shipped
+from tests.helpers import array
+
+NAMES = keras_sagan.list_weights()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_are_the_same_on_every_backend(name):
+    model = keras_sagan.SAGAN.from_preset(name, weights=True)
+    assert shipped.check_images(model, name) <= 1
+    about = keras_sagan.describe_weights(name)
+    assert model.count_steps() == about["steps_trained"] > 0
+    assert len(about["class_names"]) == model.num_classes
+    # Both generators are the averaged one, to fine-tune from.
+    for a, b in zip(
+        model.generator.variables, model.ema_generator.variables, strict=True
+    ):
+        assert np.array_equal(array(a), array(b))
+    # The discriminator tells images from noise.
+    images = model.generate(np.arange(20) % model.num_classes, seed=3)
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, "uint8")
+    labels = (np.arange(20) % model.num_classes).astype("int32")
+    logits = [
+        array(model.discriminator([x / 127.5 - 1, labels])).mean()
+        for x in (images.astype("float32"), noise.astype("float32"))
+    ]
+    assert logits[0] > logits[1]
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("name", NAMES)
+def test_files_are_those_that_were_made(name):
+    path = shipped._path(name)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest == keras_sagan.describe_weights(name)["sha256"]
+
+
+@pytest.mark.no_backend
+def test_they_are_small():
+    assert NAMES
+    sizes = [shipped._path(name).stat().st_size for name in NAMES]
+    assert sum(sizes) < 8 * 2**20
+
+
+@pytest.mark.no_backend
+def test_the_command_line_takes_their_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name = NAMES[0]
+    about = keras_sagan.describe_weights(name)
+    classes = ",".join(about["class_names"][:2])
+    assert cli.main(["sample", name, f"--classes={classes}", "--count=2"]) == 0
+    assert (tmp_path / "samples.png").exists()
+    assert cli.main(["info", name]) == 0
+    printed = capsys.readouterr().out
+    assert f"networks of   {name}" in printed and "license" in printed
+    assert cli.main(["presets"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{name}, with weights\n" in printed
+    assert "imagenet_128\n" in printed
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("name", ["imagenet_128", {"model": {}}])
+def test_other_presets_have_none(name):
+    with pytest.raises(ValueError, match=r"`weights` must be False.*convert"):
+        keras_sagan.SAGAN.from_preset(name, weights=True)
