@@ -1,0 +1,241 @@
+"""
+Title: Class-conditional images with a self-attention GAN (SAGAN)
+Author: [the keras_sagan authors](https://pypi.org/project/keras_sagan/)
+Date created: 2026/11/29
+Last modified: 2026/11/29
+Description: Two networks with self-attention and spectral normalization.
+Accelerator: GPU
+"""
+
+"""
+## Introduction
+
+A generative adversarial network (GAN) is a game between two networks. The
+*generator* makes images from random numbers. The *discriminator* tries to tell
+them from real ones, and the generator learns from its answers.
+
+[SAGAN](https://arxiv.org/abs/1805.08318) (Zhang et al., 2018) added three
+things to this game that later models kept:
+
+- **Self-attention** in both networks. A convolution sees a small window; with
+  attention each location can look at all others, so that far parts of an image
+  fit together.
+- **Spectral normalization** in both networks. It bounds how fast a layer can
+  change its output, which keeps the game stable.
+- **Two learning rates.** The discriminator learns faster than the generator,
+  and one step of each is enough.
+
+In this example we build both networks from Keras layers and from the layers of
+the package `keras_sagan`, write the training step, and train on handwritten
+digits. The code runs on TensorFlow, JAX and PyTorch.
+
+## Setup
+
+```shell
+pip install "keras_sagan[data]"
+```
+"""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")  # or "tensorflow", "torch"
+
+import keras
+import numpy as np
+from keras import layers
+from keras import ops
+
+import keras_sagan
+from keras_sagan.layers import ConditionalBatchNorm
+from keras_sagan.layers import SelfAttention2D
+from keras_sagan.layers import SpectralNormalization
+
+LATENT_DIM = 64
+NUM_CLASSES = 10
+STEPS = int(os.environ.get("STEPS", 3000))
+keras.utils.set_random_seed(0)
+
+"""
+## Data
+
+scikit-learn comes with 1,797 digits of 8x8 pixels, which we enlarge to 16x16.
+GANs like images in [-1, 1], the range of `tanh`.
+"""
+
+images, labels = keras_sagan.data.load_digits(resolution=16)
+images = images[..., :1].astype("float32") / 127.5 - 1.0
+print(images.shape, images.min(), images.max())
+
+"""
+## Spectral normalization
+
+`SpectralNormalization` wraps a layer and divides its kernel by the largest
+singular value, which it tracks by one step of power iteration per training
+step. We wrap every convolution and every dense layer.
+"""
+
+
+def conv(x, filters, kernel_size=3):
+    """A convolution with spectral normalization."""
+    layer = layers.Conv2D(filters, kernel_size, padding="same")
+    return SpectralNormalization(layer)(x)
+
+
+"""
+## The generator
+
+The generator begins with a 4x4 map and doubles it in residual blocks. The class
+enters by *conditional batch norm*: each class has its own scale and shift for
+every channel. The self-attention layer sits on the 8x8 map. It adds its output
+times `gamma`, a number that begins at 0: at first the network learns as if the
+attention were not there.
+"""
+
+
+def up_block(x, y, filters):
+    """Doubles a feature map; `y` are the labels."""
+    shortcut = conv(layers.UpSampling2D()(x), filters, 1)
+    x = layers.ReLU()(ConditionalBatchNorm(NUM_CLASSES, momentum=0.9)(x, y))
+    x = conv(layers.UpSampling2D()(x), filters)
+    x = layers.ReLU()(ConditionalBatchNorm(NUM_CLASSES, momentum=0.9)(x, y))
+    x = conv(x, filters)
+    return layers.Add()([x, shortcut])
+
+
+def build_generator(width=64):
+    z = keras.Input((LATENT_DIM,), name="latents")
+    y = keras.Input((), dtype="int32", name="labels")
+    x = SpectralNormalization(layers.Dense(4 * 4 * width))(z)
+    x = layers.Reshape((4, 4, width))(x)
+    x = up_block(x, y, width)
+    x = SelfAttention2D()(x)
+    x = up_block(x, y, width)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Activation("tanh")(conv(x, 1))
+    return keras.Model([z, y], x, name="generator")
+
+
+generator = build_generator()
+generator.summary()
+
+"""
+## The discriminator
+
+The discriminator halves the map in residual blocks. At the end it sums the
+features over the map to a vector `h`, and its answer has two parts: a dense
+layer says how real the image looks, and the inner product of `h` with a learned
+vector of the class says how well the image fits its class. This is the
+*projection discriminator* of Miyato and Koyama.
+"""
+
+
+def down_block(x, filters, halve=True):
+    shortcut = conv(x, filters, 1)
+    x = conv(layers.ReLU()(x), filters)
+    x = conv(layers.ReLU()(x), filters)
+    x = layers.Add()([x, shortcut])
+    return layers.AveragePooling2D()(x) if halve else x
+
+
+def build_discriminator(width=64):
+    images = keras.Input((16, 16, 1), name="images")
+    y = keras.Input((), dtype="int32", name="labels")
+    x = down_block(images, width)
+    x = SelfAttention2D()(x)
+    x = down_block(x, width)
+    x = down_block(x, width, halve=False)
+    h = layers.Lambda(lambda x: ops.sum(ops.relu(x), axis=(1, 2)))(x)
+    real = SpectralNormalization(layers.Dense(1))(h)
+    e = SpectralNormalization(layers.Embedding(NUM_CLASSES, width))(y)
+    fits = layers.Dot(axes=1)([h, e])
+    return keras.Model([images, y], layers.Add()([real, fits]))
+
+
+discriminator = build_discriminator()
+
+"""
+## Training
+
+The discriminator minimizes the *hinge loss*: real images should get more than
+1, generated ones less than -1. The generator wants high answers for what it
+makes.
+
+Writing a training step with two optimizers differs from backend to backend, and
+the best images come from an *average* of the generator over the last steps.
+`keras_sagan.SAGAN` does both for any two Keras models. It takes our two networks
+as they are. The learning rates are those of TTUR, the *two time-scale update
+rule*: the discriminator's is larger.
+"""
+
+model = keras_sagan.SAGAN(
+    generator, discriminator, ema_momentum=0.99, ema_start_step=100, seed=0
+)
+model.compile(
+    keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.999),
+    keras.optimizers.Adam(4e-4, beta_1=0.0, beta_2=0.999),
+    loss="hinge",
+)
+dataset = keras_sagan.data.from_arrays(
+    images, labels, batch_size=64, steps_per_epoch=min(100, STEPS)
+)
+model.fit(
+    dataset,
+    epochs=max(1, STEPS // 100),
+    verbose=0,
+    callbacks=[keras_sagan.callbacks.ProgressBar()],
+)
+
+"""
+## Results
+
+Each column is a class. The latents of a row are new in each column.
+"""
+
+keras_sagan.visualization.class_grid(
+    model, columns=8, seed=0, scale=4, in_columns=True, path="digits.png"
+)
+
+"""
+![Generated digits](digits.png)
+
+Has the generator learned the training images by heart? We put the nearest
+training image beside each generated one.
+"""
+
+made = model.generate(labels=range(10), seed=1)
+real = np.rint((images + 1) * 127.5).astype("uint8")
+keras_sagan.visualization.nearest_neighbors(
+    made, real, count=5, scale=4, path="nearest.png"
+)
+
+"""
+## What the attention looks at
+
+For a few points of each image, the maps below show where the generator's
+attention layer looks: bright is much.
+"""
+
+maps = keras_sagan.visualization.attention_maps(
+    model, labels=[0, 3, 8], seed=1, queries=4
+)
+keras_sagan.visualization.attention_sheet(maps, path="attention.png")
+print(f"gamma of the attention: {maps.gamma:+.3f}")
+
+"""
+## Where to go from here
+
+- Larger images: `keras_sagan.models.build_generator(64, num_classes=...)` and
+  `build_discriminator` are the networks of the paper, from 12 to 256 pixels.
+- Another loss: `model.compile(loss="relativistic",
+  gradient_penalty=keras_sagan.losses.R1(1.0))`, or a class of your own.
+- Your own images: `keras_sagan.train_on_images("photos/")`.
+
+## References
+
+- Zhang, Goodfellow, Metaxas, Odena: "Self-Attention Generative Adversarial
+  Networks", [arXiv:1805.08318](https://arxiv.org/abs/1805.08318)
+- Miyato, Kataoka, Koyama, Yoshida: "Spectral Normalization for Generative
+  Adversarial Networks", [arXiv:1802.05957](https://arxiv.org/abs/1802.05957)
+- Miyato, Koyama: "cGANs with Projection Discriminator",
+  [arXiv:1802.05637](https://arxiv.org/abs/1802.05637)
+"""
