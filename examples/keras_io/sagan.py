@@ -11,23 +11,23 @@ Accelerator: GPU
 ## Introduction
 
 A generative adversarial network (GAN) is a game between two networks. The
-*generator* makes images from random numbers. The *discriminator* tries to tell
-them from real ones, and the generator learns from its answers.
+*generator* makes images from random numbers. The *discriminator* tries to
+distinguish them from real images, and the generator learns from its answers.
 
 [SAGAN](https://arxiv.org/abs/1805.08318) (Zhang et al., 2018) added three
 things to this game that later models kept:
 
-- **Self-attention** in both networks. A convolution sees a small window; with
-  attention each location can look at all others, so that far parts of an image
-  fit together.
-- **Spectral normalization** in both networks. It bounds how fast a layer can
-  change its output, which keeps the game stable.
-- **Two learning rates.** The discriminator learns faster than the generator,
-  and one step of each is enough.
+- **Self-attention** in both networks. A convolution sees only a small window.
+  With attention, each location can look at all others, so that distant parts of
+  an image fit together.
+- **Spectral normalization** in both networks. It bounds how fast the output of
+  a layer can change. This keeps the game stable.
+- **Two learning rates.** The discriminator has a larger learning rate than the
+  generator. Then one update of each network per step is enough.
 
-In this example we build both networks from Keras layers and from the layers of
-the package `keras_sagan`, write the training step, and train on handwritten
-digits. The code runs on TensorFlow, JAX and PyTorch.
+In this example, we build both networks from Keras layers and from the layers of
+the package `keras_sagan`, and train them on handwritten digits. The code runs
+on TensorFlow, JAX and PyTorch.
 
 ## Setup
 
@@ -58,8 +58,9 @@ keras.utils.set_random_seed(0)
 """
 ## Data
 
-scikit-learn comes with 1,797 digits of 8x8 pixels, which we enlarge to 16x16.
-GANs like images in [-1, 1], the range of `tanh`.
+scikit-learn comes with 1,797 digits of 8x8 pixels. We enlarge them to 16x16
+pixels. The generator ends with `tanh`, so we scale the images to [-1, 1], the
+range of `tanh`.
 """
 
 images, labels = keras_sagan.data.load_digits(resolution=16)
@@ -70,8 +71,9 @@ print(images.shape, images.min(), images.max())
 ## Spectral normalization
 
 `SpectralNormalization` wraps a layer and divides its kernel by the largest
-singular value, which it tracks by one step of power iteration per training
-step. We wrap every convolution and every dense layer.
+singular value of the kernel. It tracks this value by power iteration, with one
+iteration per training call. We wrap every convolution, every dense layer and
+the embedding.
 """
 
 
@@ -84,11 +86,11 @@ def conv(x, filters, kernel_size=3):
 """
 ## The generator
 
-The generator begins with a 4x4 map and doubles it in residual blocks. The class
-enters by *conditional batch norm*: each class has its own scale and shift for
-every channel. The self-attention layer sits on the 8x8 map. It adds its output
-times `gamma`, a number that begins at 0: at first the network learns as if the
-attention were not there.
+The generator starts with a 4x4 map and doubles its size in residual blocks. The
+class enters by *conditional batch norm*, where each class has its own scale and
+shift for every channel. The self-attention layer works on the 8x8 map. It
+multiplies its result by `gamma` and adds the product to its input. `gamma`
+starts at 0, so at first the network learns as if there were no attention.
 """
 
 
@@ -121,11 +123,11 @@ generator.summary()
 """
 ## The discriminator
 
-The discriminator halves the map in residual blocks. At the end it sums the
-features over the map to a vector `h`, and its answer has two parts: a dense
-layer says how real the image looks, and the inner product of `h` with a learned
-vector of the class says how well the image fits its class. This is the
-*projection discriminator* of Miyato and Koyama.
+The discriminator halves the size of the map in residual blocks. At the end, it
+sums the features over the map to a vector `h`. Its answer is the sum of two
+parts. A dense layer says how real the image looks. The inner product of `h`
+with a learned vector of the class says how well the image fits its class. This
+is the *projection discriminator* of Miyato and Koyama.
 """
 
 
@@ -156,15 +158,15 @@ discriminator = build_discriminator()
 """
 ## Training
 
-The discriminator minimizes the *hinge loss*: real images should get more than
-1, generated ones less than -1. The generator wants high answers for what it
-makes.
+The discriminator minimizes the *hinge loss*. Its answers should be above 1 for
+real images and below -1 for generated ones. The generator tries to get high
+answers for its images.
 
-Writing a training step with two optimizers differs from backend to backend, and
-the best images come from an *average* of the generator over the last steps.
-`keras_sagan.SAGAN` does both for any two Keras models. It takes our two networks
-as they are. The learning rates are those of TTUR, the *two time-scale update
-rule*: the discriminator's is larger.
+A training step with two optimizers must be written differently for each
+backend. In addition, the best images come from an *average* of the generator
+over the last steps. `keras_sagan.SAGAN` provides both for any two Keras models,
+so we give it our two networks as they are. The discriminator has the larger
+learning rate. This is TTUR, the *two time-scale update rule*.
 """
 
 model = keras_sagan.SAGAN(
@@ -188,7 +190,7 @@ model.fit(
 """
 ## Results
 
-Each column is a class. The latents of a row are new in each column.
+Each column shows one class, and each image comes from its own latents.
 """
 
 keras_sagan.visualization.class_grid(
@@ -198,8 +200,8 @@ keras_sagan.visualization.class_grid(
 """
 ![Generated digits](digits.png)
 
-Has the generator learned the training images by heart? We put the nearest
-training image beside each generated one.
+Has the generator learned the training images by heart? To find out, we show the
+five nearest training images beside each generated image.
 """
 
 made = model.generate(labels=range(10), seed=1)
@@ -212,7 +214,7 @@ keras_sagan.visualization.nearest_neighbors(
 ## What the attention looks at
 
 For a few points of each image, the maps below show where the generator's
-attention layer looks: bright is much.
+attention layer looks. A point looks most at the bright places.
 """
 
 maps = keras_sagan.visualization.attention_maps(
@@ -222,13 +224,14 @@ keras_sagan.visualization.attention_sheet(maps, path="attention.png")
 print(f"gamma of the attention: {maps.gamma:+.3f}")
 
 """
-## Where to go from here
+## Next steps
 
-- Larger images: `keras_sagan.models.build_generator(64, num_classes=...)` and
-  `build_discriminator` are the networks of the paper, from 12 to 256 pixels.
-- Another loss: `model.compile(loss="relativistic",
-  gradient_penalty=keras_sagan.losses.R1(1.0))`, or a class of your own.
-- Your own images: `keras_sagan.train_on_images("photos/")`.
+- To make larger images, use `keras_sagan.models.build_generator(64,
+  num_classes=...)` and `build_discriminator`. They build the networks of the
+  paper, for images of 12 to 256 pixels.
+- To use another loss, call `model.compile(loss="relativistic",
+  gradient_penalty=keras_sagan.losses.R1(1.0))`, or write a loss class.
+- To train on your own images, call `keras_sagan.train_on_images("photos/")`.
 
 ## References
 
