@@ -281,6 +281,7 @@ def test_narrow_screens_need_no_sideways_scrolling(browser, sites):
     assert widths[0] <= widths[1]
 
 
+@pytest.mark.slow
 def test_webgpu(sites, models, tmp_path):
     """By SwiftShader, Chromium's GPU in software."""
     browser = open_browser(tmp_path, *WEBGPU.split())
