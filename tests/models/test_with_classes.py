@@ -148,6 +148,7 @@ def test_it_trains_saves_and_loads(trained, digits_like, tmp_path):
     )
 
 
+@pytest.mark.no_backend
 def test_classes_are_taken_away_and_added(trained, digits_like):
     plain = trained.with_classes(None)
     assert plain.num_classes is None
