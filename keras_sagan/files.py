@@ -53,6 +53,11 @@ def new_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def weights_path(preset):
+    """Returns where the weights of a preset lie, if the package has them."""
+    return pathlib.Path(__file__).parent / "weights" / f"{preset}.npz"
+
+
 def cache_folder():
     """Returns the folder that what was downloaded is kept in.
 

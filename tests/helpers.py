@@ -1,12 +1,15 @@
 """Functions that several tests use."""
 
 import contextlib
+import os
 import pathlib
 import socket
+import subprocess
 import sys
 
 import keras
 import numpy as np
+import pytest
 
 import keras_sagan
 from keras_sagan import backends
@@ -61,6 +64,34 @@ def parameters(model):
 def same(before, after):
     """For each pair of arrays, whether they are bit for bit equal."""
     return [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+# In a ring: each saves once and loads once.
+OTHER = {"tensorflow": "jax", "jax": "torch", "torch": "tensorflow"}
+
+
+def run_elsewhere(script, *arguments):
+    """Runs Python code under another backend, if that is installed."""
+    other = OTHER[keras.backend.backend()]
+    # Not a package that every user has: the suite installs all three.
+    pytest.importorskip(other)
+    subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env={**os.environ, "KERAS_BACKEND": other},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+def embedding_generator():
+    """A generator of 3 classes that knows them by an embedding alone."""
+    labels = keras.Input((), dtype="int32")
+    x = keras.Input((8,))
+    y = keras.layers.Embedding(3, 8)(labels)
+    h = keras.layers.Dense(16 * 16 * 3)(keras.layers.Add()([x, y]))
+    images = keras.layers.Reshape((16, 16, 3))(keras.ops.tanh(h))
+    return keras.Model([x, labels], images)
 
 
 def free_port():

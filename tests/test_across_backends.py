@@ -1,13 +1,8 @@
 """A model saved under one backend is the same one under another."""
 
-import os
-import subprocess
-import sys
-
-import keras
 import numpy as np
-import pytest
 
+from tests.helpers import run_elsewhere
 from tests.helpers import tiny_model
 from tests.helpers import values
 
@@ -29,14 +24,8 @@ np.savez(
 )
 """
 
-# In a ring: each saves once and loads once.
-OTHER = {"tensorflow": "jax", "jax": "torch", "torch": "tensorflow"}
-
 
 def test_loads_and_generates_the_same(digits_like, tmp_path, rng):
-    other = OTHER[keras.backend.backend()]
-    # Not a package that every user has: the suite installs all three.
-    pytest.importorskip(other)
     images, labels = digits_like
     model = tiny_model(ema_momentum=0.5, ema_start_step=0)
     model.fit(images, labels, batch_size=8, epochs=2, verbose=0)
@@ -47,13 +36,7 @@ def test_loads_and_generates_the_same(digits_like, tmp_path, rng):
     }
     np.savez(tmp_path / "given.npz", **given)
     paths = [tmp_path / x for x in ("model.keras", "given.npz", "out.npz")]
-    subprocess.run(
-        [sys.executable, "-c", _SCRIPT, *map(str, paths)],
-        env={**os.environ, "KERAS_BACKEND": other},
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
+    run_elsewhere(_SCRIPT, *paths)
     out = np.load(paths[-1])
     here = model.generate(given["labels"], latents=given["latents"])
     assert np.abs(here.astype(int) - out["images"].astype(int)).max() <= 1

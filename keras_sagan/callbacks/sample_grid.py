@@ -87,15 +87,14 @@ class SampleGrid(EverySteps):
             image_grid(images, n, **picture)
             return
         classes = list(self.classes or self._chosen())
-        names = [
-            str(self.class_names[i] if self.class_names else i) for i in classes
-        ]
         images = self.model.generate(
             labels=[label for label in classes for _ in range(n)],
             seed=self.seed,
         )
         in_columns = len(classes) > _MOST_ROWS
-        grid_of_classes(images, names, in_columns, **picture)
+        grid_of_classes(
+            images, classes, self.class_names, in_columns, **picture
+        )
 
     def _chosen(self):
         """Returns the classes that a picture has room for, evenly chosen."""

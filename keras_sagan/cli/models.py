@@ -6,10 +6,9 @@ import re
 import sys
 
 from keras_sagan.cli.parsing import UsageError
+from keras_sagan.files import weights_path
 from keras_sagan.quiet import import_quietly
 from keras_sagan.training.folder import Run
-
-_WEIGHTS = pathlib.Path(__file__).parents[1] / "weights"
 
 
 def import_modules(names):
@@ -83,7 +82,7 @@ def load_model(name):
 def is_shipped(name):
     """Returns whether MODEL is the name of weights in the package."""
     is_name = re.fullmatch(r"\w+", name) and not pathlib.Path(name).exists()
-    return bool(is_name) and (_WEIGHTS / f"{name}.npz").exists()
+    return bool(is_name) and weights_path(name).exists()
 
 
 def _load_shipped(name):

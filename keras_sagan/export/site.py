@@ -125,7 +125,12 @@ def to_site(
             "image_shape": list(model.image_shape),
             "latent_dim": model.latent_dim,
             "class_names": names,
-            "attention": [_attention(x) for x in _attention_layers(generator)],
+            "attention": [
+                _attention(x)
+                for x in layers_with(
+                    generator, "map_size", "gamma", "pool_size"
+                )
+            ],
             "webgpu": webgpu,
             "ema": ema,
         }
@@ -143,10 +148,6 @@ def _names(model, class_names):
             f"model. Received: {len(names)} names"
         )
     return names
-
-
-def _attention_layers(generator):
-    return layers_with(generator, "map_size", "gamma", "pool_size")
 
 
 def _attention(layer):

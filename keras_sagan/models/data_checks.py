@@ -50,8 +50,7 @@ def checked(model, x, y=None, batch_size=None):
             f"yields the labels itself. Received: x of type {type(x).__name__}"
         )
     if y is not None or hasattr(x, "shape"):
-        if (*x.shape[1:], 1) == model.image_shape:
-            x = x[..., None]  # Gray, without an axis for the channel.
+        x = with_channel_axis(x, model.image_shape)
         check_arrays(model, x, y)
         return x, min(len(x), batch_size or 32)
     check = functools.partial(_check_labels_of_batch, model)
@@ -62,6 +61,13 @@ def checked(model, x, y=None, batch_size=None):
     check_values(images)
     _check_labels(model, labels, len(images))
     return x, len(images)
+
+
+def with_channel_axis(images, image_shape):
+    """Returns gray images with an axis for their channel."""
+    if (*images.shape[1:], 1) == image_shape:
+        return images[..., None]
+    return images
 
 
 def check_arrays(model, images, labels):

@@ -157,12 +157,12 @@ def project(
         bar = keras.utils.Progbar(
             -(-len(targets) // size) * steps, verbose=int(verbose)
         )
+        start = start_of(model, targets, labels, features, ema, seed)
         found = []
         for begin in range(0, len(targets), size):
             rows = slice(begin, begin + size)
-            part = None if labels is None else labels[rows]
-            start = start_of(model, targets[rows], part, features, ema, seed)
-            found.append(search.run(targets[rows], start, steps, bar))
+            part = [x[rows] for x in start]
+            found.append(search.run(targets[rows], part, steps, bar))
     latents, classes, images = (
         np.concatenate(x) for x in zip(*(x[:3] for x in found))
     )
@@ -207,8 +207,7 @@ def with_class_weights(generator, num_classes):
 
 def _checked_images(model, images):
     images = np.asarray(images)
-    if (*images.shape[1:], 1) == model.image_shape:
-        images = images[..., None]
+    images = data_checks.with_channel_axis(images, model.image_shape)
     if images.ndim != 4 or not len(images):
         raise ValueError(
             "`images` must have the shape (N, height, width, channels), N at "

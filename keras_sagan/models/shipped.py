@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-import pathlib
 
 import numpy as np
 from keras import ops
 
 from keras_sagan.arguments import check_choice
 from keras_sagan.files import replacing
+from keras_sagan.files import weights_path
 from keras_sagan.files import write_json
 from keras_sagan.layers.copies import assign
 from keras_sagan.models.presets import PRESETS
 
-_FOLDER = pathlib.Path(__file__).parents[1] / "weights"
 # As networks have them: the generator is the averaged one.
 _NETWORKS = ("generator", "discriminator")
 
@@ -25,7 +24,7 @@ def list_weights():
     >>> set(keras_sagan.list_weights()) <= set(keras_sagan.list_presets())
     True
     """
-    return [name for name in PRESETS if _path(name).exists()]
+    return [name for name in PRESETS if weights_path(name).exists()]
 
 
 def describe_weights(name):
@@ -43,7 +42,7 @@ def describe_weights(name):
         ValueError: If there are no such weights.
     """
     check_choice("name", name, list_weights())
-    return json.loads(_path(name).with_suffix(".json").read_text())
+    return json.loads(weights_path(name).with_suffix(".json").read_text())
 
 
 def check_has_weights(name):
@@ -64,7 +63,7 @@ def load_weights(model, name):
 
     Both of its generators get those of the averaged one.
     """
-    with np.load(_path(name), allow_pickle=False) as arrays:
+    with np.load(weights_path(name), allow_pickle=False) as arrays:
         _assign(model.generator, arrays, "generator")
         _assign(model.ema_generator, arrays, "generator")
         _assign(model.discriminator, arrays, "discriminator")
@@ -76,7 +75,7 @@ def check_images(model, name):
 
     The file holds a few images of the model that it was made from.
     """
-    with np.load(_path(name), allow_pickle=False) as arrays:
+    with np.load(weights_path(name), allow_pickle=False) as arrays:
         expected = arrays["images"]
     found = _some_images(model)
     return int(np.abs(found.astype(int) - expected).max())
@@ -119,7 +118,7 @@ def save_weights(model, name, about):
             "`model` must generate the same images with weights in float16, to "
             f"1 of 255. Received: {levels} of 255"
         )
-    path = _path(name)
+    path = weights_path(name)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     write_json(
@@ -147,7 +146,3 @@ def _assign(network, arrays, name):
         for i in range(len(network.variables))
     ]
     assign(network.variables, values)
-
-
-def _path(name):
-    return _FOLDER / f"{name}.npz"

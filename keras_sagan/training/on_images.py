@@ -88,11 +88,10 @@ def train_on_images(
         resolution, channels = finetuning.check_arguments(
             from_model, resolution, base_channels, channels
         )
-    finetuned = from_model is not None or finetuning.is_finetuned(
-        run.settings()
-    )
+    before = run.settings()
+    finetuned = from_model is not None or finetuning.is_finetuned(before)
     recipe, seed = _as_begun(
-        run,
+        before,
         images,
         resolution,
         base_channels,
@@ -106,7 +105,7 @@ def train_on_images(
         )
     elif finetuned:
         recipe = finetuning.recipe_as_begun(
-            recipe, run.settings(), base_channels, freeze_discriminator
+            recipe, before, base_channels, freeze_discriminator
         )
     elif freeze_discriminator:
         raise ValueError(
@@ -164,7 +163,7 @@ def _default_workdir(images):
 
 
 def _as_begun(
-    run, images, resolution, base_channels, seed, channels, choosable=True
+    before, images, resolution, base_channels, seed, channels, choosable
 ):
     """Returns the recipe and the seed, as the run was begun if it was.
 
@@ -172,7 +171,6 @@ def _as_begun(
     `check_settings` refuses them. Networks that are not built here, as
     `choosable` says, may have any size.
     """
-    before = run.settings()
     network = before.get("generator", {})
     if network:
         channels = channels or network.get("channels", 3)

@@ -66,20 +66,23 @@ def class_grid(
         truncation=truncation,
         ema=ema,
     )
-    names = [str(class_names[i] if class_names else i) for i in classes]
-    return grid_of_classes(images, names, in_columns, scale=scale, path=path)
+    return grid_of_classes(
+        images, classes, class_names, in_columns, scale=scale, path=path
+    )
 
 
-def grid_of_classes(images, names, in_columns, **picture):
+def grid_of_classes(images, classes, class_names, in_columns, **picture):
     """Lays out as many images of each class, with the names of the classes.
 
     Args:
         images: uint8 `(classes * n, height, width, channels)`, those of a
             class together.
-        names: A string for each class.
+        classes: Integers.
+        class_names: Strings, the names of all classes. None: their numbers.
         in_columns: Whether a class is a column, and not a row.
         **picture: `scale` and `path` of `image_grid`.
     """
+    names = [str(class_names[i] if class_names else i) for i in classes]
     n = len(images) // len(names)
     if not in_columns:
         return image_grid(images, n, row_names=names, **picture)

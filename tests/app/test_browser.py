@@ -55,20 +55,24 @@ def served(model):
     served.close(verbose=False)
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
+def open_browser(folder, *more):
+    """Returns a browser with a profile in a folder, and with more flags."""
     if not (os.path.exists(CHROMIUM) and os.path.exists(DRIVER)):
         pytest.skip(f"no {CHROMIUM} and {DRIVER}: see .ci/run")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in FLAGS.split():
+    for flag in (*FLAGS.split(), *more):
         options.add_argument(flag)
-    folder = tmp_path_factory.mktemp("profile")
     options.add_argument(f"--user-data-dir={folder}")
     options.set_capability(
         "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
     )
-    browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    return webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = open_browser(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.quit()
 

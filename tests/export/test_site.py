@@ -3,13 +3,11 @@
 import functools
 import http.server
 import json
-import os
 import threading
 import urllib.error
 
 import numpy as np
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,9 +19,7 @@ from keras_sagan import export
 from keras_sagan import visualization
 from keras_sagan.export import site
 from keras_sagan.layers import spectral_normalization
-from tests.app.test_browser import CHROMIUM
-from tests.app.test_browser import DRIVER
-from tests.app.test_browser import FLAGS
+from tests.app.test_browser import open_browser
 from tests.helpers import tiny_model
 from tests.models.test_projection import with_variety
 
@@ -83,20 +79,6 @@ def sites(models, runtime, tmp_path_factory):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-
-
-def open_browser(folder, *more):
-    if not (os.path.exists(CHROMIUM) and os.path.exists(DRIVER)):
-        pytest.skip(f"no {CHROMIUM} and {DRIVER}: see .ci/run")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS.split(), *more):
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={folder}")
-    options.set_capability(
-        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
-    )
-    return webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +263,7 @@ def test_narrow_screens_need_no_sideways_scrolling(browser, sites):
     assert widths[0] <= widths[1]
 
 
+@pytest.mark.slow
 def test_webgpu(sites, models, tmp_path):
     """By SwiftShader, Chromium's GPU in software."""
     browser = open_browser(tmp_path, *WEBGPU.split())

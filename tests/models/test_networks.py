@@ -237,7 +237,7 @@ def test_mixed_bfloat16_keeps_images_and_logits_in_float32(rng):
     [
         (
             {"resolution": 50},
-            "b from 3 to 7 .* are 48 and 56. Received: resolution=50",
+            "b from 3 to 7, k .* are 48 and 56. Received: resolution=50",
         ),
         ({"resolution": 8}, "Received: resolution=8"),
         ({"num_classes": -3}, "Received: num_classes=-3"),

@@ -11,6 +11,7 @@ from keras_sagan import layers
 from keras_sagan import models
 from keras_sagan import visualization
 from tests.helpers import array
+from tests.helpers import embedding_generator
 from tests.helpers import tiny_model
 from tests.helpers import values
 
@@ -236,12 +237,7 @@ def test_bad_arguments_are_refused(images, kwargs, message):
 
 @pytest.mark.no_backend
 def test_a_generator_of_other_layers_needs_labels():
-    labels = keras.Input((), dtype="int32")
-    x = keras.Input((8,))
-    y = keras.layers.Embedding(3, 8)(labels)
-    h = keras.layers.Dense(16 * 16 * 3)(keras.layers.Add()([x, y]))
-    images = keras.layers.Reshape((16, 16, 3))(keras.ops.tanh(h))
-    generator = keras.Model([x, labels], images)
+    generator = embedding_generator()
     discriminator = models.build_discriminator(16, 3, base_channels=2)
     model = keras_sagan.SAGAN(generator, discriminator, num_classes=3)
     target = model.generate([1], seed=2)

@@ -7,6 +7,7 @@ import pytest
 
 import keras_sagan
 from keras_sagan import cli
+from keras_sagan.files import weights_path
 from keras_sagan.models import shipped
 from tests.helpers import array
 
@@ -39,7 +40,7 @@ def test_images_are_the_same_on_every_backend(name):
 @pytest.mark.no_backend
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_those_that_were_made(name):
-    path = shipped._path(name)
+    path = weights_path(name)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest == keras_sagan.describe_weights(name)["sha256"]
 
@@ -47,7 +48,7 @@ def test_files_are_those_that_were_made(name):
 @pytest.mark.no_backend
 def test_they_are_small():
     assert NAMES
-    sizes = [shipped._path(name).stat().st_size for name in NAMES]
+    sizes = [weights_path(name).stat().st_size for name in NAMES]
     assert sum(sizes) < 8 * 2**20
 
 

@@ -20,6 +20,7 @@ def source(rng):
     return data.ArrayImages(images, np.arange(20) % 2, ["b", "new"])
 
 
+@pytest.mark.no_backend
 def test_a_run_starts_from_a_model_and_goes_on(source, tmp_path, capsys):
     model = tiny_model()
     before = [array(v) for v in model.variables]

@@ -128,6 +128,7 @@ def test_messages_of_the_command_line_name_its_options(
     assert "--out=here" in err and "workdir" not in err
 
 
+@pytest.mark.no_backend
 def test_an_npz_of_32_pixels_trains_without_a_flag(tmp_path, rng, capsys):
     path = npz(tmp_path / "mine.npz", 32, rng)
     model = keras_sagan.train_on_images(path, tmp_path / "run", **TINY)
