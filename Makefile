@@ -4,6 +4,9 @@
 # make test-colab    the tests and the notebook, with what Colab has installed
 #                    (PYTHON=python3.13)
 # make test-nightly  the core of the tests, with Keras' nightly build
+# make docs          builds the site from docs/ into build/docs
+# make examples      runs the notebooks and the keras.io example on all three
+#                    backends, with few steps
 # make packages      builds the wheel and the sdist, checks and tries them
 
 PYTHON ?= python3
@@ -34,8 +37,8 @@ PIP := $(BIN)/pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-lowest test-colab test-nightly packages notebook lint \
-    format clean
+.PHONY: demo test test-lowest test-colab test-nightly docs examples packages \
+    notebook lint format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python keras_sagan/quiet.py examples/digits.py
@@ -76,6 +79,24 @@ notebook: .venv-notebook/.notebook
 	    -e '.[tensorflow,data,plots]'
 	touch $@
 
+# PyTorch runs the code of the pages: it has nothing to compile first.
+docs: $(VENV)/.docs
+	KERAS_BACKEND=torch $(BIN)/python -m sphinx -q -W --keep-going docs build/docs
+	@echo "Open build/docs/index.html"
+
+examples: $(VENV)/.docs
+	@for backend in $(BACKENDS); do \
+	    echo "== $$backend"; export KERAS_BACKEND=$$backend; \
+	    $(BIN)/python tests/notebooks.py examples/notebooks \
+	        outputs/notebooks/$$backend || exit 1; \
+	    (mkdir -p outputs/keras_io && cd outputs/keras_io && \
+	        $(abspath $(BIN))/python ../../examples/keras_io/sagan.py) || exit 1; \
+	done
+
+# How long the code of the pages and the examples trains.
+docs examples: export NOTEBOOK_STEPS ?= 50
+examples: export STEPS ?= 20
+
 packages: $(BIN)/python
 	$(PIP) build twine
 	$(BIN)/python tests/packages.py
@@ -101,4 +122,8 @@ $(VENV)/.demo: setup.cfg | $(BIN)/python
 $(VENV)/.test: setup.cfg | $(BIN)/python
 	$(PIP) $(TORCH)
 	$(PIP) -e '.[$(EXTRAS),test]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	$(PIP) -e '.[docs]'
 	touch $@

@@ -30,8 +30,8 @@ batch and writes it as a picture.
 
 Hardware and hours: a step of 256 images costs 27 TFLOP (counted, forward and
 backward of both networks), so 1,000,000 steps are 2.7e19: 8 days of a GPU that
-sustains 40 TFLOP/s, or one day of 8 such GPUs (`benchmarks/cost.py`; BUILD.md).
-This is an estimate: no such run was made.
+sustains 40 TFLOP/s, or one day of 8 such GPUs. This is an estimate, by
+`benchmarks/cost.py` (see docs/results.md): no such run was made.
 Expected (IS / FID, 50,000 images; published by others, none measured here):
 imagenet_128 69.5 / 12.83 (mmgeneration), imagenet_128_released 51.43 / 18.28,
 imagenet_128_paper 52.52 / 18.65, imagenet_128_baseline 42.87 / 22.96 (paper);

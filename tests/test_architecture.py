@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import inspect
 import pathlib
 import pkgutil
 import sys
@@ -211,3 +212,19 @@ def test_examples_in_docstrings(name, tmp_path, monkeypatch):
     names = {"keras": keras, "keras_sagan": keras_sagan, "np": np}
     results = doctest.testmod(importlib.import_module(name), extraglobs=names)
     assert not results.failed
+
+
+@pytest.mark.no_backend
+def test_public_names_have_examples():
+    public = [getattr(keras_sagan, name) for name in keras_sagan.__all__]
+    lacking = set()
+    for module in [keras_sagan, *filter(inspect.ismodule, public)]:
+        for name in module.__all__:
+            value = getattr(module, name)
+            text = (inspect.getdoc(value) or "") if callable(value) else None
+            if text is not None and not ("Example" in text and ">>>" in text):
+                lacking.add(f"{value.__module__}.{name}")
+    assert not lacking, (
+        "These need an `Example:` with `>>>` lines in their docstrings: "
+        f"{', '.join(sorted(lacking))}"
+    )

@@ -136,7 +136,7 @@ def down_block(x, filters, halve=True):
     x = conv(layers.ReLU()(x), filters)
     x = conv(layers.ReLU()(x), filters)
     x = layers.Add()([x, shortcut])
-    return layers.AveragePooling2D()(x) if halve else x
+    return layers.AveragePooling2D(2)(x) if halve else x
 
 
 def build_discriminator(width=64):

@@ -21,6 +21,13 @@ def build_app(model, class_names=None):
 
     Raises:
         ImportError: If Gradio is not installed.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> page = keras_sagan.app.build_app(model)
+    >>> page.title
+    'SAGAN, 16 pixels'
     """
     gradio = require_gradio()
     handlers = Handlers(model, class_names)

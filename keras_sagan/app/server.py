@@ -39,6 +39,14 @@ def serve(
     Raises:
         ImportError: If Gradio is not installed.
         OSError: If the port is taken.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> page = keras_sagan.app.serve(model, port=None, block=False)
+    >>> page.is_running
+    True
+    >>> page.close(verbose=False)
     """
     gradio = require_gradio()
     if port is not None:

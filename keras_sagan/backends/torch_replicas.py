@@ -36,8 +36,8 @@ def start_engine():
 def _leave_engine():
     """Ends the engine's threads before Python ends.
 
-    Those of gloo can abort the process otherwise; see BUILD.md. NCCL may wait
-    for the others here, who may have failed.
+    Those of gloo can abort the process otherwise; see docs/design.md. NCCL
+    may wait here for the others, which may have failed.
     """
     if not distributed.is_initialized() or hasattr(sys, "last_value"):
         return  # After an error the other processes may never get here.

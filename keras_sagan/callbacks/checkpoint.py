@@ -34,6 +34,7 @@ class Checkpoint(EverySteps):
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> checkpoint = keras_sagan.callbacks.Checkpoint("run/checkpoints")
     >>> checkpoint.load_latest() is None  # There is none yet.
     True

@@ -47,6 +47,7 @@ class Evaluation(EverySteps):
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> images, _ = keras_sagan.data.load_digits()
     >>> callback = keras_sagan.callbacks.Evaluation(
     ...     images, every=1000, num_images=5000, path="best.keras")

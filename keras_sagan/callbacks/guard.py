@@ -8,7 +8,20 @@ from keras_sagan.arguments import check_integer
 
 
 class TrainingFailed(RuntimeError):
-    """Training has failed; the message says how."""
+    """Training has failed; the message says how.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> model.compile(discriminator_optimizer=keras.optimizers.SGD(1e30))
+    >>> dataset = keras_sagan.data.from_arrays(
+    ...     *keras_sagan.data.load_digits(), batch_size=8, steps_per_epoch=2)
+    >>> try:
+    ...     model.fit(dataset, callbacks=[keras_sagan.callbacks.Guard()])
+    ... except keras_sagan.callbacks.TrainingFailed as error:
+    ...     print(error)
+    At step 2: discriminator_loss is nan.
+    """
 
 
 class Guard(keras.callbacks.Callback):
@@ -29,6 +42,7 @@ class Guard(keras.callbacks.Callback):
         TrainingFailed: In `fit`, with what happened and at which step.
 
     Example:
+
     >>> callback = keras_sagan.callbacks.Guard(patience=5)
     """
 

@@ -27,6 +27,7 @@ class JSONLogger(keras.callbacks.Callback):
         path: File to append to, usually `log.jsonl`.
 
     Example:
+
     >>> callback = keras_sagan.callbacks.JSONLogger("run/log.jsonl")
     """
 

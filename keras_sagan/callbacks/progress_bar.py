@@ -37,6 +37,7 @@ class ProgressBar(keras.callbacks.Callback):
         stream: File object to write to. None: standard output.
 
     Example:
+
     >>> callback = keras_sagan.callbacks.ProgressBar()
     """
 

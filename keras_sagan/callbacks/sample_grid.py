@@ -39,6 +39,7 @@ class SampleGrid(EverySteps):
         ValueError: If `every` or `columns` is not positive.
 
     Example:
+
     >>> callback = keras_sagan.callbacks.SampleGrid("outputs/samples")
     """
 

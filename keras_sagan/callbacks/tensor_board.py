@@ -18,6 +18,18 @@ class TensorBoardLogger(keras.callbacks.Callback):
 
     Raises:
         ImportError: If tensorboard is missing.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> model.compile()
+    >>> dataset = keras_sagan.data.from_arrays(
+    ...     *keras_sagan.data.load_digits(), batch_size=8, steps_per_epoch=1)
+    >>> logger = keras_sagan.callbacks.TensorBoardLogger("logs")
+    >>> history = model.fit(dataset, callbacks=[logger], verbose=0)
+    >>> import os
+    >>> os.listdir("logs")  # doctest: +ELLIPSIS
+    ['events.out.tfevents...']
     """
 
     def __init__(self, directory):

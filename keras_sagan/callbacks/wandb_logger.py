@@ -20,7 +20,10 @@ class WandbLogger(keras.callbacks.Callback):
         ImportError: If wandb is missing.
 
     Example:
-        callback = keras_sagan.callbacks.WandbLogger(project="sagan", id="one")
+
+    >>> logger = keras_sagan.callbacks.WandbLogger(  # doctest: +SKIP
+    ...     project="sagan", id="one")
+    >>> model.fit(dataset, callbacks=[logger])  # doctest: +SKIP
     """
 
     def __init__(self, **arguments):

@@ -40,8 +40,13 @@ def load_model(path, source, **overrides):
         FileNotFoundError, ValueError: See `load_weights`.
 
     Example:
-        model = keras_sagan.convert.load_model("checkpoints/", "studiogan")
-        images = model.generate(labels=207, num_images=8, seed=0)
+
+    >>> model = keras_sagan.convert.load_model(  # doctest: +SKIP
+    ...     "checkpoints/", "studiogan")
+    >>> images = model.generate(  # doctest: +SKIP
+    ...     labels=207, num_images=8, seed=0)
+    >>> images.shape  # doctest: +SKIP
+    (8, 128, 128, 3)
     """
     layout = _layout(source)
     unknown = set(overrides) - set(_of(build_generator, overrides))
@@ -101,6 +106,21 @@ def load_weights(model, path, source):
             model has layers that no tensor belongs to, or if the tensors do
             not fit. The message then lists those that are missing, left over,
             or of another shape. Nothing is loaded.
+
+    Example:
+
+    >>> def make_model():
+    ...     sizes = {"num_classes": 2, "base_channels": 2}
+    ...     return keras_sagan.SAGAN(
+    ...         keras_sagan.models.build_generator(
+    ...             32, class_table_spectral_normalization=True, **sizes),
+    ...         keras_sagan.models.build_discriminator(32, **sizes))
+    >>> model, other = make_model(), make_model()
+    >>> keras_sagan.convert.save_weights(model, "studiogan")
+    >>> keras_sagan.convert.load_weights(other, "studiogan", "studiogan")
+    >>> images = [x.generate(labels=[0, 1], seed=0) for x in (model, other)]
+    >>> np.array_equal(*images)
+    True
     """
     layout = _layout(source)
     _assign(model, read_networks(path, layout), layout, path)
@@ -123,6 +143,19 @@ def save_weights(model, path, target="studiogan"):
     Raises:
         ValueError: If StudioGAN has no such network.
         ImportError: If PyTorch is not installed.
+
+    Example:
+
+    >>> import pathlib
+    >>> generator = keras_sagan.models.build_generator(
+    ...     32, num_classes=2, base_channels=2,
+    ...     class_table_spectral_normalization=True)
+    >>> discriminator = keras_sagan.models.build_discriminator(
+    ...     32, num_classes=2, base_channels=2)
+    >>> model = keras_sagan.SAGAN(generator, discriminator)
+    >>> keras_sagan.convert.save_weights(model, "weights")
+    >>> sorted(path.name for path in pathlib.Path("weights").iterdir())[0]
+    'model=D-best-weights-step=0.pth'
     """
     if target != "studiogan":
         raise ValueError(

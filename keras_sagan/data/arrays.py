@@ -32,6 +32,7 @@ class ArrayImages(Source):
         ValueError: If the shapes or labels do not fit.
 
     Example:
+
     >>> source = keras_sagan.data.ArrayImages(np.zeros((4, 16, 16, 3), "uint8"))
     >>> len(source), source[0][0].shape
     (4, (16, 16, 3))
@@ -94,6 +95,7 @@ def load_npz(path):
         ValueError: If the file does not hold such images.
 
     Example:
+
     >>> np.savez("images.npz", images=np.zeros((4, 16, 16, 3), "uint8"))
     >>> len(keras_sagan.data.load_npz("images.npz"))
     4

@@ -46,6 +46,7 @@ def augmentation(name, seed=0):
         ImportError: If keras-cv or TensorFlow is missing.
 
     Example:
+
     >>> augment = keras_sagan.data.augmentation("flip")
     >>> augment(np.zeros((4, 16, 16, 3), "uint8"), step=7).shape
     (4, 16, 16, 3)

@@ -29,6 +29,13 @@ class Photographs(Source):
 
     `at(resolution)` does not resize the crops. It cuts new ones, which are
     at least as large as the resolution.
+
+    Example:
+
+    >>> photographs = keras_sagan.data.Photographs().at(32)
+    >>> image, label = photographs[0]
+    >>> len(photographs), image.shape, photographs.class_names[label]
+    (4500, (32, 32, 3), 'china')
     """
 
     class_names = PHOTOGRAPHS
@@ -73,6 +80,7 @@ def load_photographs(resolution=32, crops=500, seed=0):
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> images, labels = keras_sagan.data.load_photographs(32, crops=2)
     >>> images.shape, labels[:4].tolist()
     ((18, 32, 32, 3), [0, 0, 1, 1])
@@ -141,6 +149,7 @@ def load_digits(resolution=16):
         ValueError: If `resolution` is less than 8.
 
     Example:
+
     >>> images, labels = keras_sagan.data.load_digits(16)
     >>> images.shape, labels.shape
     ((1797, 16, 16, 3), (1797,))

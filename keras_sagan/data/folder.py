@@ -51,6 +51,7 @@ class ImageFolder(Source):
             the classes might have other numbers.
 
     Example:
+
     >>> import pathlib
     >>> from PIL import Image
     >>> for name in ("cats/tom.png", "dogs/rex.png"):

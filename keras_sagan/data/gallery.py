@@ -22,8 +22,9 @@ def plot_gallery(images, columns=8, path=None):
         ValueError: If there are fewer images than columns.
 
     Example:
-        images, labels = dataset[0]
-        keras_sagan.data.plot_gallery(images)
+
+    >>> images, labels = keras_sagan.data.load_digits()
+    >>> keras_sagan.data.plot_gallery(images[:16], path="digits.png")
     """
     plot = require_keras_cv().visualization.plot_image_gallery
     images = np.asarray(images)

@@ -31,6 +31,7 @@ def open_images(name, split="train", data_dir=None):
         ValueError: If there are no such images.
 
     Example:
+
     >>> source = keras_sagan.data.open_images("digits")
     >>> len(source), source.class_names[7], source.native_resolution
     (1797, '7', 8)

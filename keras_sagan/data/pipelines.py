@@ -54,6 +54,7 @@ def from_source(
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> source = keras_sagan.data.ArrayImages(*keras_sagan.data.load_digits())
     >>> dataset = keras_sagan.data.from_source(source, batch_size=100)
     >>> images, labels = dataset[0]
@@ -117,6 +118,7 @@ def from_arrays(images, labels=None, batch_size=64, class_names=None, **kwargs):
         ValueError: If an argument is out of range or the arrays do not fit.
 
     Example:
+
     >>> images, labels = keras_sagan.data.load_digits()
     >>> dataset = keras_sagan.data.from_arrays(images, labels)
     >>> len(dataset), dataset[0][0].shape
@@ -148,6 +150,19 @@ def from_folder(path, resolution, batch_size=64, **kwargs):
 
     Raises:
         ValueError: If an argument is out of range or there are no images.
+
+    Example:
+
+    >>> import pathlib
+    >>> from PIL import Image
+    >>> for name in ("cats/tom.png", "dogs/rex.png"):
+    ...     path = pathlib.Path("pets", name)
+    ...     path.parent.mkdir(parents=True)
+    ...     Image.new("RGB", (40, 30)).save(path)
+    >>> dataset = keras_sagan.data.from_folder("pets", 16, batch_size=2)
+    >>> images, labels = dataset[0]
+    >>> images.shape, sorted(labels.tolist())
+    ((2, 16, 16, 3), [0, 1])
     """
     return from_source(
         ImageFolder(path), batch_size, resolution=resolution, **kwargs
@@ -181,6 +196,13 @@ def from_tfds(name, resolution, batch_size=64, split="train", **kwargs):
     Raises:
         ImportError: If tensorflow-datasets or TensorFlow is missing.
         ValueError: If an argument does not fit the data set.
+
+    Example:
+
+    >>> dataset = keras_sagan.data.from_tfds("cifar10", 32)  # doctest: +SKIP
+    >>> images, labels = next(iter(dataset))  # doctest: +SKIP
+    >>> tuple(images.shape), tuple(labels.shape)  # doctest: +SKIP
+    ((64, 32, 32, 3), (64,))
     """
     data_dir = kwargs.pop("data_dir", None)
     source = TfdsImages(name, split, data_dir)

@@ -11,7 +11,23 @@ _LUMINANCE = np.array([299, 587, 114]) / 1000  # ITU-R 601, as in Pillow.
 
 
 class UnreadableImage(ValueError):
-    """Raised for an image that cannot be used; the message says why."""
+    """Raised for an image that cannot be used; the message says why.
+
+    Example:
+
+    >>> class Scans(keras_sagan.data.Source):
+    ...     native_resolution, one_size = 16, True
+    ...
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         if index == 1:
+    ...             raise keras_sagan.data.UnreadableImage("a blank page")
+    ...         return np.zeros((16, 16, 3), "uint8"), 0
+    >>> keras_sagan.data.prepare(Scans(), "scans").skipped
+    [('image 1', 'a blank page')]
+    """
 
 
 def crop_and_resize(image, resolution):
@@ -146,6 +162,7 @@ def normalize(images):
         A float32 array in [-1, 1].
 
     Example:
+
     >>> keras_sagan.data.normalize(np.array([0, 255], "uint8")).tolist()
     [-1.0, 1.0]
     """

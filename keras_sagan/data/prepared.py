@@ -42,6 +42,7 @@ class PreparedImages(Source):
         ValueError: If the folder does not hold finished preparation.
 
     Example:
+
     >>> source = keras_sagan.data.ArrayImages(*keras_sagan.data.load_digits())
     >>> images = keras_sagan.data.prepare(source, "digits")
     >>> len(keras_sagan.data.PreparedImages("digits")), images.native_resolution
@@ -168,6 +169,13 @@ def prepare(
 
     Raises:
         ValueError: If `path` holds something else, or no image can be used.
+
+    Example:
+
+    >>> source = keras_sagan.data.open_images("digits")
+    >>> images = keras_sagan.data.prepare(source, "digits_32", resolution=32)
+    >>> len(images), images[0][0].shape
+    (1797, (32, 32, 3))
     """
     if not isinstance(source, Source):
         raise ValueError(

@@ -40,6 +40,7 @@ class Source:
         skipped: Pairs `(name, reason)` of what the source left out.
 
     Example:
+
     >>> class Stripes(keras_sagan.data.Source):
     ...     class_names = ("horizontal", "vertical")
     ...     native_resolution = 64

@@ -35,6 +35,12 @@ class TfdsImages(Source):
         ImportError: If tensorflow-datasets or TensorFlow is missing.
         ValueError: If there is no such data set or split, or if its examples
             do not have one image and one label each.
+
+    Example:
+
+    >>> source = keras_sagan.data.TfdsImages("cifar10")  # doctest: +SKIP
+    >>> len(source), source.native_resolution  # doctest: +SKIP
+    (50000, 32)
     """
 
     random_access = False

@@ -33,6 +33,13 @@ class Devices:
         process: Index of this process.
         processes: How many there are.
         replicas: Devices of all processes, among which each batch is split.
+
+    Example:
+
+    >>> devices = keras_sagan.distribution.Devices(
+    ...     process=1, processes=4, replicas=4)
+    >>> devices.is_first, devices.shard
+    (False, (1, 4))
     """
 
     process: int
@@ -82,13 +89,14 @@ def start():
             the processes have different versions of keras_sagan or Keras.
         ConnectionError: If the processes do not find one another.
 
-    Example, at the beginning of a script:
+    Example:
 
-        devices = keras_sagan.distribution.start()
-        model = keras_sagan.SAGAN.from_preset("imagenet_128")
-        model.fit(
-            keras_sagan.data.from_source(source, 256, shard=devices.shard)
-        )
+    >>> devices = keras_sagan.distribution.start()
+    >>> devices.is_first, devices.shard
+    (True, (0, 1))
+    >>> images, labels = keras_sagan.data.load_digits()
+    >>> dataset = keras_sagan.data.from_arrays(
+    ...     images, labels, batch_size=64, shard=devices.shard)
     """
     with _limited():
         backends.start_engine()

@@ -48,9 +48,15 @@ def to_onnx(model, path, ema=True, dtype="float32", attention=False):
         ImportError: If onnx or onnxruntime is not installed.
 
     Example:
-        keras_sagan.export.to_onnx(model, "generator.onnx")
-        session = onnxruntime.InferenceSession("generator.onnx")
-        (images,) = session.run(None, {"latents": latents, "labels": labels})
+
+    >>> import onnxruntime
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> keras_sagan.export.to_onnx(model, "generator.onnx")
+    >>> session = onnxruntime.InferenceSession("generator.onnx")
+    >>> latents = np.zeros((2, 128), "float32")
+    >>> inputs = {"latents": latents, "labels": np.array([3, 7], "int64")}
+    >>> session.run(None, inputs)[0].shape
+    (2, 16, 16, 3)
     """
     check_choice("dtype", dtype, ("float32", "float16"))
     check_bool("attention", attention)
@@ -91,9 +97,17 @@ def to_saved_model(model, path, ema=True):
         ImportError: If TensorFlow is not installed.
 
     Example:
-        keras_sagan.export.to_saved_model(model, "generator")
-        served = tensorflow.saved_model.load("generator").signatures["serve"]
-        images = served(latents=latents, labels=labels)["images"]
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> keras_sagan.export.to_saved_model(  # doctest: +SKIP
+    ...     model, "generator")
+    >>> import tensorflow  # doctest: +SKIP
+    >>> served = tensorflow.saved_model.load("generator")  # doctest: +SKIP
+    >>> outputs = served.signatures["serve"](  # doctest: +SKIP
+    ...     latents=tensorflow.zeros((2, 128)),
+    ...     labels=tensorflow.constant([3, 7], "int64"))
+    >>> tuple(outputs["images"].shape)  # doctest: +SKIP
+    (2, 16, 16, 3)
     """
     if keras.backend.backend() == "torch":
         raise ValueError(
@@ -136,10 +150,18 @@ def to_litert(model, path, ema=True):
             by more than 1 of 255. Nothing is written then.
 
     Example:
-        keras_sagan.export.to_litert(model, "generator.tflite")
-        interpreter = ai_edge_litert.interpreter.Interpreter("generator.tflite")
-        run = interpreter.get_signature_runner("serve")
-        images = run(latents=latents, labels=labels)["images"]
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> keras_sagan.export.to_litert(  # doctest: +SKIP
+    ...     model, "generator.tflite")
+    >>> from ai_edge_litert import interpreter  # doctest: +SKIP
+    >>> loaded = interpreter.Interpreter(  # doctest: +SKIP
+    ...     "generator.tflite")
+    >>> run = loaded.get_signature_runner("serve")  # doctest: +SKIP
+    >>> inputs = {"latents": np.zeros((2, 128), "float32")}
+    >>> inputs["labels"] = np.array([3, 7], "int64")
+    >>> run(**inputs)["images"].shape  # doctest: +SKIP
+    (2, 16, 16, 3)
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":
@@ -179,9 +201,13 @@ def to_keras(model, path, ema=True):
             the model's by more than 1 of 255. Nothing is written then.
 
     Example:
-        keras_sagan.export.to_keras(model, "generator.keras")
-        generator = keras.saving.load_model("generator.keras")
-        images = generator([latents, labels])
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> keras_sagan.export.to_keras(model, "generator.keras")
+    >>> generator = keras.saving.load_model("generator.keras")
+    >>> images = generator([np.zeros((2, 128), "float32"), np.array([3, 7])])
+    >>> tuple(images.shape)
+    (2, 16, 16, 3)
     """
     generator = plain_generator(model, ema)
     with replacing(path) as temporary:
@@ -210,10 +236,14 @@ def to_safetensors(model, path, ema=True):
         ImportError: If safetensors is not installed.
 
     Example:
-        keras_sagan.export.to_safetensors(model, "generator.safetensors")
-        tensors = safetensors.numpy.load_file("generator.safetensors")
-        for weight in generator.weights:
-            weight.assign(tensors[weight.path])
+
+    >>> from safetensors import numpy as safetensors
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> keras_sagan.export.to_safetensors(model, "generator.safetensors")
+    >>> tensors = safetensors.load_file("generator.safetensors")
+    >>> generator = keras_sagan.export.plain_generator(model)
+    >>> set(tensors) == {weight.path for weight in generator.weights}
+    True
     """
     try:
         from safetensors import numpy as safetensors

@@ -32,8 +32,13 @@ def plain_generator(model, ema=True):
             that Keras cannot copy it.
 
     Example:
-        generator = keras_sagan.export.plain_generator(model)
-        kernel = generator.get_layer("linear").kernel  # W / sigma
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> generator = keras_sagan.export.plain_generator(model)
+    >>> kernel = generator.get_layer("linear").kernel  # W / sigma
+    >>> kernel = keras.ops.convert_to_numpy(kernel)
+    >>> round(float(np.linalg.norm(kernel, 2)), 2)
+    1.0
     """
     model.sync_variables()
     generator = model.ema_generator if ema else model.generator

@@ -103,8 +103,10 @@ def to_site(
         ImportError: If onnx or onnxruntime is not installed.
 
     Example:
-        keras_sagan.export.to_site(model, "site", class_names=["cat", "dog"])
-        # python -m http.server --directory site
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> keras_sagan.export.to_site(  # doctest: +SKIP
+    ...     model, "site", class_names=[f"digit {i}" for i in range(10)])
     """
     check_strings("class_names", class_names, optional=True)
     check_bool("webgpu", webgpu)

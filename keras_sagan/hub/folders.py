@@ -122,8 +122,13 @@ def upload_preset(name, folder, private=False):
         ImportError: If huggingface_hub is not installed.
 
     Example:
-        model.save_to_preset("digits", data="...", license="apache-2.0")
-        keras_sagan.upload_preset("hf://me/sagan-digits", "digits")
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits", weights=True)
+    >>> model.save_to_preset(
+    ...     "digits", data="scikit-learn's digits", license="apache-2.0")
+    >>> keras_sagan.upload_preset(  # doctest: +SKIP
+    ...     "hf://me/sagan-digits", "digits")
+    'https://huggingface.co/me/sagan-digits'
     """
     repository, revision = _parse(name)
     folder = pathlib.Path(folder)

@@ -21,6 +21,7 @@ class AddUpsampled(keras.layers.Layer):
         ValueError: If `shortcut` is not half the size of `inputs`.
 
     Example:
+
     >>> y = keras_sagan.layers.AddUpsampled()(
     ...     np.zeros((1, 4, 4, 1), "float32"), np.ones((1, 2, 2, 1), "float32"))
     >>> tuple(y.shape)

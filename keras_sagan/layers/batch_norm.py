@@ -45,6 +45,7 @@ class BatchNorm(keras.layers.Layer):
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> images = np.random.normal(5.0, 2.0, (8, 4, 4, 3)).astype("float32")
     >>> y = keras_sagan.layers.BatchNorm()(images, training=True)
     >>> abs(float(keras.ops.mean(y))) < 1e-3

@@ -93,6 +93,7 @@ class ConditionalBatchNorm(BatchNorm):
             integers of shape `(batch,)` nor such weights.
 
     Example:
+
     >>> layer = keras_sagan.layers.ConditionalBatchNorm(num_classes=10)
     >>> tuple(layer(np.ones((2, 8, 8, 4), "float32"), np.array([3, 7])).shape)
     (2, 8, 8, 4)

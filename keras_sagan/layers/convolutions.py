@@ -33,6 +33,7 @@ class Conv2D(keras.layers.Conv2D):
         A tensor `(batch, height, width, filters)`.
 
     Example:
+
     >>> conv = keras_sagan.layers.convolutions.Conv2D(8, 3)
     >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
     (1, 4, 4, 8)
@@ -123,6 +124,7 @@ class UpsampleConv2D(_ResamplingConv2D):
         A tensor `(batch, 2 * height, 2 * width, filters)`.
 
     Example:
+
     >>> conv = keras_sagan.layers.UpsampleConv2D(8)
     >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
     (1, 8, 8, 8)
@@ -166,6 +168,7 @@ class DownsampleConv2D(_ResamplingConv2D):
         A tensor `(batch, height / 2, width / 2, filters)`.
 
     Example:
+
     >>> conv = keras_sagan.layers.DownsampleConv2D(8)
     >>> tuple(conv(np.ones((1, 4, 4, 3), "float32")).shape)
     (1, 2, 2, 8)

@@ -23,6 +23,7 @@ class Dense(keras.layers.Dense):
         A tensor `(batch, units)`.
 
     Example:
+
     >>> dense = keras_sagan.layers.dense.Dense(3)
     >>> tuple(dense(np.ones((2, 5), "float32")).shape)
     (2, 3)

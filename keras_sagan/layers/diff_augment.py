@@ -48,6 +48,7 @@ class DiffAugment(keras.layers.Layer):
         ValueError: If `policy` names something else.
 
     Example:
+
     >>> layer = keras_sagan.layers.DiffAugment(("translation",))
     >>> tuple(layer(np.zeros((4, 16, 16, 3), "float32")).shape)
     (4, 16, 16, 3)

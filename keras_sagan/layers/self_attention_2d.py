@@ -67,6 +67,7 @@ class SelfAttention2D(keras.layers.Layer):
             dimensional or not divisible by `pool_size`.
 
     Example:
+
     >>> attention = keras_sagan.layers.SelfAttention2D()
     >>> y, scores = attention(
     ...     np.ones((2, 16, 16, 32), "float32"), return_attention_scores=True)

@@ -21,6 +21,7 @@ def leading_singular_vector(matrix):
         zeros that has more columns than rows.
 
     Example:
+
     >>> matrix = np.array([[0.0, 2.0], [1.0, 0.0]], "float32")
     >>> u = keras_sagan.layers.singular_vectors.leading_singular_vector(
     ...     keras.ops.convert_to_tensor(matrix))

@@ -72,6 +72,7 @@ class SpectralNormalization(keras.layers.Wrapper):
             out of range, or, when built, if the layer has no kernel variable.
 
     Example:
+
     >>> layer = keras_sagan.layers.SpectralNormalization(
     ...     keras.layers.Conv2D(8, 3, padding="same"))
     >>> tuple(layer(np.ones((2, 16, 16, 3), "float32")).shape)

@@ -1,7 +1,7 @@
 """Adversarial losses and gradient penalties, as objects with a config.
 
 `SAGAN.compile(loss=..., gradient_penalty=...)` takes them, or their names. A
-loss of your own is a subclass of `AdversarialLoss`:
+loss of your own is a subclass of `AdversarialLoss`::
 
     @keras.saving.register_keras_serializable(package="mine")
     class SquaredHinge(keras_sagan.losses.AdversarialLoss):

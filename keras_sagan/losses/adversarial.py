@@ -32,6 +32,7 @@ class AdversarialLoss:
             generator's step then runs the discriminator on real images too.
 
     Example:
+
     >>> loss = keras_sagan.losses.HingeLoss()
     >>> real, fake = np.full((2, 1), 3.0), np.full((2, 1), -0.5)
     >>> float(loss.discriminator_loss(*map(keras.ops.array, (real, fake))))
@@ -74,6 +75,15 @@ class HingeLoss(AdversarialLoss):
     `L_D = E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]`,
     `L_G = -E[D(G(z))]`.
 
+    Example:
+
+    >>> loss = keras_sagan.losses.HingeLoss()
+    >>> real, fake = keras.ops.array([[3.0]]), keras.ops.array([[-0.5]])
+    >>> float(loss.discriminator_loss(real, fake))
+    0.5
+    >>> float(loss.generator_loss(fake))
+    0.5
+
     Reference: Zhang et al., arXiv 1805.08318, eq. 4; Lim and Ye, "Geometric
     GAN", arXiv 1705.02894.
     """
@@ -95,6 +105,15 @@ class NonSaturatingLoss(AdversarialLoss):
     `L_D = E[softplus(-D(x))] + E[softplus(D(G(z)))]`,
     `L_G = E[softplus(-D(G(z)))]`.
 
+    Example:
+
+    >>> loss = keras_sagan.losses.NonSaturatingLoss()
+    >>> real, fake = keras.ops.array([[3.0]]), keras.ops.array([[-0.5]])
+    >>> round(float(loss.discriminator_loss(real, fake)), 4)
+    0.5227
+    >>> round(float(loss.generator_loss(fake)), 4)
+    0.9741
+
     Reference: Goodfellow et al., "Generative Adversarial Networks", arXiv
     1406.2661, eq. 1 and the end of Section 3.
     """
@@ -114,6 +133,15 @@ class LeastSquaresLoss(AdversarialLoss):
 
     `L_D = E[(D(x) - 1)^2] / 2 + E[D(G(z))^2] / 2`,
     `L_G = E[(D(G(z)) - 1)^2] / 2`.
+
+    Example:
+
+    >>> loss = keras_sagan.losses.LeastSquaresLoss()
+    >>> real, fake = keras.ops.array([[3.0]]), keras.ops.array([[-0.5]])
+    >>> float(loss.discriminator_loss(real, fake))
+    2.125
+    >>> float(loss.generator_loss(fake))
+    1.125
 
     Reference: Mao et al., "Least Squares Generative Adversarial Networks",
     arXiv 1611.04076, eq. 9.
@@ -138,6 +166,15 @@ class WassersteinLoss(AdversarialLoss):
 
     `L_D = E[D(G(z))] - E[D(x)]`, `L_G = -E[D(G(z))]`.
 
+    Example:
+
+    >>> loss = keras_sagan.losses.WassersteinLoss()
+    >>> real, fake = keras.ops.array([[3.0]]), keras.ops.array([[-0.5]])
+    >>> float(loss.discriminator_loss(real, fake))
+    -3.5
+    >>> float(loss.generator_loss(fake))
+    0.5
+
     Reference: Arjovsky et al., "Wasserstein GAN", arXiv 1701.07875, eq. 2
     and 3.
     """
@@ -156,6 +193,15 @@ class RelativisticLoss(AdversarialLoss):
     Each generated image is compared with a real one:
     `L_D = E[softplus(D(G(z)) - D(x))]`, `L_G = E[softplus(D(x) - D(G(z)))]`.
     R3GAN uses it together with `R1` and `R2`.
+
+    Example:
+
+    >>> loss = keras_sagan.losses.RelativisticLoss()
+    >>> real, fake = keras.ops.array([[3.0]]), keras.ops.array([[-0.5]])
+    >>> round(float(loss.discriminator_loss(real, fake)), 4)
+    0.0298
+    >>> round(float(loss.generator_loss(fake, real)), 4)
+    3.5298
 
     Reference: Jolicoeur-Martineau, "The relativistic discriminator", arXiv
     1807.00734; Huang et al., "The GAN is dead; long live the GAN!", arXiv
@@ -191,6 +237,7 @@ def get(loss):
         ValueError: If it is neither.
 
     Example:
+
     >>> keras_sagan.losses.get("hinge")
     HingeLoss(name='hinge')
     """
@@ -205,12 +252,27 @@ def get(loss):
 
 
 def with_logs(result):
-    """Returns `(loss, logs)` of what a loss function returned."""
+    """Returns `(loss, logs)` of what a loss function returned.
+
+    Example:
+
+    >>> keras_sagan.losses.with_logs(0.5)
+    (0.5, {})
+    >>> keras_sagan.losses.with_logs((0.5, {"margin": 0.1}))
+    (0.5, {'margin': 0.1})
+    """
     return result if isinstance(result, tuple) else (result, {})
 
 
 def mean_logit(logits):
-    """Returns the mean of logits over every axis, a scalar tensor."""
+    """Returns the mean of logits over every axis, a scalar tensor.
+
+    Example:
+
+    >>> logits = keras.ops.array([[1.0], [2.0]])
+    >>> float(keras_sagan.losses.mean_logit(logits))
+    1.5
+    """
     return mean(logits, tuple(range(len(logits.shape))))
 
 

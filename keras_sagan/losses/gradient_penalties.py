@@ -34,6 +34,19 @@ class GradientPenalty:
 
     Raises:
         ValueError: If `weight` or `every` is out of range.
+
+    Example:
+
+    >>> class Slope(keras_sagan.losses.GradientPenalty):
+    ...     def points(self, real, fake, interpolation):
+    ...         return real
+    ...
+    ...     def value(self, squared_norm):
+    ...         return keras.ops.sqrt(squared_norm)
+    >>> images = keras.ops.ones((2, 4, 4, 1))
+    >>> discriminator = lambda x, labels: 0.5 * keras.ops.sum(x, (1, 2, 3))
+    >>> float(Slope(weight=3.0)(discriminator, (images, None), None))
+    6.0
     """
 
     needs_interpolation = False  # Whether `points` uses `interpolation`.
@@ -105,6 +118,7 @@ class R1(GradientPenalty):
     `weight / 2 * E[|grad D(x)|^2]`. Arguments as in `GradientPenalty`.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> model.compile(
     ...     loss="non_saturating",
@@ -127,6 +141,14 @@ class R2(GradientPenalty):
 
     `weight / 2 * E[|grad D(G(z))|^2]`. Arguments as in `GradientPenalty`.
 
+    Example:
+
+    >>> images = keras.ops.ones((2, 4, 4, 1))
+    >>> discriminator = lambda x, labels: 0.5 * keras.ops.sum(x, (1, 2, 3))
+    >>> penalty = keras_sagan.losses.R2(weight=10.0)
+    >>> float(penalty(discriminator, real=None, fake=(images, None)))
+    20.0
+
     Reference: Mescheder et al., arXiv 1801.04406, eq. 10.
     """
 
@@ -144,6 +166,14 @@ class WassersteinGradientPenalty(GradientPenalty):
     `weight * E[(|grad D(x')| - 1)^2]` at `x' = e x + (1 - e) G(z)`, where `e`
     is uniform in [0, 1); with classes, `x'` has the label of `x`. The paper's
     weight is 10. Arguments as in `GradientPenalty`.
+
+    Example:
+
+    >>> x, e = keras.ops.ones((2, 4, 4, 1)), keras.ops.zeros((2, 1, 1, 1))
+    >>> discriminator = lambda x, labels: keras.ops.sum(x, (1, 2, 3))
+    >>> penalty = keras_sagan.losses.WassersteinGradientPenalty(weight=10.0)
+    >>> round(float(penalty(discriminator, (x, None), (x, None), e)), 4)
+    90.0
 
     Reference: Gulrajani et al., "Improved Training of Wasserstein GANs",
     arXiv 1704.00028, eq. 3.

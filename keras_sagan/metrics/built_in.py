@@ -18,7 +18,17 @@ from keras_sagan.metrics.scores import kernel_distance
 
 
 class FrechetDistance(Metric):
-    """`"fid"`: FID, see `metrics.frechet_distance`."""
+    """`"fid"`: FID, see `metrics.frechet_distance`.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).integers(0, 200, (64, 8, 8, 3), "uint8")
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     x + 10, x, keras_sagan.metrics.FrechetDistance(),
+    ...     feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    >>> round(results["fid"], 4)
+    300.0
+    """
 
     name = "fid"
     values = (Value("fid", "FID", generic_title="Frechet distance"),)
@@ -37,7 +47,20 @@ class FrechetDistance(Metric):
 
 
 class InceptionScore(Metric):
-    """`"is"`: the Inception Score, see `metrics.inception_score`."""
+    """`"is"`: the Inception Score, see `metrics.inception_score`.
+
+    Example:
+
+    >>> x = np.arange(40, dtype="uint8").reshape(-1, 1, 1, 1) % 4
+    >>> def extractor(images):
+    ...     return images[:, 0, 0], 100.0 * np.eye(4)[images[:, 0, 0, 0]]
+    >>> protocol = keras_sagan.metrics.get_protocol("torch-fidelity")
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     x, metrics=keras_sagan.metrics.InceptionScore(),
+    ...     protocol={**protocol, "is_splits": 1}, feature_extractor=extractor)
+    >>> round(results["is"], 4)
+    4.0
+    """
 
     name = "is"
     title = "Inception Score"
@@ -56,7 +79,17 @@ class InceptionScore(Metric):
 
 
 class KernelDistance(Metric):
-    """`"kid"`: KID, see `metrics.kernel_distance`."""
+    """`"kid"`: KID, see `metrics.kernel_distance`.
+
+    Example:
+
+    >>> x = np.zeros((1000, 8, 8, 3), "uint8")
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     x + 1, x, keras_sagan.metrics.KernelDistance(),
+    ...     feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    >>> round(results["kid"], 4)
+    7.0
+    """
 
     name = "kid"
     values = (Value("kid", "KID", False, ".6f", "kernel distance"),)
@@ -93,7 +126,18 @@ class _OfNeighbors(Metric):
 
 
 class PrecisionRecall(_OfNeighbors):
-    """`"precision_recall"`: see `metrics.precision_recall`."""
+    """`"precision_recall"`: see `metrics.precision_recall`.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).integers(0, 50, (64, 8, 8, 3), "uint8")
+    >>> x[32:] += 200
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     x[:32], x, keras_sagan.metrics.PrecisionRecall(),
+    ...     feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    >>> results["precision"], results["recall"]
+    (1.0, 0.5)
+    """
 
     name = "precision_recall"
     values = (
@@ -104,7 +148,18 @@ class PrecisionRecall(_OfNeighbors):
 
 
 class DensityCoverage(_OfNeighbors):
-    """`"density_coverage"`: see `metrics.density_coverage`."""
+    """`"density_coverage"`: see `metrics.density_coverage`.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).integers(0, 50, (64, 8, 8, 3), "uint8")
+    >>> x[32:] += 200
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     x[:32], x, keras_sagan.metrics.DensityCoverage(),
+    ...     feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    >>> round(results["density"], 4), results["coverage"]
+    (1.2, 0.5)
+    """
 
     name = "density_coverage"
     values = (
@@ -119,6 +174,17 @@ class IntraFID(Metric):
 
     Of a model, it generates as many images of each class as the protocol
     says, and forgets them before the next class.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).integers(0, 200, (64, 8, 8, 3), "uint8")
+    >>> labels = np.arange(64) % 2
+    >>> fake = x + 10 * labels[:, None, None, None].astype("uint8")
+    >>> results = keras_sagan.metrics.evaluate(
+    ...     (fake, labels), (x, labels), keras_sagan.metrics.IntraFID(),
+    ...     feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    >>> round(results["intra_fid"], 4)
+    150.0
     """
 
     name = "intra_fid"
@@ -192,6 +258,7 @@ def list_metrics():
     """Returns the names of the built-in metrics.
 
     Example:
+
     >>> keras_sagan.metrics.list_metrics()[:3]
     ['fid', 'is', 'kid']
     """
@@ -212,6 +279,7 @@ def get_metrics(metrics):
         ValueError: If one is neither, or if two give a value of one name.
 
     Example:
+
     >>> keras_sagan.metrics.get_metrics("precision_recall")[0].values[0].title
     'precision'
     """

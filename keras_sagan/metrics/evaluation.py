@@ -100,6 +100,7 @@ def evaluate(
             nor downloaded.
 
     Example:
+
     >>> rng = np.random.default_rng(0)
     >>> x = rng.integers(0, 256, (64, 8, 8, 3), "uint8")
     >>> colours = lambda images: images.mean(axis=(1, 2))
@@ -185,6 +186,7 @@ def reference(
         ValueError: If an argument does not fit.
 
     Example:
+
     >>> x = np.zeros((4, 8, 8, 3), "uint8")
     >>> real = keras_sagan.metrics.reference(
     ...     x, feature_extractor=lambda images: images.mean(axis=(1, 2)))

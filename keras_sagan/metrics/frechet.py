@@ -25,6 +25,7 @@ def frechet_distance(real, fake):
         ValueError: If the shapes do not fit or a value is not finite.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(100, 4))
     >>> round(keras_sagan.metrics.frechet_distance(x, x + 1), 6)
     4.0

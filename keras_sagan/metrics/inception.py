@@ -40,6 +40,14 @@ class Inception:
     Returns:
         Float32 arrays: features `(N, 2048)` and logits `(N, 1008)`.
 
+    Example:
+
+    >>> images, labels = keras_sagan.data.load_digits()
+    >>> inception = keras_sagan.metrics.Inception()  # doctest: +SKIP
+    >>> features, logits = inception(images[:4])  # doctest: +SKIP
+    >>> features.shape, logits.shape  # doctest: +SKIP
+    ((4, 2048), (4, 1008))
+
     Reference: Heusel et al., arXiv 1706.08500.
     """
 
@@ -104,6 +112,14 @@ def build_inception(tensors):
 
     Raises:
         ValueError: If tensors are missing, left over or of another shape.
+
+    Example:
+
+    >>> tensors = keras_sagan.metrics.inception_tensors()  # doctest: +SKIP
+    >>> network = keras_sagan.metrics.build_inception(  # doctest: +SKIP
+    ...     tensors)
+    >>> network.output["features"].shape  # doctest: +SKIP
+    (None, 2048)
 
     References: Szegedy et al., arXiv 1512.00567; Heusel et al., arXiv
     1706.08500 (this is its graph, `inception-2015-12-05`).

@@ -54,6 +54,12 @@ def inception_tensors(path=None):
         ValueError: If a file is not the canonical one.
         OSError: If the file can neither be found nor downloaded. The message
             says what to do.
+
+    Example:
+
+    >>> tensors = keras_sagan.metrics.inception_tensors()  # doctest: +SKIP
+    >>> tensors["fc.weight"].shape  # doctest: +SKIP
+    (1008, 2048)
     """
     given = path or os.environ.get(VARIABLE)
     if given:

@@ -27,6 +27,7 @@ def coverage(real, fake, nearest_k=5):
         ValueError: If the shapes do not fit or there are too few images.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(50, 4))
     >>> keras_sagan.metrics.coverage(x, x)
     1.0
@@ -57,6 +58,7 @@ def density_coverage(real, fake, nearest_k=5):
         ValueError: If the shapes do not fit or there are too few images.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(50, 4))
     >>> keras_sagan.metrics.density_coverage(x, x + 100)
     (0.0, 0.0)
@@ -94,6 +96,7 @@ def precision_recall(real, fake, nearest_k=3):
         ValueError: If the shapes do not fit or there are too few images.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(50, 4))
     >>> keras_sagan.metrics.precision_recall(x, x)
     (1.0, 1.0)
@@ -186,6 +189,7 @@ def mean_class_distance(images, labels):
         ValueError: If a class occurs once.
 
     Example:
+
     >>> images = np.array([[0.0], [2.0], [1.0], [1.0]])
     >>> keras_sagan.metrics.mean_class_distance(images, np.array([0, 0, 1, 1]))
     1.0

@@ -15,6 +15,13 @@ class Value:
         generic_title: What reports call it where the features are not those
             of the Inception network: FID, for example, is the name of the
             Frechet distance of Inception's features alone. None: `title`.
+
+    Example:
+
+    >>> (metric,) = keras_sagan.metrics.get_metrics("precision_recall")
+    >>> value = metric.values[1]
+    >>> value.name, value.higher_is_better, value.format
+    ('recall', True, '.4f')
     """
 
     name: str
@@ -48,6 +55,7 @@ class Metric:
       images that all metrics share.
 
     Example:
+
     >>> class Brightness(keras_sagan.metrics.Metric):
     ...     name = "brightness"
     ...     title = "brightness difference"

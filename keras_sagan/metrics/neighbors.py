@@ -36,6 +36,7 @@ def nearest_neighbors(
             not as above.
 
     Example:
+
     >>> x = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), "uint8")
     >>> indices, distances = keras_sagan.metrics.nearest_neighbors(x[3:5], x, 1)
     >>> indices.tolist(), distances.tolist()

@@ -57,6 +57,7 @@ def get_protocol(protocol):
             has others.
 
     Example:
+
     >>> keras_sagan.metrics.get_protocol("paper")["is_splits"]
     1
     """

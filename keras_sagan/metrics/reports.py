@@ -17,6 +17,7 @@ def report(results, metrics=()):
         A string of some lines.
 
     Example:
+
     >>> x = np.zeros((8, 8, 8, 3), "uint8")
     >>> results = keras_sagan.metrics.evaluate(
     ...     x, x, ["density_coverage"],

@@ -20,6 +20,7 @@ def resize_as_tf1(images, size):
         A float tensor `(batch, size, size, channels)`.
 
     Example:
+
     >>> from keras_sagan.metrics.resizing import resize_as_tf1
     >>> image = keras.ops.convert_to_tensor([[[[0.0]], [[2.0]]]])
     >>> keras.ops.convert_to_numpy(resize_as_tf1(image, 4))[0, :, 0, 0]

@@ -27,6 +27,7 @@ def inception_score(logits, splits=10, seed=2020):
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> logits = 100.0 * np.eye(10)
     >>> mean, _ = keras_sagan.metrics.inception_score(logits, splits=1)
     >>> round(mean, 6)
@@ -83,6 +84,7 @@ def kernel_distance(
         ValueError: If there are too few images or shapes do not fit.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(50, 4))
     >>> mean, _ = keras_sagan.metrics.kernel_distance(
     ...     x, x + 1, subsets=10, subset_size=20)
@@ -146,6 +148,7 @@ def intra_fid(real, real_labels, fake, fake_labels):
         ValueError: If a class has fewer than two images on either side.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(100, 4))
     >>> labels = np.arange(100) % 2
     >>> mean, _ = keras_sagan.metrics.intra_fid(x, labels, x + 1, labels)

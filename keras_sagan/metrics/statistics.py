@@ -22,6 +22,7 @@ class GaussianStatistics:
             kept in the file; or None.
 
     Example:
+
     >>> x = np.random.default_rng(0).normal(size=(100, 3))
     >>> statistics = keras_sagan.metrics.GaussianStatistics()
     >>> statistics.update(x[:40])

@@ -166,6 +166,14 @@ def residual_control(x, blocks):
 
     Returns:
         A symbolic feature map of the same shape.
+
+    Example:
+
+    >>> generator = keras_sagan.models.build_generator(
+    ...     32, num_classes=None, base_channels=8,
+    ...     attention=keras_sagan.models.residual_control)
+    >>> generator.get_layer("residual_16").output.shape
+    (None, 16, 16, 32)
     """
     channels, name = x.shape[-1], f"residual_{x.shape[1]}"
     width, counts = residual_control_size(channels)

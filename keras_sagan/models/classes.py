@@ -57,6 +57,7 @@ def with_classes(
             know their classes in that way.
 
     Example:
+
     >>> digits = keras_sagan.SAGAN.from_preset("digits")
     >>> letters = digits.with_classes(["o", "l", "z"], from_classes=[0, 1, 2])
     >>> letters.generate(labels=[2], seed=0).shape

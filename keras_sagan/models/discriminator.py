@@ -68,6 +68,7 @@ def build_discriminator(
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> discriminator = keras_sagan.models.build_discriminator(
     ...     resolution=32, num_classes=10, base_channels=16)
     >>> images = np.zeros((4, 32, 32, 3), "float32")

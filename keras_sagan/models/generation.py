@@ -62,6 +62,7 @@ def generate(
         ValueError: If an argument is out of range, or two do not fit.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> model.generate(labels=[3, 7], seed=0).shape
     (2, 16, 16, 3)
@@ -121,6 +122,7 @@ def draw_inputs(
         ValueError: If an argument is out of range, or two do not fit.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> latents, labels = model.draw_inputs(labels=7, num_images=2, seed=0)
     >>> latents.shape, labels.tolist()

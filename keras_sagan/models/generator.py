@@ -86,6 +86,7 @@ def build_generator(
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> generator = keras_sagan.models.build_generator(
     ...     resolution=32, num_classes=10, base_channels=16)
     >>> latents = np.random.normal(size=(4, 128)).astype("float32")

@@ -153,7 +153,7 @@ PRESETS = {
             "scikit-learn's handwritten digits at 16 pixels, within minutes "
             "on two CPU cores; see examples/digits.py for what it reaches."
         ),
-        "source": "measured here: BUILD.md says what each part did",
+        "source": "measured here: docs/results.md says what each part did",
         "parameters": (300_228, 270_530),
         "generator": {
             "resolution": 16,
@@ -180,6 +180,7 @@ def list_presets():
     """Returns the names of the presets.
 
     Example:
+
     >>> "imagenet_128" in keras_sagan.list_presets()
     True
     """
@@ -204,6 +205,7 @@ def get_preset(name):
         ValueError: If there is no such preset.
 
     Example:
+
     >>> keras_sagan.get_preset("imagenet_128")["batch_size"]
     256
     """

@@ -103,6 +103,7 @@ def project(
             its classes otherwise than by `ConditionalBatchNorm`.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> images = model.generate(labels=[3, 7], seed=5)
     >>> found = model.project(images, labels=[3, 7], steps=10)

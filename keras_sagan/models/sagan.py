@@ -86,6 +86,7 @@ class SAGAN(backends.Trainer, keras.Model):
             one another.
 
     Example:
+
     >>> from keras_sagan import models
     >>> model = keras_sagan.SAGAN(
     ...     models.build_generator(32, num_classes=10, base_channels=8),

@@ -43,6 +43,7 @@ def describe_file(path):
         ValueError: If the file does not hold a `SAGAN`.
 
     Example:
+
     >>> keras_sagan.SAGAN.from_preset("digits").save("digits.keras")
     >>> about = keras_sagan.models.describe_file("digits.keras")
     >>> about["image_shape"], about["parameters"]["generator"]

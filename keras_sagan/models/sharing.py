@@ -47,6 +47,7 @@ def from_preset(cls, name, precision=None, weights=False, **overrides):
         ImportError: If huggingface_hub is missing for `hf://`.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> model.resolution
     16

@@ -21,6 +21,7 @@ def list_weights():
     """Returns the names of the presets that come with weights.
 
     Example:
+
     >>> set(keras_sagan.list_weights()) <= set(keras_sagan.list_presets())
     True
     """
@@ -40,6 +41,12 @@ def describe_weights(name):
 
     Raises:
         ValueError: If there are no such weights.
+
+    Example:
+
+    >>> about = keras_sagan.describe_weights("digits")
+    >>> about["license"], about["class_names"][:3]
+    ('apache-2.0', ['0', '1', '2'])
     """
     check_choice("name", name, list_weights())
     return json.loads(weights_path(name).with_suffix(".json").read_text())

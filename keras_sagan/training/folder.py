@@ -47,6 +47,7 @@ class Run:
         model_path: `model.keras`.
 
     Example:
+
     >>> run = keras_sagan.training.Run("runs/none")
     >>> run.settings(), run.class_names(), run.latest_model(), run.log()
     ({}, None, None, [])

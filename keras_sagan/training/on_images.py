@@ -78,7 +78,11 @@ def train_on_images(
         TrainingFailed: If training fails; see `callbacks.Guard`.
 
     Example:
-        model = keras_sagan.train_on_images("photos/", "runs/photos")
+
+    >>> model = keras_sagan.train_on_images(  # doctest: +ELLIPSIS
+    ...     "digits", "runs/digits", base_channels=4, steps=1)
+    Chosen: 1,797 images of 10 classes at 16 pixels...
+    Wrote runs/digits/model.keras; see runs/digits/samples
     """
     backends.prepare_training()  # Earlier than `fit`: see there.
     run = Run(_default_workdir(images) if workdir is None else workdir)

@@ -46,6 +46,7 @@ def choose_recipe(
             have that resolution or width.
 
     Example:
+
     >>> pixels = np.zeros((40, 64, 64, 3), "uint8")
     >>> source = keras_sagan.data.ArrayImages(pixels)
     >>> recipe = keras_sagan.choose_recipe(source, accelerated=False)
@@ -133,6 +134,7 @@ def choose_resolution(source, accelerated=None):
         The side in pixels, or `(height, width)` if the images are not square.
 
     Example:
+
     >>> pixels = np.zeros((40, 100, 100, 3), "uint8")
     >>> source = keras_sagan.data.ArrayImages(pixels)
     >>> keras_sagan.training.choose_resolution(source, accelerated=True)

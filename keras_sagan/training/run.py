@@ -82,6 +82,21 @@ def train(
             message names the last checkpoint.
         KeyboardInterrupt: After Ctrl-C, once the checkpoint is written.
         SystemExit: After SIGTERM, likewise, with the status 143.
+
+    Example:
+
+    >>> images, labels = keras_sagan.data.load_digits()
+    >>> def make_model():
+    ...     model = keras_sagan.SAGAN.from_preset("digits")
+    ...     model.compile()
+    ...     return model
+    >>> def make_dataset(step):
+    ...     return keras_sagan.data.from_arrays(
+    ...         images, labels, 8, start_step=step, steps_per_epoch=1)
+    >>> model = keras_sagan.train(  # doctest: +ELLIPSIS
+    ...     "runs/digits", make_model, make_dataset, steps=1)
+    Compiling the first step...
+    Wrote runs/digits/model.keras; see runs/digits/samples
     """
     backends.prepare_training()  # Earlier than `fit`: see there.
     run = Run(workdir)

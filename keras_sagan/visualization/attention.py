@@ -36,6 +36,16 @@ class AttentionMaps:
         gamma: Float, the share with which the layer adds its output.
         network: Name of the network.
         layer: Name of the layer.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> maps = keras_sagan.visualization.attention_maps(model, labels=3, seed=0)
+    >>> maps.scores.shape, maps.queries.shape
+    ((1, 8, 8, 4, 4), (1, 5, 2))
+    >>> corner = maps.at([(15, 0)])
+    >>> corner.locations.tolist(), round(float(corner.maps.sum()), 4)
+    ([[[0, 7]]], 1.0)
     """
 
     images: np.ndarray
@@ -99,6 +109,7 @@ def attention_layers(network):
         A list of layers.
 
     Example:
+
     >>> generator = keras_sagan.models.build_generator(
     ...     32, num_classes=None, base_channels=8)
     >>> [x.name for x in keras_sagan.visualization.attention_layers(generator)]
@@ -159,6 +170,7 @@ def attention_maps(
             of range, or two do not fit.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> maps = keras_sagan.visualization.attention_maps(
     ...     model, labels=[3, 7], seed=0, queries=[(8, 8), (2, 12)])

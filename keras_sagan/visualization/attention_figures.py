@@ -51,6 +51,7 @@ def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
         ImportError: If Pillow is missing.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> maps = keras_sagan.visualization.attention_maps(
     ...     model, labels=3, seed=0, queries=3)
@@ -95,6 +96,14 @@ def attention_sheet(maps, panel=96, path=None):
 
     Raises:
         ImportError: If Pillow is missing.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> maps = keras_sagan.visualization.attention_maps(
+    ...     model, labels=[3, 7], seed=0, queries=3)
+    >>> keras_sagan.visualization.attention_sheet(maps).shape
+    (208, 416, 3)
     """
     _check(maps, panel)
     rows = [
@@ -118,6 +127,14 @@ def save_attention(maps, directory, class_names=None):
 
     Raises:
         ImportError: If Pillow is missing.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> maps = keras_sagan.visualization.attention_maps(model, labels=3, seed=0)
+    >>> paths = keras_sagan.visualization.save_attention(maps, "attention")
+    >>> [path.name for path in paths]
+    ['ema_generator_attention_8_000.png', 'ema_generator_attention_8_sheet.png']
     """
     name = check_path("directory", directory) / f"{maps.network}_{maps.layer}"
     paths = []

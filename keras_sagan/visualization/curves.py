@@ -44,6 +44,16 @@ def training_curves(history, path=None, steps_per_epoch=None):
     Raises:
         ValueError: If there is nothing to plot.
         ImportError: If matplotlib is missing.
+
+    Example:
+
+    >>> history = {
+    ...     "discriminator_loss": [1.9, 1.2, 0.8],
+    ...     "generator_loss": [-0.1, 0.6, 0.9]}
+    >>> picture = keras_sagan.visualization.training_curves(
+    ...     history, "curves.png", steps_per_epoch=100)
+    >>> picture.shape
+    (312, 1200, 3)
     """
     path = check_path("path", path, optional=True)
     if isinstance(history, (str, os.PathLike)):
@@ -109,6 +119,7 @@ def read_log(path):
         ValueError: If a line is no such object.
 
     Example:
+
     >>> text = '{"step": 10, "fid": 90.0}\n{"step": 20, "fid": 70.0}\n'
     >>> with open("log.jsonl", "w") as file:
     ...     _ = file.write(text)

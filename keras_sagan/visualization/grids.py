@@ -51,6 +51,7 @@ def image_grid(
         ImportError: If Pillow is missing and a path or names are given.
 
     Example:
+
     >>> images = np.zeros((6, 8, 8, 3), "uint8")
     >>> keras_sagan.visualization.image_grid(images, columns=3).shape
     (19, 28, 3)

@@ -34,6 +34,7 @@ def nearest_neighbors(
         ImportError: If Pillow is missing and a path is given.
 
     Example:
+
     >>> x = np.zeros((4, 8, 8, 3), "uint8")
     >>> keras_sagan.visualization.nearest_neighbors(x[:2], x, count=3).shape
     (19, 42, 3)

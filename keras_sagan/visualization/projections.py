@@ -36,6 +36,14 @@ def projection_sheet(images, projection, scale=None, path=None):
     Raises:
         ValueError: If there are not as many images as in the projection.
         ImportError: If Pillow is missing.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> images = model.generate(labels=[3, 7], seed=5)
+    >>> found = model.project(images, labels=[3, 7], steps=10)
+    >>> keras_sagan.visualization.projection_sheet(images, found).shape
+    (149, 196, 3)
     """
     _check(projection)
     check_integer("scale", scale, 1, 1000, optional=True)
@@ -79,6 +87,15 @@ def projection_walk(model, projection, steps=16, ema=True):
     Raises:
         ValueError: If there is one image alone, an argument is out of range,
             or the classes differ and the generator cannot blend them.
+
+    Example:
+
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> images = model.generate(labels=[3, 7], seed=5)
+    >>> found = model.project(images, labels=[3, 7], steps=10)
+    >>> walk = keras_sagan.visualization.projection_walk(model, found, steps=4)
+    >>> walk.shape
+    (5, 1, 16, 16, 3)
     """
     check_sagan(model)
     _check(projection)

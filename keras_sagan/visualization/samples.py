@@ -43,6 +43,7 @@ def class_grid(
         ImportError: If Pillow is missing.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> grid = keras_sagan.visualization.class_grid(model, [3, 1, 4], seed=0)
     >>> len(grid)
@@ -125,6 +126,7 @@ def truncation_grid(
         ImportError: If Pillow is missing.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> grid = keras_sagan.visualization.truncation_grid(
     ...     model, (0.5, None), columns=3)

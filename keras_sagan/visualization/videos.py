@@ -38,6 +38,7 @@ def save_video(frames, path, frames_per_second=10, scale=1):
         ImportError: If Pillow is missing.
 
     Example:
+
     >>> frames = np.zeros((3, 8, 8, 3), "uint8")
     >>> keras_sagan.visualization.save_video(frames, "video.gif")
     """
@@ -90,6 +91,15 @@ def training_video(directory, path, frames_per_second=5):
     Raises:
         ValueError: If there are no such files, or they differ in size.
         ImportError: If Pillow is missing.
+
+    Example:
+
+    >>> for step in (1000, 2000):
+    ...     images = np.full((4, 16, 16, 3), step // 10, "uint8")
+    ...     grid = keras_sagan.visualization.image_grid(
+    ...         images, path=f"samples/step_{step:08d}.png")
+    >>> keras_sagan.visualization.training_video("samples", "training.gif")
+    [1000, 2000]
     """
     files = {}
     check_path("path", path)

@@ -45,6 +45,7 @@ def latent_walk(
         ValueError: If an argument is out of range.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> walk = keras_sagan.visualization.latent_walk(
     ...     model, seeds=(0, 1, 2), labels=[3, 7], steps=2)
@@ -102,6 +103,7 @@ def class_walk(
             classes.
 
     Example:
+
     >>> model = keras_sagan.SAGAN.from_preset("digits")
     >>> walk = keras_sagan.visualization.class_walk(
     ...     model, classes=(3, 8), seed=0, steps=4)
@@ -138,6 +140,13 @@ def spherical_interpolation(a, b, share):
 
     Returns:
         Floats `(..., size)`.
+
+    Example:
+
+    >>> a, b = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    >>> middle = keras_sagan.visualization.spherical_interpolation(a, b, 0.5)
+    >>> middle.round(4).tolist()
+    [0.7071, 0.7071]
 
     Reference: Shoemake, "Animating rotation with quaternion curves", 1985.
     """

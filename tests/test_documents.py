@@ -1,0 +1,80 @@
+"""The Markdown files: their links, their length, and their commands."""
+
+import pathlib
+import re
+import urllib.parse
+
+import pytest
+
+import keras_sagan
+from keras_sagan.cli import VERBS
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted(
+    path
+    for folder in (".", "docs", "docs/guides", "docs/concepts", "benchmarks")
+    for path in (ROOT / folder).glob("*.md")
+)
+_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
+_BLOCK = re.compile(r"```.*?```", re.DOTALL)
+
+
+def anchors(path):
+    """Returns the names by which the headings of a page are linked to."""
+    text = _BLOCK.sub("", path.read_text())
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading).lower() for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    for link in _LINK.findall(_BLOCK.sub("", page.read_text())):
+        name, _, anchor = urllib.parse.unquote(link).partition("#")
+        target = page.parent / name if name else page
+        # The site copies the notebooks of examples/ into docs/.
+        if target.parent.name == "notebooks" and not target.exists():
+            target = ROOT / "examples" / "notebooks" / target.name
+        if target.parent.name == "api":
+            continue  # Sphinx checks these.
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+@pytest.mark.no_backend
+def test_are_short():
+    for name, most in (("README.md", 180), ("BUILD.md", 150)):
+        lines = (ROOT / name).read_text().splitlines()
+        assert len(lines) <= most, (name, len(lines))
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_name_commands_that_exist(page):
+    if page.name == "CHANGELOG.md":
+        pytest.skip("It tells what there was.")
+    text = page.read_text()
+    verbs = set(re.findall(r"keras-sagan ([a-z]+)", text))
+    assert verbs <= set(VERBS), page.name
+    targets = set(re.findall(r"`make ([a-z-]+)", text))
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert targets <= known, page.name
+    for name in re.findall(r"(?:examples|benchmarks|tests)/\w[\w/.]*\.py", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_name_what_is_public(page):
+    """`keras_sagan.layers.SelfAttention2D` and the like."""
+    if page.name == "CHANGELOG.md":
+        pytest.skip("It tells what there was.")
+    for name in re.findall(r"\bkeras_sagan((?:\.\w+)+)", page.read_text()):
+        value = keras_sagan
+        for part in name[1:].split("."):
+            if part in ("py", "git"):
+                break
+            assert hasattr(value, part), f"{page.name}: keras_sagan{name}"
+            value = getattr(value, part)
