@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import api  # noqa: E402
+import diagram  # noqa: E402
 import keras_sagan  # noqa: E402
 
 project = "keras_sagan"
@@ -55,6 +56,7 @@ def setup(app):
     docs = pathlib.Path(app.srcdir)
     app.connect("autodoc-process-signature", _signature_of_init)
     api.write_pages(docs / "api")
+    diagram.draw(docs / "_static" / "networks.svg")
     shutil.copytree(
         docs.parent / "examples" / "notebooks",
         docs / "notebooks",

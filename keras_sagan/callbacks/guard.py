@@ -16,8 +16,9 @@ class TrainingFailed(RuntimeError):
     >>> model.compile(discriminator_optimizer=keras.optimizers.SGD(1e30))
     >>> dataset = keras_sagan.data.from_arrays(
     ...     *keras_sagan.data.load_digits(), batch_size=8, steps_per_epoch=2)
+    >>> guard = keras_sagan.callbacks.Guard()
     >>> try:
-    ...     model.fit(dataset, callbacks=[keras_sagan.callbacks.Guard()])
+    ...     model.fit(dataset, callbacks=[guard], verbose=0)
     ... except keras_sagan.callbacks.TrainingFailed as error:
     ...     print(error)
     At step 2: discriminator_loss is nan.

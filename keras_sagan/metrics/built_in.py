@@ -156,7 +156,7 @@ class DensityCoverage(_OfNeighbors):
     >>> x[32:] += 200
     >>> results = keras_sagan.metrics.evaluate(
     ...     x[:32], x, keras_sagan.metrics.DensityCoverage(),
-    ...     feature_extractor=lambda images: images.mean(axis=(1, 2)))
+    ...     feature_extractor=lambda images: images[:, 0, 0])
     >>> round(results["density"], 4), results["coverage"]
     (1.2, 0.5)
     """
