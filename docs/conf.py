@@ -7,9 +7,10 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-import api  # noqa: E402
-import diagram  # noqa: E402
-import keras_sagan  # noqa: E402
+import api
+import diagram
+
+import keras_sagan
 
 project = "keras_sagan"
 author = "the keras_sagan authors"

@@ -124,7 +124,9 @@ def _box(box, x, middle):
 
 
 def _text(x, y, text, kind=""):
-    return f'<text class="{kind}" x="{x}" y="{y}">{html.escape(str(text))}</text>'
+    return (
+        f'<text class="{kind}" x="{x}" y="{y}">{html.escape(str(text))}</text>'
+    )
 
 
 def _arrow(x, end, y):

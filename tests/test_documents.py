@@ -59,9 +59,13 @@ def test_name_commands_that_exist(page):
     verbs = set(re.findall(r"keras-sagan ([a-z]+)", text))
     assert verbs <= set(VERBS), page.name
     targets = set(re.findall(r"`make ([a-z-]+)", text))
-    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    known = set(
+        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    )
     assert targets <= known, page.name
-    for name in re.findall(r"(?:examples|benchmarks|tests)/\w[\w/.]*\.py", text):
+    for name in re.findall(
+        r"(?:examples|benchmarks|tests)/\w[\w/.]*\.py", text
+    ):
         assert (ROOT / name).exists(), name
 
 

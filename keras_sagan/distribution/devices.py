@@ -94,9 +94,11 @@ def start():
     >>> devices = keras_sagan.distribution.start()
     >>> devices.is_first, devices.shard
     (True, (0, 1))
-    >>> images, labels = keras_sagan.data.load_digits()
     >>> dataset = keras_sagan.data.from_arrays(
-    ...     images, labels, batch_size=64, shard=devices.shard)
+    ...     *keras_sagan.data.load_digits(), shard=devices.shard)
+    >>> model = keras_sagan.SAGAN.from_preset("digits")
+    >>> model.compile()
+    >>> history = model.fit(dataset)  # doctest: +SKIP
     """
     with _limited():
         backends.start_engine()

@@ -72,11 +72,12 @@ def to_site(
 ):
     """Writes a folder with a page on which anyone can use the generator.
 
-    Any static web server shows it; nothing is computed there, and nothing but
-    these files is loaded. The page offers classes by name, seeds (with the
-    images of `SAGAN.generate(labels=..., seed=...)`), truncation, walks, and
-    what each point of an image attends to. It uses WebGPU where the browser
-    has it, and WebAssembly elsewhere.
+    Any static web server shows it, such as `python -m http.server --directory
+    site`; nothing is computed there, and nothing but these files is loaded.
+    The page offers classes by name, seeds (with the images of
+    `SAGAN.generate(labels=..., seed=...)`), truncation, walks, and what each
+    point of an image attends to. It uses WebGPU where the browser has it, and
+    WebAssembly elsewhere.
 
     The generator is written as ONNX, with its weights in float16 if its images
     are then still within 1 of 255 of the model's, and else in float32. It is
