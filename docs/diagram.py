@@ -63,8 +63,8 @@ def draw(path, resolution=128, num_classes=1000):
     body = "".join(text for _, text in rows)
     label = "The generator and the discriminator, block by block"
     pathlib.Path(path).write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{label}"'
-        f' viewBox="0 0 {width} {2 * _ROW}" style="width:100%">'
+        '<svg xmlns="http://www.w3.org/2000/svg" style="width:100%" role="img" '
+        f'aria-label="{label}" viewBox="0 0 {width} {2 * _ROW}">'
         f"<style>{_STYLE}</style>{body}</svg>\n"
     )
 
