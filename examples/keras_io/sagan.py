@@ -1,4 +1,5 @@
-"""Title: Class-conditional images with a self-attention GAN (SAGAN)
+"""
+Title: Class-conditional images with a self-attention GAN (SAGAN)
 Author: [the keras_sagan authors](https://pypi.org/project/keras_sagan/)
 Date created: 2026/11/29
 Last modified: 2026/11/29
