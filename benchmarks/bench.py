@@ -1,23 +1,24 @@
-r"""Times SAGAN on our backends beside other people's, in one run.
+r"""Compares the speed of SAGAN on our backends with other implementations.
 
     python benchmarks/bench.py --resolution=64 --width=32 --batch=16 \
         --studiogan=PATH --biggan_pytorch=PATH --out=outputs/bench.json
 
-Every contender is a process of its own. All are warmed up, then they take
-turns: in each round each trains for about `--seconds` and then samples, and
-the medians of the rounds are printed. Nothing else may be running: PyTorch
-slows down tenfold when something does. Contenders:
+Every contender runs in its own process. All are warmed up, and then they take
+turns: in each round, each one trains for about `--seconds` and then samples.
+The medians over the rounds are printed. Nothing else may be running, because it
+slows PyTorch down tenfold. The contenders are:
 
     ours/BACKEND     `SAGAN.fit` and `SAGAN.generate`
-    limit/BACKEND    the convolutions and matrix products of our step alone
-    before/BACKEND   the same of an earlier version, from the checkout --before
-    studiogan, biggan_pytorch    other people's networks, from a checkout
+    limit/BACKEND    only the convolutions and matrix products of our step
+    before/BACKEND   `ours` of an earlier version, from the checkout --before
+    studiogan, biggan_pytorch    networks of other authors, from a checkout
 
-A peer takes options, such as studiogan/channels_last/threads=2/keep_memory:
-the memory format, PyTorch's threads, and malloc keeping freed memory, which
-`SAGAN.fit` sets for itself; /compile is `torch.compile`. On PyTorch ours takes
-/graph, the step as a graph, and each /cudnn_benchmark, which lets cuDNN try its
-convolutions. With --count the launches and waits of a step are counted, too.
+The names of studiogan and biggan_pytorch can have options, such as
+studiogan/channels_last/threads=2/keep_memory: the memory format, the number of
+PyTorch's threads, and malloc settings that keep freed memory (`SAGAN.fit` makes
+these itself). /compile uses `torch.compile`. ours/torch/graph runs the step as
+a graph. On PyTorch, /cudnn_benchmark lets cuDNN try its convolutions to find
+the fastest. With --count, the launches and waits of a step are counted as well.
 """
 
 import datetime
@@ -40,7 +41,7 @@ _WIDTH = flags.DEFINE_integer("width", 32, "Base channels.", 1)
 _BATCH = flags.DEFINE_integer("batch", 16, "Images per step.", 1)
 _CLASSES = flags.DEFINE_integer("classes", 10, "Classes.", 1)
 _ATTENTION = flags.DEFINE_integer(
-    "attention", None, "Map to attend at; 0 for none. Default: 32, or half.", 0
+    "attention", None, "Side of its map; 0: none. Default: 32, or half.", 0
 )
 _PRECISION = flags.DEFINE_enum(
     "precision", "float32", ["float32", "mixed_bfloat16"], "Precision."
@@ -64,12 +65,12 @@ _BIGGAN = flags.DEFINE_string(
 _BEFORE = flags.DEFINE_string("before", None, "Checkout of another version.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds.", 1)
 _SECONDS = flags.DEFINE_float("seconds", 4.0, "Seconds per turn.", 0.1)
-_SAMPLES = flags.DEFINE_integer("samples", 64, "Images per sampling; 0: no.", 0)
+_SAMPLES = flags.DEFINE_integer("samples", 64, "Images to sample; 0: no.", 0)
 _COUNT = flags.DEFINE_bool("count", False, "Count operations on PyTorch.")
 _OUT = flags.DEFINE_string("out", None, "JSON file to append the run to.")
 
 
-# glibc keeps freed memory: what `keras_sagan.backends.memory` does.
+# Makes glibc keep freed memory, as `keras_sagan.backends.memory` does.
 _KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
@@ -78,7 +79,7 @@ _KEEP_MEMORY = {
 
 
 class Contender:
-    """The parent's side of a worker."""
+    """The process of a worker, as seen from its parent."""
 
     def __init__(self, name, size, checkouts):
         self.name = name
@@ -90,7 +91,7 @@ class Contender:
             environment["KERAS_BACKEND"] = backend
         if kind == "before":
             folder = pathlib.Path(checkouts["before"]).resolve() / "benchmarks"
-        # The version that lies beside the script, not an installed one.
+        # Import the version beside the script, not an installed one.
         environment["PYTHONPATH"] = str(folder.parent)
         if "keep_memory" in name.split("/"):
             environment.update(_KEEP_MEMORY)
@@ -101,9 +102,9 @@ class Contender:
             text=True,
             env=environment,
         )
-        known = name.replace("before/", "ours/")  # By that version's worker.
+        known = name.replace("before/", "ours/")  # The name in that version.
         self.facts = self.ask(name=known, size=size, checkouts=checkouts)
-        # One turn as a rehearsal says how many steps fill a turn.
+        # A rehearsal shows how many steps fill a turn.
         seconds = (
             min(self.ask(do="train", n=2)["seconds"] for _ in range(2)) / 2
         )
@@ -150,7 +151,7 @@ class Contender:
 
 
 def machine():
-    """What the times depend on."""
+    """Returns what the times depend on."""
     names = ("keras", "tensorflow", "jax", "torch", "numpy")
     return {
         "date": datetime.date.today().isoformat(),

@@ -1,7 +1,7 @@
 """What is timed: our model on a backend, a peer, or bare convolutions.
 
-A contender has a size, builds itself, and then trains or samples on demand:
-each call returns only when the work is done, and the caller holds the clock.
+A contender has a size, builds itself, and then trains or samples on demand.
+Each call returns only when the work is done, and the caller measures the time.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ class Size:
         return (self.attention_resolution,) if self.attention_resolution else ()
 
     def batch(self):
-        """Noise in [-1, 1] with labels: a step costs the same on any image."""
+        """Returns noise in [-1, 1] and labels; any image costs the same."""
         import numpy as np
 
         rng = np.random.default_rng(0)
@@ -72,8 +72,8 @@ class Ours:
         )
         jit_compile = {"auto": "auto", "on": True, "off": False}
         self.model.compile(jit_compile=graph or jit_compile[size.jit_compile])
-        # No input pipeline in the way, and no copy of a large array: the same
-        # batch again and again.
+        # Use the same batch again and again, so that neither an input pipeline
+        # nor the copy of a large array takes time.
         batch = size.batch()
 
         class Batches(keras.utils.PyDataset):
@@ -95,9 +95,9 @@ class Ours:
     def train(self, steps):
         import keras
 
-        # Steps alone: a training run calls `fit` once. What surrounds them
-        # also holds a wait: when TensorFlow lets go of a dataset, a thread of
-        # tf.data may still sleep for seconds.
+        # Time only the steps, because a training run calls `fit` once. There
+        # is also a wait around them: when TensorFlow releases a dataset, a
+        # thread of tf.data may still sleep for seconds.
         times = []
         watch = keras.callbacks.LambdaCallback(
             on_train_begin=lambda logs: times.append(time.perf_counter()),
@@ -109,7 +109,7 @@ class Ours:
         return end - begin
 
     def one_step(self):
-        """One step without `fit`, on PyTorch, to count its operations."""
+        """Runs one step without `fit`, on PyTorch, to count its operations."""
         import keras
 
         batch = map(keras.ops.convert_to_tensor, self.batches[0])
@@ -120,7 +120,7 @@ class Ours:
 
 
 def peak_memory():
-    """Peak bytes: of the device where there is a GPU, else of the process."""
+    """Returns peak bytes: of the GPU if there is one, else of the process."""
     if "torch" in sys.modules:
         import torch
 

@@ -1,4 +1,4 @@
-r"""What a run on ImageNet costs on 1, 8 and 64 GPUs: a model of a step.
+r"""Estimates the cost of a run on ImageNet on 1, 8 and 64 GPUs.
 
     python benchmarks/cost.py                    # prints the table
     python benchmarks/cost.py --images_per_second=700   # one GPU, measured
@@ -6,19 +6,21 @@ r"""What a run on ImageNet costs on 1, 8 and 64 GPUs: a model of a step.
 
 A step on n GPUs takes
 
-    compute      batch / n images, at the rate of one GPU: the operations of a
-                 step, which PyTorch counts while it runs one here, over what a
-                 GPU sustains (assumed), or a rate that was measured;
-    gradients    4 bytes of each parameter of both networks, of which a ring
-                 moves 2 (n - 1) / n through each link; nothing overlaps;
-    moments      a small exchange for each batch norm and pass, one more with a
-                 gradient, each at the latency of the links.
+    compute      batch / n images, at the rate of one GPU. This is a measured
+                 rate, or the operations per second that a GPU sustains
+                 (assumed), divided by the operations per image, which PyTorch
+                 counts in a step that it runs here;
+    gradients    4 bytes for each parameter of both networks. A ring moves
+                 2 (n - 1) / n of them through each link; nothing overlaps;
+    moments      a small exchange for each batch norm and pass, and one more if
+                 there is a gradient, each at the latency of the links.
 
-Everything but the parameters and the exchanges is an assumption, a flag.
-`--check` measures on this machine with PyTorch: the step of a process while
-another one trains by itself (they share the memory's bandwidth here, as GPUs do
-not), an exchange of as many bytes, a small one, and then the step of two
-processes that train together, which the model foretells from the first three.
+Everything except the parameters and the exchanges is an assumption, which a
+flag can change. `--check` compares this model with measurements on this machine
+with PyTorch. It measures the step of a process while another one trains by
+itself (here they share the bandwidth of the memory, unlike GPUs), an exchange
+of as many bytes, and a small exchange. From these three, the model predicts the
+step of two processes that train together, which is measured as well.
 """
 
 import json
@@ -35,7 +37,7 @@ from absl import flags
 FLAGS = flags.FLAGS
 flags.DEFINE_string("preset", "imagenet_128", "The recipe.")
 flags.DEFINE_integer("steps", 1_000_000, "Steps of the run.", 1)
-flags.DEFINE_integer("batch_size", None, "None: as the preset has it.", 1)
+flags.DEFINE_integer("batch_size", None, "Default: as in the preset.", 1)
 flags.DEFINE_float("tflops", 40.0, "TFLOP/s of a GPU (assumed).", 0.0)
 flags.DEFINE_float(
     "images_per_second", None, "Measured rate of one GPU, if known.", 0.0
@@ -43,31 +45,31 @@ flags.DEFINE_float(
 flags.DEFINE_integer("gpus_per_host", 8, "GPUs in a machine.", 1)
 flags.DEFINE_float("link", 150.0, "GB/s between GPUs of a host (assumed).")
 flags.DEFINE_float("network", 25.0, "GB/s between hosts (assumed).")
-flags.DEFINE_float("latency", 30.0, "Microseconds of an exchange, in a host.")
+flags.DEFINE_float("latency", 30.0, "Microseconds per exchange in a host.")
 flags.DEFINE_float("network_latency", 80.0, "The same, between hosts.")
-flags.DEFINE_float("price", 2.5, "Dollars for a GPU and hour (assumed).")
+flags.DEFINE_float("price", 2.5, "Dollars per GPU hour (assumed).")
 flags.DEFINE_bool("check", False, "Measure on two processes of this machine.")
-flags.DEFINE_integer("check_batch", 8, "Images of a process, 64 pixels.", 1)
+flags.DEFINE_integer("check_batch", 8, "Images per process, 64 pixels.", 1)
 flags.DEFINE_bool("worker", False, "Used by --check.")
 
 BATCH_NORMS = {16: 5, 32: 7, 64: 9, 128: 11, 256: 13}
 
 
 def exchanges(resolution, discriminator_steps, accumulation):
-    """Small exchanges of a step: the moments', and their gradients'."""
-    # The generator's passes: one a discriminator step, its own, and back.
+    """Returns the number of small exchanges of a step."""
+    # Passes of the generator: one per discriminator step, its own, and back.
     return (discriminator_steps + 2) * accumulation * BATCH_NORMS[resolution]
 
 
 def step_seconds(compute, gigabytes, small, n, bandwidth, latency):
-    """The model: seconds of compute, gradients and moments of a step."""
+    """Returns the seconds of compute, gradients and moments of a step."""
     if n == 1:
         return compute, 0.0, 0.0
     return compute, gigabytes * 2 * (n - 1) / n / bandwidth, small * latency
 
 
 def operations(name):
-    """Those of a training step of the preset, for each of its images."""
+    """Returns the operations per image of a training step of the preset."""
     import numpy as np
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -76,7 +78,7 @@ def operations(name):
 
     import keras_sagan
 
-    aten = torch.ops.aten  # Of a CPU's attention it has no count (2.13.0).
+    aten = torch.ops.aten  # 2.13.0 does not count a CPU's attention.
     attention = aten._scaled_dot_product_flash_attention_for_cpu
     backward = aten._scaled_dot_product_flash_attention_for_cpu_backward
     counts = {
@@ -108,12 +110,12 @@ def table():
     if not rate:
         count = operations(FLAGS.preset)
         rate = 1e12 * FLAGS.tflops / count
-        print(f"{count / 1e9:.1f} GFLOP an image in a step")
+        print(f"{count / 1e9:.1f} GFLOP per image in a step")
     batch = FLAGS.batch_size or preset["batch_size"]
     print(
         f"{FLAGS.preset}: batch {batch}, {FLAGS.steps:,} steps, {rate:.0f} "
         f"images/s on one GPU, {gigabytes:.3f} GB of gradients and {small} "
-        "small exchanges a step\n"
+        "small exchanges per step\n"
         "| GPUs | compute, ms | gradients, ms | moments, ms | days | "
         "efficiency | GPU hours | dollars |\n|---|---|---|---|---|---|---|---|"
     )
@@ -137,7 +139,7 @@ def table():
 
 
 def measure():
-    """Median seconds of a step, and of the exchanges, in this process."""
+    """Prints the median seconds of a step and of the exchanges."""
     import keras
     import numpy as np
 
@@ -186,7 +188,7 @@ def median(function, times):
 
 
 def run(processes, together):
-    """What the first of two processes measures, which train together or not."""
+    """Runs processes, together or not; returns what the first one measures."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -217,7 +219,7 @@ def check():
     one = run(1, together=False)
     beside, two = run(2, together=False), run(2, together=True)
     small = exchanges(64, 1, 1)
-    # The exchange as measured takes the place of bytes over a bandwidth.
+    # The measured exchange gives the bandwidth.
     bandwidth = two["gigabytes"] / two["gradients"]
     foretold = step_seconds(
         beside["step"], two["gigabytes"], small, 2, bandwidth, two["small"]
@@ -225,7 +227,7 @@ def check():
     print(
         f"{FLAGS.check_batch} images: {1e3 * one['step']:.0f} ms alone, "
         f"{1e3 * beside['step']:.0f} ms beside another process. Two together, "
-        f"each as many: foretold {1e3 * sum(foretold):.0f} ms, of which "
+        f"with as many each: predicted {1e3 * sum(foretold):.0f} ms, of which "
         f"gradients {1e3 * foretold[1]:.1f} ({two['gigabytes'] * 1e3:.1f} MB) "
         f"and moments {1e3 * foretold[2]:.1f} ({small} of "
         f"{1e6 * two['small']:.0f} us); measured {1e3 * two['step']:.0f} ms, "

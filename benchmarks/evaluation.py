@@ -1,12 +1,12 @@
-"""What evaluation costs: the extractor, the Frechet distance, intra-FID.
+"""Times evaluation: the extractor, the Frechet distance, intra-FID.
 
     .venv/bin/pip install --no-deps --target DIR torch-fidelity==0.4.0 tqdm
     PYTHONPATH=.:DIR .venv/bin/python benchmarks/evaluation.py
 
-Nothing else may be running. The extractors take turns, each in a process of
-its own, on random weights and images of 128 pixels; torch-fidelity's takes
-part where it can be imported. Features for the other two are random, with
-the falling spectrum of real ones.
+Nothing else may be running. The extractors take turns, each in its own process,
+with random weights and images of 128 pixels. torch-fidelity's takes part if it
+can be imported. Features for the other two are random, with a falling spectrum
+like that of real ones.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main():
 
 
 def extractors(turns, batch):
-    """Images per second, in turns; the median of the turns."""
+    """Prints the images per second, the median over the turns."""
     names = [*BACKENDS, "torch-fidelity"]
     workers = {name: start(name, batch) for name in names}
     workers = {k: v for k, v in workers.items() if v.stdout.readline()}
@@ -72,7 +72,7 @@ def start(name, batch):
 
 
 def serve(name, batch):
-    """Times 2 batches per line that comes in."""
+    """Times 2 batches for each line of the input."""
     from tests.metrics import references
 
     rng = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def torch_fidelity(tensors, images):
 
 
 def features(n, seed, dtype="float64"):
-    """Correlated, the variances falling as 1 / i."""
+    """Returns correlated features whose variances fall as 1 / i."""
     rng = np.random.default_rng(seed)
     scale = 1 / np.sqrt(1 + np.arange(D))
     x = rng.standard_normal((n, D)) * scale
@@ -134,7 +134,7 @@ def features(n, seed, dtype="float64"):
 
 
 def trace():
-    """The Frechet distance at full rank beside SciPy's square root."""
+    """Compares the Frechet distance at full rank with SciPy's square root."""
     from scipy.linalg import sqrtm
 
     from keras_sagan import metrics
@@ -163,21 +163,21 @@ def trace():
 
 
 def intra(classes):
-    """Per class 1,300 real features and 5,000 generated ones."""
+    """Times intra-FID, with 1,300 real and 5,000 generated features a class."""
     from keras_sagan import metrics
 
     real = features(1300 * classes, 3, "float32")
     fake = features(5000, 4, "float32")
     begin = time.perf_counter()
     for i in range(classes):
-        # As `evaluate` does it: the generated ones come in batches.
+        # As in `evaluate`, the generated ones come in batches.
         statistics = metrics.GaussianStatistics()
         for j in range(0, 5000, 250):
             statistics.update(fake[j : j + 250])
         metrics.frechet_distance(real[i * 1300 : (i + 1) * 1300], statistics)
     seconds = (time.perf_counter() - begin) / classes
     print(
-        f"intra-FID from features: {seconds:.2f} s a class, "
+        f"intra-FID from features: {seconds:.2f} s per class, "
         f"{seconds * 1000 / 60:.0f} minutes for 1,000 (of {classes} classes)"
     )
 

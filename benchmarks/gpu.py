@@ -1,16 +1,16 @@
-r"""Everything about one GPU in one call, at the size of the paper.
+r"""Measures one GPU in one call, at the size of the paper.
 
     python benchmarks/gpu.py --studiogan=../studiogan --out=outputs/gpu.jsonl
 
-128 pixels, width 64, 1,000 classes, attention at 64, in float32 and bfloat16,
-for each batch: images per second of JAX and PyTorch beside StudioGAN's, in
-turns; the share of the card's measured matrix rate, by the 140 GFLOP per
-image and step of the plain network (SAGAN's convolutions one by one: fused
-ones do fewer, so that a share may be above what the card is busy for); peak
-memory; the attention's share, from the same networks without it; and for
-PyTorch the launches and waits of a step. Both sides let cuDNN try its
-convolutions. Ours runs as it is and as a graph; StudioGAN as released, with
-channels last, and compiled.
+The networks have 128 pixels, width 64, 1,000 classes and attention at 64. For
+float32 and bfloat16 and for each batch size, the table has: images per second
+of JAX, PyTorch and StudioGAN, measured in turns; the share of the card's
+measured matrix rate, for the 140 GFLOP per image and step of the plain network
+(with SAGAN's convolutions one by one; fused ones need fewer operations, so the
+card may really do less than this share); the share of the attention, from the
+same networks without it; peak memory; and, for PyTorch, the launches and waits
+of a step. Both sides let cuDNN try its convolutions. Ours runs as it is and as
+a graph; StudioGAN runs as released, with channels last, and compiled.
 """
 
 import subprocess
@@ -49,7 +49,7 @@ print(20 * 2 * n**3 / (time.perf_counter() - begin))
 
 
 def matrix_rate(dtype):
-    """Operations per second of square matrix products."""
+    """Returns the operations per second of square matrix products."""
     code = _MATRIX_RATE.format(dtype=dtype)
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -9,7 +9,7 @@ from absl import app
 from absl import flags
 from runs import run_bench
 
-# From the middle one, one thing changes at a time.
+# Each setting changes one thing in the middle one.
 _MIDDLE = {"resolution": 64, "batch": 16, "width": 16}
 _SETTINGS = [
     _MIDDLE,

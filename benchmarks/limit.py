@@ -1,8 +1,8 @@
-"""The step's convolutions and matrix products alone, back to back.
+"""Runs only the convolutions and matrix products of a step, in a row.
 
-They are recorded from a forward pass of our own networks, at the framework's
-own function, and then run with gradients in the step's order and number: what
-is left of the step's time went into everything else.
+They are recorded from a forward pass of our networks, at the framework's own
+functions, and then run with gradients, in the order and number of the step. The
+rest of the time of a step is spent on everything else.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ class Limit:
         model = Ours(size).model
         from keras_sagan import backends
 
-        backends.prepare_training()  # The limit has the memory of `fit`.
+        backends.prepare_training()  # The memory settings of `fit`.
         self.parameters = lambda: (0, 0)
         n = size.batch_size
         dtype = size.precision.removeprefix("mixed_")
         g = record(model.generator, n)
         d = record(model.discriminator, n)
         both = record(model.discriminator, 2 * n)
-        # (products, of the input, of the kernel): which gradients are taken.
+        # Products, and whether to take gradients of their inputs and kernels.
         passes = [(g, False, False), (both, True, True)]
         passes += [(d, True, False), (g, True, True)]
         products = []
         for group, of_input, of_kernel in passes:
             for i, product in enumerate(group):
-                # What the first layer sees needs no gradient, except in the
+                # The input of the first layer needs no gradient, except in the
                 # generator's update, where it leads to the generator.
                 first = i == 0 and group is not d
                 products.append(
@@ -133,7 +133,7 @@ def _functions():
 
 
 def prepare(product, of_input, of_kernel, dtype):
-    """Returns a function that runs the product and those gradients."""
+    """Returns a function that runs the product and its gradients."""
     function, shapes, args, kwargs = product
     rng = np.random.default_rng(0)
     x, kernel = (rng.standard_normal(s).astype("float32") for s in shapes)
@@ -172,7 +172,7 @@ def _in_a_row_tensorflow(products):
         done = tf.zeros(())
         for product in products:
             with tf.control_dependencies([done]):
-                # One element of each result, or it would not be computed.
+                # Use one element of each result, or it is not computed.
                 ends = [tf.reshape(x, [-1])[0] for x in product()]
                 ends = [tf.cast(x, "float32") for x in ends]
                 done = tf.add_n([done, *ends])
@@ -218,7 +218,7 @@ def _prepare_torch(function, operands, args, kwargs, wanted, dtype):
         torch.tensor(x, dtype=getattr(torch, dtype), device=device)
         for x in operands
     ]
-    if operands[0].ndim == 4:  # As our layers hold them.
+    if operands[0].ndim == 4:  # As in our layers.
         operands = [
             x.contiguous(memory_format=torch.channels_last) for x in operands
         ]

@@ -1,14 +1,15 @@
-"""How fast images reach the training, beside what decoding them alone takes.
+"""Compares how fast images reach the training with decoding alone.
 
     python benchmarks/loader.py
 
-Makes JPEG files of ImageNet's size out of the bundled photographs, and
+The script makes JPEG files of ImageNet's size from the bundled photographs. It
 measures, in turns, images per second at the chosen resolution: decoding,
-cropping and resizing alone, with as many threads; the loader that does this
-and makes batches; a prepared folder; and the tf.data pipeline beside
-TensorFlow's decoder alone. Then a training that is given one batch again and
-again, and the same from the loader: the difference is what it waits or what
-decoding takes from it. At the end, the memory over 2,000 steps.
+cropping and resizing alone, with the same number of threads; the loader, which
+does this and makes batches; a prepared folder; TensorFlow's decoder alone; and
+the tf.data pipeline. Then it times the steps of a training that gets one batch
+again and again, and of the same training with the loader. The difference is the
+time that training waits, or that decoding takes from it. At the end, it
+measures the memory over 2,000 steps.
 """
 
 import concurrent.futures
@@ -29,24 +30,24 @@ from keras_sagan import models
 from keras_sagan.data.images import read_image
 from keras_sagan.data.pixels import crop_and_resize
 
-_RESOLUTION = flags.DEFINE_integer("resolution", 128, "Pixels a side.", 16)
-_IMAGES = flags.DEFINE_integer("images", 600, "Files.", 64)
-_WORKERS = flags.DEFINE_integer("workers", 2, "Threads.", 1)
+_RESOLUTION = flags.DEFINE_integer("resolution", 128, "Side in pixels.", 16)
+_IMAGES = flags.DEFINE_integer("images", 600, "Number of files.", 64)
+_WORKERS = flags.DEFINE_integer("workers", 2, "Number of threads.", 1)
 _BATCH = flags.DEFINE_integer("batch", 32, "Images in a batch.", 1)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, in turns.", 1)
 _STEPS = flags.DEFINE_integer("steps", 60, "Steps of each training.", 10)
-_MEMORY_STEPS = flags.DEFINE_integer("memory_steps", 2000, "Steps.", 0)
+_MEMORY_STEPS = flags.DEFINE_integer("memory_steps", 2000, "Steps; 0: no.", 0)
 
 
 def make_files(folder):
-    """JPEG files of 500x375, some 110 kB as ImageNet's are."""
+    """Makes JPEG files of 500x375, of about 110 kB like those of ImageNet."""
     images, labels = data.load_photographs(128, crops=-(-_IMAGES.value // 9))
     for i in range(_IMAGES.value):
         path = folder / str(labels[i]) / f"{i:04d}.jpg"
         path.parent.mkdir(exist_ok=True)
         rng = np.random.default_rng(i)
         image = Image.fromarray(images[i]).resize((500, 375))
-        grain = rng.normal(0, 24, (375, 500, 3))  # What a camera adds.
+        grain = rng.normal(0, 24, (375, 500, 3))  # As from a camera.
         pixels = np.clip(np.asarray(image) + grain, 0, 255).astype("uint8")
         Image.fromarray(pixels).save(path, quality=90)
     sizes = [p.stat().st_size for p in folder.rglob("*.jpg")]
@@ -102,7 +103,7 @@ def tf_data(paths):
 
 
 def rates(contenders):
-    """Images per second of each, the median over the rounds."""
+    """Returns the images per second of each, the median over the rounds."""
     found = {name: [] for name in contenders}
     for _ in range(_ROUNDS.value):
         for name, run in contenders.items():
@@ -124,7 +125,7 @@ def make_model(width):
 
 
 class Steps(keras.callbacks.Callback):
-    """Notes when each step ended, and the memory in use."""
+    """Records when each step ended, and the memory in use."""
 
     def on_train_begin(self, logs=None):
         self.ends, self.megabytes = [], []
@@ -185,7 +186,7 @@ def measure(folder, temporary):
             ("prepared", data.from_source(prepared, **options, **steps)),
         ):
             seconds[name].append(seconds_a_step(model, dataset))
-    print(f"\n| training on {keras.backend.backend()} from | ms a step |")
+    print(f"\n| training on {keras.backend.backend()} from | ms per step |")
     print("|---|---|")
     for name, values in seconds.items():
         print(f"| {name} | {1e3 * statistics.median(values):.0f} |")

@@ -1,9 +1,9 @@
-"""Other people's SAGANs, run from checkouts of theirs.
+"""SAGANs of other authors, run from checkouts of their code.
 
-Nothing of theirs is copied: a peer's own network classes are imported from
-the path that the user gives, and trained as its trainer does it: Adam, hinge
-loss, a discriminator step and a generator step with fresh latents. Without
-the peer's EMA generator, logging and data loading, all to its advantage.
+None of their code is copied. The network classes of a peer are imported from
+the path that the user gives, and are trained as in its own trainer: Adam, hinge
+loss, a discriminator step and a generator step with fresh latents. The peer's
+EMA generator, logging and data loading are left out, which is to its advantage.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Peer:
         )
         if compiled:
             for network in (self.generator, self.discriminator):
-                network.compile()  # In place: its class stays.
+                network.compile()  # In place, which keeps its class.
         images, labels = size.batch()
         images = torch.tensor(images).permute(0, 3, 1, 2).contiguous()
         self.images = self._format(images.to(self.device), channels_last)
@@ -111,7 +111,7 @@ class Peer:
         g_optimizer.step()
 
     def sample(self, n):
-        """uint8 images, channels last, as ours come."""
+        """Returns uint8 images, channels last, like ours."""
         self.generator.eval()
         with self.torch.no_grad(), self.autocast():
             images = self.generate(*self.draw(n)).permute(0, 2, 3, 1)
@@ -196,7 +196,7 @@ class StudioGAN(Peer):
         return self.discriminator(images, labels)["adv_output"]
 
     def discriminate(self, fakes, labels):
-        # Two passes, as its trainer makes them.
+        # Two passes, as in its trainer.
         real = self.logits(self.images, self.labels)
         return real, self.logits(fakes, labels)
 
@@ -241,7 +241,7 @@ class BigGANPyTorch(Peer):
         return self.discriminator(images, labels)
 
     def discriminate(self, fakes, labels):
-        # One pass, as its `G_D` makes it.
+        # One pass, as in its `G_D`.
         logits = self.logits(
             self.torch.cat([fakes, self.images]),
             self.torch.cat([labels, self.labels]),

@@ -1,4 +1,4 @@
-"""Running `bench.py` from another script."""
+"""Runs `bench.py` from another script."""
 
 import json
 import pathlib

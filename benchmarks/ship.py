@@ -1,10 +1,10 @@
-"""Writes the weights of a preset into the package, with what was measured.
+"""Writes the weights of a preset, and facts about them, into the package.
 
     python benchmarks/ship.py digits outputs/digits/digits.keras --about=FILE
 
 FILE is JSON with `class_names`, `data`, `metrics` (numbers and the `protocol`
-by which they were measured), `recipe` and `license`. The weights are kept in
-float16, and refused if an image then differs by more than 1 of 255.
+with which they were measured), `recipe` and `license`. The weights are stored
+in float16, and are refused if an image then differs by more than 1 of 255.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""One contender in a process of its own, told what to do line by line."""
+"""Runs one contender in its own process, with one command per line."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def build(name, size, checkouts):
 
 
 def timed(function, n):
-    """Seconds of a call, or those that it says it took itself."""
+    """Returns the seconds of a call, or the seconds that the call returns."""
     begin = time.perf_counter()
     seconds = function(n)
     if isinstance(seconds, float):
@@ -43,10 +43,10 @@ def timed(function, n):
 
 
 def count_operations(step):
-    """Counts what a step asks of PyTorch: launches, and waits for values.
+    """Counts the launches of a step on PyTorch, and its waits for values.
 
-    Operations that are views launch nothing, and a graph or a program that
-    `torch.compile` made counts as what it consists of, or not at all.
+    Views launch nothing. A graph, or a program that `torch.compile` made,
+    counts as the operations that it consists of, or not at all.
     """
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -64,7 +64,7 @@ def count_operations(step):
 
 
 def main():
-    # Frameworks print as they please: answers go to a copy of stdout.
+    # Frameworks print to stdout, so answers go to a copy of it.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     from contenders import Size

@@ -4,17 +4,17 @@ r"""The paper's ablations: attention (Table 1), and SN and TTUR (Figure 3).
     python examples/ablation.py --data=letters.npz --seeds=4 --steps=3000
     python examples/ablation.py --imagenet         # prints the commands
 
-Each cell is trained from several seeds and judged by the EMA generator, several
-times while it trains: the Frechet distance in the features of a classifier
-that is trained on the same real images (not FID, and comparable only within
-one data set), the share of its images that the classifier takes for their
-class, and their precision, recall and coverage. The real images that they are
-compared with are held out. A cell that is done is not run again: stop and start
-as you like. Writes a table of means and standard errors, what a paired t-test
-over the seeds says of each claim of the paper, curves, and a grid per run to
---workdir.
+Each cell is trained from several seeds. While it trains, images of its EMA
+generator are evaluated several times: the Frechet distance in the features of a
+classifier that is trained on the same real images (not FID, and comparable only
+within one data set), the share of images that the classifier assigns to their
+class, and their precision, recall and coverage. They are compared with real
+images that were held out. A cell that is done is not run again, so you can stop
+and restart at any time. The script writes a table of means and standard errors,
+what a paired t-test over the seeds says about each claim of the paper, curves,
+and a grid per run to --workdir.
 
-Hardware, time and what came out: docs/ablation.md. KERAS_BACKEND chooses the
+Hardware, time and results: see docs/ablation.md. KERAS_BACKEND chooses the
 backend.
 """
 
@@ -40,24 +40,24 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "data",
     "photographs",
-    "photographs, digits, or an .npz file with images and labels, and perhaps "
+    "photographs, digits, or an .npz file with images, labels, and optionally "
     "held_out_images and held_out_labels.",
 )
 flags.DEFINE_integer("resolution", 32, "Side of the images.", 16)
 flags.DEFINE_integer("width", 8, "Base channels.", 1)
 flags.DEFINE_integer("batch", 32, "Images per step.", 1)
 flags.DEFINE_integer("steps", 1500, "Training steps of each run.", 1)
-flags.DEFINE_integer("points", 5, "How often each run is judged.", 1)
+flags.DEFINE_integer("points", 5, "Evaluations of each run.", 1)
 flags.DEFINE_integer("seeds", 3, "Runs of each cell.", 1)
 flags.DEFINE_integer("first_seed", 0, "Seed of the first run.", 0)
-flags.DEFINE_list("cells", None, "Only these. Default: all.")
-flags.DEFINE_integer("samples", 2600, "Images that each run is judged by.", 100)
+flags.DEFINE_list("cells", None, "Cells to run. Default: all.")
+flags.DEFINE_integer("samples", 2600, "Images to generate and evaluate.", 100)
 flags.DEFINE_float(
     "learning_rate", 1e-4, "Learning rate of the generator under TTUR.", 0.0
 )
 flags.DEFINE_float("ema", 0.99, "Momentum of the EMA generator.", 0, 1)
 flags.DEFINE_float("bn_momentum", 0.9, "Momentum of the batch norms.", 0, 1)
-flags.DEFINE_string("workdir", "outputs/ablation", "Folder; resumed from.")
+flags.DEFINE_string("workdir", "outputs/ablation", "Folder of the runs.")
 flags.DEFINE_bool("imagenet", False, "Print the commands for ImageNet at 128.")
 
 IMAGENET = (
@@ -100,12 +100,12 @@ class Data:
 
 
 def maps(resolution):
-    # Both networks attend at the same map: the generator's first is of 8.
+    # Both networks attend at the same map; the generator's first is 8x8.
     return [size for size in (8, 16, 32, 64) if size < resolution]
 
 
 def cells(resolution):
-    """Figure 3's three cells, then Table 1's."""
+    """Returns the three cells of Figure 3, then those of Table 1."""
     return [
         Cell("SN in D", generator_sn=False, ttur=False),
         Cell("SN in both", ttur=False),
@@ -160,7 +160,7 @@ def main(_):
 
 
 def check_settings(workdir):
-    """A folder holds the runs of one setting."""
+    """Raises an error if the folder holds runs with other flags."""
     names = ("data", "resolution", "width", "batch", "steps", "points")
     names += ("samples", "learning_rate", "ema", "bn_momentum")
     settings = {name: FLAGS[name].value for name in names}
@@ -175,7 +175,7 @@ def check_settings(workdir):
 
 
 def load():
-    """Returns the `Data`; a fifth is held out where nothing else is."""
+    """Returns the `Data`; a fifth is held out if the file holds out nothing."""
     if FLAGS.data in ("digits", "photographs"):
         open_data = getattr(data, f"load_{FLAGS.data}")
         arrays = dict(zip(("images", "labels"), open_data(FLAGS.resolution)))
@@ -215,7 +215,7 @@ def make_classifier(loaded, path):
         training.compile(
             "adam", "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-        # As many steps for large sets as for small ones.
+        # The same number of steps for large and for small sets.
         images = data.normalize(loaded.images)
         dataset = data.from_arrays(
             images, loaded.labels, min(64, len(images)), steps_per_epoch=100
@@ -232,7 +232,7 @@ def make_classifier(loaded, path):
 
 
 def judge(classifier, images):
-    """Features and classes of uint8 images, in batches."""
+    """Returns features and classes of uint8 images, computed in batches."""
     results = [
         classifier.predict_on_batch(data.normalize(images[i : i + 500]))
         for i in range(0, len(images), 500)
@@ -242,7 +242,7 @@ def judge(classifier, images):
 
 
 def run(cell, seed, loaded, classifier, path):
-    """Trains one cell from one seed, and judges it now and then."""
+    """Trains one cell from one seed, and evaluates it several times."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model = make_model(cell, seed, loaded)
@@ -300,7 +300,7 @@ def make_model(cell, seed, loaded):
         ema_start_step=min(2000, FLAGS.steps // 10),
         seed=seed,
     )
-    # TTUR: 1 to 4. Without it, their geometric mean for both.
+    # With TTUR, 1 to 4. Without it, the geometric mean for both.
     rate = FLAGS.learning_rate
     rates = (rate, 4 * rate) if cell.ttur else (2 * rate, 2 * rate)
     model.compile(
@@ -310,7 +310,7 @@ def make_model(cell, seed, loaded):
 
 
 def table(results):
-    """The results as Markdown: means, and standard errors over the seeds."""
+    """Returns means and standard errors over the seeds, as Markdown."""
     titles = [title for title, _ in FIGURES.values()]
     lines = [f"| cell | seeds | {' | '.join(titles)} |", "|---" * 7 + "|"]
     for name, runs in results.items():
@@ -347,7 +347,7 @@ def claims(resolution):
 
 
 def verdicts(results):
-    """What a paired t-test over the seeds says of the paper's claims."""
+    """Returns what a paired t-test over the seeds says about the claims."""
     from scipy import stats
 
     lines = []
@@ -362,7 +362,7 @@ def verdicts(results):
         difference = np.array([runs[0][s] - runs[1][s] for s in seeds])
         p = stats.ttest_1samp(difference, 0).pvalue
         word = "agrees" if difference.mean() < 0 else "disagrees"
-        word = word if p < 0.05 else "cannot be told"
+        word = word if p < 0.05 else "undecided"
         lines.append(
             f"- {claim[0].upper()}{claim[1:]}: **{word}**. The distance is "
             f"{difference.mean():+.2f} (p = {p:.3f}, {len(seeds)} pairs)."
@@ -371,7 +371,7 @@ def verdicts(results):
 
 
 def plot(results, path):
-    """Draws the distance over training: means, and bands of the errors."""
+    """Draws the distance over training: means, with bands of the errors."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5))

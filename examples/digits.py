@@ -2,7 +2,7 @@
 
     python examples/digits.py
     python examples/digits.py --loss=relativistic --r1=0.1 --r2=0.1
-    python examples/digits.py --weights     # judges those of the package
+    python examples/digits.py --weights     # evaluates those of the package
 
 Hardware: two CPU cores. The README says how many minutes it takes there, and
 on other machines the progress bar says how long is left. Data: scikit-learn's
@@ -34,13 +34,13 @@ from keras_sagan import visualization
 PRESET = keras_sagan.get_preset("digits")
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", PRESET["steps"], "Training steps.", lower_bound=1)
-flags.DEFINE_string("out", "outputs/digits", "Folder for what it writes.")
+flags.DEFINE_string("out", "outputs/digits", "Folder for the output.")
 flags.DEFINE_integer("seed", 0, "Seed of the weights, latents and order.")
 flags.DEFINE_string("loss", "hinge", "Name of the adversarial loss.")
 flags.DEFINE_float("r1", 0.0, "Weight of the R1 penalty.", lower_bound=0)
 flags.DEFINE_float("r2", 0.0, "Weight of the R2 penalty.", lower_bound=0)
 flags.DEFINE_bool(
-    "weights", False, "Judge the weights that come with the package."
+    "weights", False, "Evaluate the weights that come with the package."
 )
 
 
@@ -133,7 +133,7 @@ def penalties():
 
 
 def draw(model, history, steps_per_epoch, fakes, images, out):
-    """Draws what was learned, and how: see the top of this file."""
+    """Draws the results; see the top of this file."""
     by_class = fakes.reshape(10, 100, 16, 16, 3)[:, :20]
     visualization.image_grid(
         by_class.reshape(-1, 16, 16, 3),
@@ -154,14 +154,16 @@ def draw(model, history, steps_per_epoch, fakes, images, out):
 
 
 def report(images, labels, sets):
-    """Prints how real and how varied some digits are, beside real ones.
+    """Prints how realistic and how varied sets of digits are.
 
-    Recognised: the share that a classifier, trained on these digits alone,
-    takes for what they should be. Distance: the Frechet distance to these of
-    its 64 features (so no FID). Diversity: mean distance of two digits of a
-    class, over that of these. Coverage: the share of these with one of the
-    set within the distance of their third neighbour. To nearest: mean
-    distance to the nearest of these; learned by heart, it would be 0.
+    `images` are the training digits. Recognised: the share of a set that a
+    classifier, trained only on the training digits, assigns to the right class.
+    Distance: the Frechet distance to the training digits in its 64 features (so
+    this is not FID). Diversity: the mean distance of two digits of a class,
+    divided by that of the training digits. Coverage: the share of training
+    digits that have a digit of the set within the distance of their third
+    neighbour. To nearest: the mean distance to the nearest training digit,
+    which would be 0 for digits learned by heart.
     """
     classifier = make_classifier(images, labels)
     real_distance = metrics.mean_class_distance(pixels(images), labels)
@@ -206,7 +208,7 @@ def make_classifier(images, labels):
 
 
 def pixels(images):
-    """Gray pixels in [0, 1], `(N, 256)`."""
+    """Returns gray pixels in [0, 1], `(N, 256)`."""
     return images.mean(axis=-1).reshape(len(images), -1) / 255
 
 

@@ -29,9 +29,9 @@ source of every number. --dry_run prints them, builds the networks, reads a
 batch and writes it as a picture.
 
 Hardware and hours: a step of 256 images costs 27 TFLOP (counted, forward and
-backward of both networks), so 1,000,000 steps are 2.7e19: 8 days of a GPU that
-sustains 40 TFLOP/s, or one day of 8 such GPUs. This is an estimate, by
-`benchmarks/cost.py` (see docs/results.md): no such run was made.
+backward of both networks), so 1,000,000 steps cost 2.7e19 FLOP: 8 days on a GPU
+that sustains 40 TFLOP/s, or one day on 8 such GPUs. This is an estimate by
+`benchmarks/cost.py` (see docs/results.md); no such run was made.
 Expected (IS / FID, 50,000 images; published by others, none measured here):
 imagenet_128 69.5 / 12.83 (mmgeneration), imagenet_128_released 51.43 / 18.28,
 imagenet_128_paper 52.52 / 18.65, imagenet_128_baseline 42.87 / 22.96 (paper);
@@ -67,12 +67,12 @@ flags.DEFINE_multi_integer(
 )
 flags.DEFINE_integer("batch_size", None, "Number of images per step.", 1)
 flags.DEFINE_integer("steps", None, "Number of training steps.", 1)
-flags.DEFINE_float("generator_learning_rate", None, "Rate of its Adam.", 0.0)
+flags.DEFINE_float("generator_learning_rate", None, "Its learning rate.", 0.0)
 flags.DEFINE_float(
-    "discriminator_learning_rate", None, "Rate of its Adam.", 0.0
+    "discriminator_learning_rate", None, "Its learning rate.", 0.0
 )
 flags.DEFINE_integer(
-    "discriminator_steps", None, "Steps per generator step.", 1
+    "discriminator_steps", None, "Its steps per generator step.", 1
 )
 flags.DEFINE_integer(
     "gradient_accumulation_steps", None, "Parts that a batch is split into.", 1
@@ -127,9 +127,9 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_bool("distribute", False, "Whether to use all devices.")
 flags.DEFINE_integer("evaluate_every", None, "Steps between evaluations.", 1)
-flags.DEFINE_list("metrics", ["fid", "is"], "Metrics that they compute.")
+flags.DEFINE_list("metrics", ["fid", "is"], "Metrics to evaluate.")
 flags.DEFINE_integer(
-    "evaluate_images", 10_000, "Number of images that they generate.", 2
+    "evaluate_images", 10_000, "Number of images per evaluation.", 2
 )
 flags.DEFINE_string(
     "evaluate_against",
@@ -139,7 +139,7 @@ flags.DEFINE_string(
 flags.DEFINE_bool("tensorboard", False, "Whether to log for TensorBoard.")
 flags.DEFINE_string("wandb", None, "Project of Weights & Biases to log to.")
 flags.DEFINE_bool(
-    "dry_run", False, "Whether only to print and check what would be run."
+    "dry_run", False, "Whether to only print and check what would be run."
 )
 
 
@@ -177,7 +177,7 @@ def main(_):
     except KeyboardInterrupt:
         sys.exit(130)  # The status that shells give after Ctrl-C.
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        if shard[1] > 1:  # The other processes are to know of it.
+        if shard[1] > 1:  # The other processes must notice it.
             raise
         sys.exit(f"imagenet128.py: {error}")
 
@@ -271,7 +271,7 @@ def loggers(settings):
     if FLAGS.tensorboard:
         chosen.append(callbacks.TensorBoardLogger(FLAGS.workdir))
     if FLAGS.wandb:
-        # With the same id, a run that is continued stays one run there.
+        # With the same id, a continued run stays one run there.
         name = pathlib.Path(FLAGS.workdir).name
         chosen.append(
             callbacks.WandbLogger(project=FLAGS.wandb, id=name, config=settings)
@@ -293,7 +293,7 @@ def dry_run(settings, steps, source, model, make_dataset):
         f"{steps * settings['batch_size'] / len(source):,.0f} passes\n"
         f"{model.generator.count_params():,} and "
         f"{model.discriminator.count_params():,} parameters, on "
-        f"{keras.backend.backend()}\nA batch, as it is trained on: {path}"
+        f"{keras.backend.backend()}\nA batch of training images: {path}"
     )
 
 

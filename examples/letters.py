@@ -6,10 +6,10 @@
 Hardware: two CPU cores; after some minutes the grids in --out show letters.
 Data: the capital letters of the TrueType and OpenType fonts that are found,
 drawn by Pillow at 32 pixels: one scale for each typeface, centred, white on
-black. Typefaces whose letters look like none (symbols, ornaments, other
-scripts) are left out. The script writes sample grids while it trains, then the
-model, a grid of all letters, and the name, each row in a typeface that does not
-exist. KERAS_BACKEND chooses the backend.
+black. Typefaces whose letters do not look like letters (symbols, ornaments,
+other scripts) are left out. The script writes sample grids while it trains,
+then the model, a grid of all letters, and the name, each row in a typeface that
+does not exist. KERAS_BACKEND chooses the backend.
 """
 
 import pathlib
@@ -31,14 +31,16 @@ from keras_sagan import visualization
 FLAGS = flags.FLAGS
 flags.DEFINE_string("name", "SAGAN", "Word of letters A to Z to write.")
 flags.DEFINE_list("fonts", None, "Folders with fonts. Default: the system's.")
-flags.DEFINE_integer("typefaces", 1000, "Typefaces at most.", lower_bound=1)
+flags.DEFINE_integer(
+    "typefaces", 1000, "Maximum number of typefaces.", lower_bound=1
+)
 flags.DEFINE_integer("steps", 5000, "Training steps.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of the weights, latents and order.", 0)
 flags.DEFINE_string("out", "outputs/letters", "Folder of the run.")
 
 LETTERS = string.ascii_uppercase
 SIDE, CAPITAL, WIDEST = 32, 24, 28  # Pixels.
-FEWEST = 16  # Typefaces. With fewer there is little to learn but these.
+FEWEST = 16  # Typefaces. Fewer would only be learned by heart.
 FOLDERS = (
     "/usr/share/fonts",
     "/usr/local/share/fonts",
@@ -121,7 +123,7 @@ def draw_typeface(path):
     try:
         font = ImageFont.truetype(path, 96)
         boxes = [font.getbbox(letter) for letter in LETTERS]
-    except (OSError, ValueError):  # No font, or none that Pillow reads.
+    except (OSError, ValueError):  # Not a font that Pillow can read.
         return None
     sizes = np.array([(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes])
     if sizes.min() < 1 or sizes.max() > 960:
@@ -142,8 +144,8 @@ def draw_typeface(path):
 def look_like_letters(letters):
     """Returns for each typeface whether most letters look like themselves.
 
-    A letter does if, of all median letters, that of its own class correlates
-    with it most.
+    A letter does if the median letter that correlates with it most is that of
+    its own class.
     """
     x = letters.reshape(len(letters), len(LETTERS), -1).astype("float64")
     medians = np.median(x, axis=0)
@@ -159,10 +161,10 @@ def look_like_letters(letters):
 
 
 def write(model, name, path, rows=6):
-    """Writes a word several times, each row in a typeface of its own.
+    """Writes a word several times, each row in its own typeface.
 
-    The letters of a row share their latents: these hold the style, and the
-    labels the letter.
+    The letters of a row share their latents, which determine the style. The
+    labels determine the letters.
     """
     labels = [LETTERS.index(letter) for letter in name]
     latents, _ = model.draw_inputs(

@@ -1,4 +1,4 @@
-"""Images from an exported generator, with onnxruntime and NumPy alone.
+"""Generates images with an exported generator, onnxruntime and NumPy.
 
 keras-sagan export model.keras --out=generator.onnx
 python examples/run_onnx.py generator.onnx images.npy

@@ -4,7 +4,7 @@
 
 FOLDER holds a folder of images for each class, or only images. The script
 chooses what to train from them and prints its choice; --resolution,
---base_channels and --steps overrule it. If the run is stopped, start it again:
+--base_channels and --steps override it. If the run is stopped, start it again:
 it continues. The command `keras-sagan train FOLDER` does the same.
 
 Hardware: two CPU cores train 10,000 steps at 64 pixels within hours; a GPU

@@ -63,7 +63,7 @@ __all__ = [
     "visualization",
 ]
 
-# Where the public names are defined that are not modules of this package.
+# The modules that define the public names. Names of modules are not here.
 _HOMES = {
     "SAGAN": "models.sagan",
     "choose_recipe": "training.recipes",
@@ -91,7 +91,7 @@ def __getattr__(name):
 
 
 def _import(name):
-    # Backends come first: they explain what to do where Keras' is missing.
+    # Import the backends first: they say what to do if Keras' is missing.
     with quiet() if _ON_COMMAND_LINE else contextlib.nullcontext():
         importlib.import_module("keras_sagan.backends")
     return importlib.import_module(f"keras_sagan.{name}")
@@ -102,7 +102,7 @@ def __dir__():
 
 
 def _runs_the_command_line():
-    """Whether this process is `keras-sagan`, which shows help in no time."""
+    """Returns whether this is `keras-sagan`, whose help must appear at once."""
     program = pathlib.Path(getattr(sys, "argv", [""])[0] or "")
     # While Python looks for the module of `python -m`, it puts "-m" there.
     return program.stem in ("keras-sagan", "-m")

@@ -1,10 +1,10 @@
-"""Checks of arguments: each names the argument, the rule and what came."""
+"""Checks of arguments; the errors name the argument, the rule and the value."""
 
 import numbers
 import os
 import pathlib
 
-# What frameworks hold as an integer; and no count or seed is as large.
+# The largest integer in the frameworks. No count or seed is as large.
 _MOST = 2**63 - 1
 
 
@@ -13,9 +13,9 @@ def check_integer(name, value, low=None, high=None, optional=False):
 
     Args:
         name: Name of the argument.
-        value: What came. True and False are no integers.
+        value: Value of the argument. True and False are not integers here.
         low: The least integer that is allowed, or None.
-        high: The greatest one, or None.
+        high: The greatest integer that is allowed, or None.
         optional: Whether None is allowed, too.
     """
     if value is None and optional:
@@ -48,12 +48,12 @@ def check_number(
 
     Args:
         name: Name of the argument.
-        value: What came. NaN, infinity, True and False are no numbers in a
-            range.
+        value: Value of the argument. NaN, infinity, True and False are not
+            numbers here.
         low: The lower end of the range, or None.
         high: The upper end of the range, or None.
-        low_open: Whether `low` itself is out of the range.
-        high_open: Whether `high` itself is out of the range.
+        low_open: Whether `low` itself is outside the range.
+        high_open: Whether `high` itself is outside the range.
     """
     if (
         isinstance(value, numbers.Real)
@@ -75,13 +75,13 @@ def check_number(
 
 def check_bool(name, value):
     """Raises a `ValueError` unless `value` is True or False."""
-    # NumPy's own kind of bool is one, too.
+    # NumPy's bool is allowed, too.
     if type(value).__name__ not in ("bool", "bool_"):
         raise _error(name, "True or False", value)
 
 
 def check_seed(name, value):
-    """Raises a `ValueError` unless `value` can be a seed of NumPy's."""
+    """Raises a `ValueError` unless `value` is a seed for NumPy, or None."""
     if value is None:
         return
     for part in value if isinstance(value, (tuple, list)) else [value]:
@@ -92,8 +92,8 @@ def check_path(name, value, optional=False):
     """Returns a path as a `pathlib.Path`; None stays None.
 
     Raises:
-        ValueError: Unless `value` is a string or path, not an empty one; or
-            None, if this is allowed.
+        ValueError: If `value` is not a string or path, or is empty. None is
+            allowed with `optional=True`.
     """
     if value is None and optional:
         return None
@@ -109,14 +109,14 @@ def check_callable(name, value, optional=False):
 
 
 def check_choice(name, value, choices):
-    """Raises a `ValueError` unless `value` is one of some strings or None."""
+    """Raises a `ValueError` unless `value` is one of `choices`."""
     if not isinstance(value, (str, type(None))) or value not in choices:
         shown = ", ".join(map(repr, choices))
         raise _error(name, f"one of {shown}", value)
 
 
 def check_strings(name, value, optional=False):
-    """Raises a `ValueError` unless `value` is a list of strings, or alike."""
+    """Raises a `ValueError` unless `value` is like a list of strings."""
     if value is None and optional:
         return
     is_list = hasattr(value, "__len__") and hasattr(value, "__iter__")
@@ -129,13 +129,13 @@ def check_strings(name, value, optional=False):
 
 
 def check_has(name, value, kind, *attributes):
-    """Raises a `ValueError` unless `value` has what one of a kind has.
+    """Raises a `ValueError` unless `value` has the attributes of its kind.
 
     Args:
         name: Name of the argument.
-        value: What came.
-        kind: What it must be, such as "a `SAGAN`".
-        *attributes: Names of attributes that others do not have.
+        value: Value of the argument.
+        kind: What the value must be, such as "a `SAGAN`".
+        *attributes: Names of attributes that only this kind of object has.
     """
     if isinstance(value, type) or not all(
         hasattr(value, x) for x in attributes
@@ -145,11 +145,11 @@ def check_has(name, value, kind, *attributes):
 
 def check_numbers(name, value):
     """Raises a `ValueError` unless `value` is an array of numbers."""
-    import numpy as np  # The command line's `--help` goes without.
+    import numpy as np  # The command line's `--help` does not need it.
 
     try:
         kind = np.asarray(value).dtype.kind
-    except (TypeError, ValueError):  # Rows of several lengths.
+    except (TypeError, ValueError):  # Rows of different lengths.
         kind = "O"
     if kind not in "iuf":
         raise _error(name, "an array of numbers", value)

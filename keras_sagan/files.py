@@ -1,4 +1,4 @@
-"""Reads files, and writes them whole or not at all."""
+"""Reads files, and writes a file completely or not at all."""
 
 import contextlib
 import errno
@@ -9,21 +9,21 @@ import re
 import shutil
 import zipfile
 
-# What a small zip file may always hold, in bytes.
+# The content of a zip file may always be this large, in bytes.
 _FREE = 64 * 2**20
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Gives a temporary path that is renamed to `path` on success."""
+    """Yields a temporary path that is renamed to `path` on success."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last, because writers choose the format by it.
+    # The suffix stays at the end, because writers choose the format by it.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # The data must be there before the name.
+            os.fsync(file.fileno())  # Write the data before the new name.
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -31,7 +31,7 @@ def replacing(path):
 
 @contextlib.contextmanager
 def new_folder(path):
-    """Gives a temporary folder that is renamed to `path` on success.
+    """Yields a temporary folder that is renamed to `path` on success.
 
     Raises:
         FileExistsError: If `path` exists and is not an empty folder.
@@ -54,15 +54,15 @@ def new_folder(path):
 
 
 def weights_path(preset):
-    """Returns where the weights of a preset lie, if the package has them."""
+    """Returns the path of a preset's weights, which may not be there."""
     return pathlib.Path(__file__).parent / "weights" / f"{preset}.npz"
 
 
 def cache_folder():
-    """Returns the folder that what was downloaded is kept in.
+    """Returns the folder that downloads are kept in.
 
-    It is `keras_sagan/` in `$KERAS_HOME`, or else in `$XDG_CACHE_HOME`, or
-    else in `~/.cache`.
+    It is `keras_sagan/` in `$KERAS_HOME`. If this is not set, it is in
+    `$XDG_CACHE_HOME`, or else in `~/.cache`.
     """
     for name in ("KERAS_HOME", "XDG_CACHE_HOME"):
         if os.environ.get(name):
@@ -71,20 +71,20 @@ def cache_folder():
 
 
 def write_json(path, content):
-    """Writes JSON, the whole file or nothing."""
+    """Writes a JSON file completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_json(path, kind=dict):
-    """Returns what a JSON file holds, or None if there is no such file.
+    """Returns the content of a JSON file, or None if there is no such file.
 
     Args:
         path: The file.
-        kind: The type that it must hold, `dict` or `list`.
+        kind: The type of the content, `dict` or `list`.
 
     Raises:
-        ValueError: If it holds something else.
+        ValueError: If the file holds something else.
     """
     path = pathlib.Path(path)
     if not path.exists():
@@ -92,16 +92,14 @@ def read_json(path, kind=dict):
     text = path.read_bytes()
     try:
         content = json.loads(text)
-    # Bytes of no encoding, text of no JSON, brackets 100,000 deep.
+    # Bytes that are not text, text that is not JSON, 100,000 brackets deep.
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} must hold JSON. Received: {text[:60]!r}, where {error}"
         ) from error
     if not isinstance(content, kind):
-        what = {dict: "an object", list: "a list"}[kind]
-        raise ValueError(
-            f"{path} must hold {what} of JSON. Received: {text[:60]!r}"
-        )
+        what = {dict: "a JSON object", list: "a JSON list"}[kind]
+        raise ValueError(f"{path} must hold {what}. Received: {text[:60]!r}")
     return content
 
 
@@ -109,9 +107,11 @@ def check_archive(archive, path, times):
     """Raises a `ValueError` if a zip file holds far more than its own size.
 
     Args:
-        archive: `zipfile.ZipFile`. No member gives more bytes than it says.
-        path: Its path.
-        times: How many times its size it may hold; `_FREE` bytes always.
+        archive: A `zipfile.ZipFile`. It never reads more bytes of a member
+            than the archive lists.
+        path: Path of the file.
+        times: Number. The content may be this many times as large as the
+            file. `_FREE` bytes are always allowed.
     """
     size = os.path.getsize(path)
     inside = sum(member.file_size for member in archive.infolist())
@@ -126,9 +126,9 @@ def read_npz(path, names=None):
     """Reads the arrays of an `.npz` file.
 
     Args:
-        path: The file. It may hold a hundred times its size.
-        names: Names of arrays, of which those that are there are read. None:
-            all are read.
+        path: The file. The arrays may be 100 times as large as the file.
+        names: Names of the arrays to read; missing ones are skipped. If
+            `None`, all arrays are read.
 
     Returns:
         A dict of NumPy arrays.
@@ -136,7 +136,7 @@ def read_npz(path, names=None):
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If the system cannot read it.
-        ValueError: If it is no such file, or is damaged.
+        ValueError: If it is not an `.npz` file, or is damaged.
     """
     import numpy as np  # The command line must start quickly.
 
@@ -149,7 +149,7 @@ def read_npz(path, names=None):
                 for name in arrays.files
                 if names is None or name in names
             }
-    # Damaged bytes lead zipfile, zlib and NumPy to any exception.
+    # With damaged bytes, zipfile, zlib and NumPy may raise any exception.
     except Exception as error:
         if is_of_the_system(error):
             raise
@@ -160,10 +160,10 @@ def read_npz(path, names=None):
 
 
 def is_of_the_system(error):
-    """Whether an error says that a file could not be read, whatever is in it.
+    """Returns whether an error comes from the system, not from the content.
 
-    Decoders raise `OSError`, too: without a number, or with that of an
-    invalid argument where damaged bytes make them seek before the beginning.
+    Decoders raise `OSError`, too: without an error number, or with `EINVAL`
+    if damaged bytes make them seek to a place before the beginning.
     """
     return isinstance(error, OSError) and error.errno not in (
         None,
@@ -174,16 +174,16 @@ def is_of_the_system(error):
 def read_step_lines(path):
     """Yields `(line, entry)` of a file with a JSON object in each line.
 
-    Whatever the file holds, reading it does not fail: a log must not stop a
-    training.
+    Reading never fails, whatever the file holds, because a log must not stop
+    the training.
 
     Args:
-        path: The file. One that is not there has no lines.
+        path: The file. A missing file counts as one without lines.
 
     Yields:
-        The line as bytes, without its end, and the dict in it, which has an
-        integer `step`; None for a line that holds no such dict. A last line
-        that a killed process did not finish is left out.
+        Pairs of the line as bytes, without its end, and the dict in it. The
+        dict has an integer `step`; for a line without such a dict, it is
+        None. A last line without an end is left out: its writer was killed.
     """
     path = pathlib.Path(path)
     *lines, _unfinished = (
@@ -200,9 +200,9 @@ def read_step_lines(path):
 
 
 def printable(text):
-    """Returns a text without what a terminal might obey or cannot show.
+    """Returns a text that can be printed safely on a terminal.
 
-    Control characters, and bytes of a file name that are of no encoding, are
+    Control characters, and bytes of a file name that cannot be decoded, are
     shown as backslash escapes.
     """
     return "".join(
@@ -214,7 +214,7 @@ def printable(text):
 
 
 def print_left_out(skipped, listed_in=None):
-    """Prints what a source of images left out and why, the first ten.
+    """Prints the first ten files that a source left out, and the reasons.
 
     Args:
         skipped: Pairs `(name, reason)`.

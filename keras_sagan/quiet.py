@@ -16,8 +16,8 @@ import runpy
 import sys
 import tempfile
 
-# How notes begin: in its log an I stands for information. Without a driver
-# there is no GPU, which is no error.
+# How the notes begin. In TensorFlow's log, I stands for information. The last
+# one says that there is no driver and so no GPU, which is not an error.
 _NOTE = re.compile(
     rb"I\d{4} |WARNING: All log messages before absl::Init"
     rb"|E\d{4} .*failed call to cuInit: .*UNKNOWN ERROR \(303\)"
@@ -26,11 +26,11 @@ _NOTE = re.compile(
 
 @contextlib.contextmanager
 def quiet():
-    """Drops the notes from what is written to the standard error meanwhile.
+    """Drops the notes that are written to the standard error inside a block.
 
-    The rest is shown at the end.
+    All other lines are shown at the end of the block.
     """
-    # For the notes that follow once its log is set up.
+    # This is for the notes that follow once TensorFlow's log is set up.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         ours = sys.stderr.fileno()
@@ -55,8 +55,8 @@ def quiet():
 def import_quietly():
     """Imports Keras, and TensorFlow where it is installed.
 
-    On every backend Keras imports it once it serializes or copies a layer
-    (`serialize_keras_object`, 3.15.1).
+    On every backend, Keras imports TensorFlow when it serializes or copies a
+    layer (`serialize_keras_object`, 3.15.1).
     """
     with quiet():
         try:
@@ -66,7 +66,7 @@ def import_quietly():
         if importlib.util.find_spec("tensorflow"):
             tensorflow = importlib.import_module("tensorflow")
             if keras.backend.backend() == "tensorflow":
-                # Later it would say which devices it has not found.
+                # Otherwise TensorFlow prints later which devices are missing.
                 tensorflow.config.list_physical_devices()
 
 

@@ -8,10 +8,10 @@ CHANNELS = (1, 3, 4)
 _BASES = range(3, 8)  # Sides of the generator's first map.
 _DOUBLINGS = range(2, 7)
 _LARGEST = 256
-# Widths in base channels: of the generator's 4x4 map and of the output of
-# each up block, and of the output of each of the discriminator's blocks. 32
-# to 256: StudioGAN `models/resnet.py`, 128 also the SAGAN release; 16: that
-# of 32 with one block less, or with a first map of 8.
+# Widths in base channels. In the generator: of the 4x4 map and of the output
+# of each up block. In the discriminator: of the output of each block. Those
+# for 32 to 256 are from StudioGAN, `models/resnet.py`; 128 is the same in the
+# SAGAN release. 16 is 32 with one block less, or with a first map of 8.
 _GENERATOR_WIDTHS = {
     16: (4, 4, 4),
     32: (4, 4, 4, 4),
@@ -27,7 +27,7 @@ _DISCRIMINATOR_WIDTHS = {
     256: (1, 2, 4, 8, 8, 16, 16),
 }
 POWERS_OF_TWO = tuple(_GENERATOR_WIDTHS)
-# Locations of the map to attend at by default: the release's 32x32.
+# By default, attention is at a map of this many locations, as in the release.
 _ATTENDED = 32 * 32
 SIDES = tuple(
     sorted({b << k for b in _BASES for k in _DOUBLINGS if b << k <= _LARGEST})
@@ -36,16 +36,17 @@ SIDES = tuple(
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """A size of images that both networks can have.
+    """A size of images that both networks support.
 
-    A side is `b * 2**k` pixels, b from 3 to 7, with one k for both sides. The
-    widths are those of the next power of two: 96 pixels have those of 128.
-    Where b is more than 4, the first map of that network is left out.
+    A side is `b * 2**k` pixels, b from 3 to 7, with the same k for both sides.
+    The widths of the layers are those for the next power of two: networks of
+    96 pixels have the widths of 128. If b is more than 4, the first map of the
+    generator for that power of two is left out.
 
     Attributes:
         height: Height of an image in pixels.
         width: Width of an image in pixels.
-        doublings: k, how often the generator doubles its first map.
+        doublings: k, the number of times the generator doubles its first map.
     """
 
     height: int
@@ -76,7 +77,7 @@ class Size:
 
     @property
     def halvings(self):
-        """How many of the discriminator's blocks, the first ones, halve."""
+        """Number of the discriminator's blocks that halve, the first ones."""
         return min(self.doublings, 2) if self._rule <= 32 else self.doublings
 
     @property
@@ -86,7 +87,7 @@ class Size:
 
     @property
     def default_attention(self):
-        """Height of the map to attend at: the one nearest to 32x32."""
+        """Height of the map for attention: the map nearest to 32x32."""
         ratio = self.width / self.height
         return min(
             self.discriminator_maps,
@@ -95,7 +96,7 @@ class Size:
 
     @property
     def _rule(self):
-        """The power of two whose widths these networks have."""
+        """The power of two whose widths the networks have."""
         return 2 ** math.ceil(math.log2(max(self.height, self.width)))
 
 
@@ -106,8 +107,8 @@ def size_of(resolution):
         resolution: Side in pixels, or a pair `(height, width)`.
 
     Raises:
-        ValueError: If networks cannot have it; it names the nearest ones that
-            they can have.
+        ValueError: If the networks do not support it. The message names the
+            nearest resolutions that they support.
     """
     sides = as_pair(resolution)
     doublings = sides and _doublings(sides)
@@ -121,7 +122,7 @@ def size_of(resolution):
 
 
 def check_channels(name, value, optional=False):
-    """Raises a ValueError unless images can have so many channels."""
+    """Raises a `ValueError` unless `value` is a number of image channels."""
     if value is None and optional:
         return
     if not isinstance(value, numbers.Integral) or value not in CHANNELS:
@@ -142,7 +143,7 @@ def as_pair(resolution):
 
 
 def is_possible(resolution):
-    """Returns whether networks can have a resolution."""
+    """Returns whether the networks support a resolution."""
     return _doublings(as_pair(resolution)) is not None
 
 
@@ -150,9 +151,11 @@ def nearest(resolution, count=1):
     """Returns the possible sizes nearest to a resolution, the nearest first.
 
     Args:
-        resolution: Side in pixels, or a pair `(height, width)`. The sizes are
-            such pairs, too.
-        count: How many sizes.
+        resolution: Side in pixels, or a pair `(height, width)`.
+        count: Number of sizes to return.
+
+    Returns:
+        A list of sides for a square, or else of pairs.
     """
     height, width = as_pair(resolution)
 
@@ -176,7 +179,7 @@ def text(resolution):
 
 
 def plain(height, width):
-    """Returns a side for a square, and else the pair (height, width)."""
+    """Returns the side of a square, or else the pair `(height, width)`."""
     return height if height == width else (height, width)
 
 

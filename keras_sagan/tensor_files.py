@@ -1,9 +1,9 @@
 """Reading tensors from the files of other implementations.
 
-`read_tensors` gives NumPy arrays by name, from a PyTorch `.pth` (both of its
+`read_tensors` returns NumPy arrays by name, from a PyTorch `.pth` (both of its
 formats, without PyTorch), safetensors, `.npz`, or a TensorFlow checkpoint. A
-`.pth` is a pickle, and a pickle is a program: the reader here knows tensors,
-containers and numbers, and refuses the rest.
+`.pth` is a pickle, and a pickle is a program: this reader accepts tensors,
+containers and numbers, and refuses everything else.
 """
 
 import collections
@@ -34,7 +34,7 @@ _STORAGES = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-# What training loops put beside the weights. Each becomes an `_Ignored`.
+# Objects that training loops save with the weights; read as `_Ignored`.
 _IGNORED = {
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
@@ -57,12 +57,12 @@ def read_tensors(path):
             checkpoint: its prefix, or the folder with its newest one.
 
     Returns:
-        A dict of NumPy arrays. Half precisions come as float32.
+        A dict of NumPy arrays. Half precision is converted to float32.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, damaged, or holds anything but
-            tensors, numbers and strings.
+        ValueError: If the file has another format, is damaged, or holds
+            anything but tensors, numbers and strings.
     """
     path = pathlib.Path(path)
     if path.is_dir() or path.with_name(path.name + ".index").exists():
@@ -76,7 +76,7 @@ def read_tensors(path):
         return _flatten(_read_file(path, budget), budget)
     except _Refused as error:
         raise ValueError(
-            f"`path` must hold tensors alone; nothing of it was run. "
+            f"`path` must hold only tensors; no code in it was run. "
             f"Received: path={path}, with {error}"
         ) from None
     except (
@@ -84,7 +84,7 @@ def read_tensors(path):
         pickle.UnpicklingError,
         struct.error,
         EOFError,
-        # What the pickle machine raises on broken programs.
+        # The pickle machine raises these on broken programs.
         AttributeError,
         IndexError,
         KeyError,
@@ -105,7 +105,7 @@ def read_tensors(path):
 
 
 class _Refused(Exception):
-    """A pickle names something that is neither tensor nor number."""
+    """Raised if a pickle names anything but tensors and numbers."""
 
 
 def _read_file(path, budget):
@@ -123,17 +123,17 @@ def _read_file(path, budget):
 
         try:
             return load_file(path)
-        except Exception as error:  # Of a type of its own.
+        except Exception as error:  # safetensors has its own error type.
             raise ValueError(error) from error
     return _read_legacy(path, budget)
 
 
 class _Budget:
-    """Bounds what a file makes of its bytes.
+    """Limits how many names and bytes are read from a file.
 
-    What is in it can be shared: forty dicts, each twice in the next one, have
-    2^40 names; a long name can stand before each of a thousand others; and a
-    tensor of strides 0 repeats one number.
+    The content can be much larger than the file: forty dicts, each of them
+    twice in the next one, have 2^40 names; a long name can be the prefix of a
+    thousand others; and a tensor with strides of 0 repeats one number.
     """
 
     def __init__(self, path):
@@ -150,11 +150,11 @@ class _Budget:
 
 
 def _read_zip(archive, budget):
-    """A `.pth` since PyTorch 1.6: a pickle, and one entry per storage."""
+    """Reads a `.pth` since PyTorch 1.6: a pickle, and an entry per storage."""
     pickled = next(n for n in archive.namelist() if n.endswith("data.pkl"))
     folder = pickled.removesuffix("data.pkl")
 
-    @functools.cache  # Many tensors may lie in one storage.
+    @functools.cache  # Many tensors may share one storage.
     def storage(kind, key):
         return np.frombuffer(archive.read(f"{folder}data/{key}"), kind)
 
@@ -165,10 +165,10 @@ def _read_zip(archive, budget):
 
 
 def _check_pickle(file):
-    """Reads the program of a pickle, and refuses one that takes memory.
+    """Reads the program of a pickle, and refuses one that needs much memory.
 
-    The pickle machine keeps a table of what is put away by numbers, as long
-    as the largest number.
+    The pickle machine stores objects in a table by number, and the table is as
+    long as the largest number.
     """
     begin = file.tell()
     for i, (operation, argument, _) in enumerate(pickletools.genops(file)):
@@ -178,7 +178,7 @@ def _check_pickle(file):
 
 
 def _read_legacy(path, budget):
-    """A `.pth` before PyTorch 1.6: pickles, then the storages in a row."""
+    """Reads a `.pth` before PyTorch 1.6: pickles, and then the storages."""
     with path.open("rb") as file:
         left = path.stat().st_size
 
@@ -204,7 +204,7 @@ def _read_legacy(path, budget):
 
 
 class _Tensor:
-    """A tensor whose numbers are still to be read."""
+    """A tensor whose values are not read yet."""
 
     def __init__(self, storage, offset, shape, strides, *_):
         self.kind, self.bfloat16, self.key = storage
@@ -245,7 +245,7 @@ class _Ignored:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows tensors and containers; any other name is refused."""
+    """Accepts the names of tensors and containers, and refuses all others."""
 
     def __init__(self, file):
         super().__init__(file, encoding="utf-8")
@@ -255,8 +255,8 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if module == "torch._utils":
-            # New objects each time: a pickle can set attributes of whatever
-            # it is given, and later files must not see them.
+            # Return new objects each time: a pickle can set attributes of
+            # what it is given, and later files must not see them.
             if name in ("_rebuild_tensor_v2", "_rebuild_tensor"):
                 return lambda *arguments: _Tensor(*arguments)
             if name == "_rebuild_parameter":
@@ -276,7 +276,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _resolve(content, storage, budget):
-    """Replaces the tensors by arrays, and drops what is neither."""
+    """Replaces tensors by arrays; drops everything but these and dicts."""
     if isinstance(content, _Tensor):
         return content.read(storage, budget)
     if isinstance(content, dict):

@@ -1,3 +1,3 @@
-"""The version, alone so that setup can read it without Keras."""
+"""The version, in a file of its own, so that setup does not need Keras."""
 
 __version__ = "0.1.0"

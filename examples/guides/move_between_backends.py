@@ -2,17 +2,17 @@
 
     KERAS_BACKEND=jax python examples/guides/move_between_backends.py
 
-A `.keras` file knows no backend. This script trains a few steps under the
-backend that KERAS_BACKEND names, saves, and starts itself anew under another
-one (--other), which loads the file and makes the same images: latents and
-labels are drawn with NumPy, so that a seed means the same everywhere. Rounding
-is all that differs: by at most 1 of 255.
+A `.keras` file does not depend on the backend. This script trains a few steps
+under the backend that KERAS_BACKEND names, and saves the model. Then it starts
+itself again under another backend (--other), loads the file, and generates the
+same images: latents and labels are drawn with NumPy, so a seed means the same
+on every backend. The images differ only by rounding, by at most 1 of 255.
 
-The same goes for training on: the optimizers, the EMA generator and the step
-count are in the file as well.
+You can continue the training in the same way: the optimizers, the EMA generator
+and the step count are in the file as well.
 
-Seconds: 20 to 40, most of them to start and compile. Both backends must be
-installed. Writes the file and a picture to --out.
+This takes 20 to 40 seconds, most of them to start and compile. Both backends
+must be installed. The script writes the file and a picture to --out.
 """
 
 import os
@@ -40,10 +40,10 @@ flags.DEFINE_integer("steps", 50, "Steps to train.", lower_bound=1)
 flags.DEFINE_integer(
     "width", 8, "Base channels of the networks.", lower_bound=1
 )
-flags.DEFINE_string("out", "outputs/backends", "Folder for what it writes.")
+flags.DEFINE_string("out", "outputs/backends", "Folder for the output.")
 flags.DEFINE_string("sample_to", None, "Only sample, to this .npy file.")
 
-# What is sampled: three of each digit.
+# Labels to sample: three of each digit.
 LABELS = np.repeat(np.arange(10), 3)
 
 
@@ -68,13 +68,13 @@ def train(path):
 
 
 def sample(path):
-    """Loads the file, under whichever backend this is, and samples."""
+    """Loads the file under the current backend, and samples."""
     model = keras.saving.load_model(path)
     return model.generate(labels=LABELS, seed=0)
 
 
 def sample_under(backend, path, to):
-    """Runs this script anew: a process has one backend, chosen as it starts."""
+    """Runs this script again, because a process has only one backend."""
     subprocess.run(
         [sys.executable, __file__, f"--out={path.parent}", f"--sample_to={to}"],
         env={**os.environ, "KERAS_BACKEND": backend},
@@ -106,7 +106,7 @@ def main(_):
         row_names=[here, other],
     )
     if difference > 1:
-        raise SystemExit("More than rounding: please report this.")
+        raise SystemExit("This is more than rounding: please report it.")
 
 
 if __name__ == "__main__":

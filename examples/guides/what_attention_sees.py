@@ -2,20 +2,20 @@
 
     python examples/guides/what_attention_sees.py --model=model.keras
 
-Without --model, a small SAGAN is trained on scikit-learn's digits first, for
---steps steps: too few for more than the shape of digits.
+Without --model, a small SAGAN is first trained on scikit-learn's digits for
+--steps steps, which are too few to learn more than the shape of digits.
 
-Three questions, in this order, of each attention layer:
+The script answers three questions about each attention layer, in this order:
 
 1. Is it used at all? The layer adds `gamma` times what it gathered, and gamma
-   starts at 0. A gamma near 0 means that the maps, however pretty, hardly
-   reach the image.
-2. Does it choose? A map may be flat: the location then gathers the mean of
-   the whole image. The entropy says: `exp(entropy)` is the number of keys
+   starts at 0. If gamma is near 0, the maps hardly affect the image, however
+   good they look.
+2. Does it choose? A map may be flat: then the location gathers the mean of the
+   whole image. The entropy shows this: `exp(entropy)` is the number of keys
    that share the attention.
-3. Does it change the image? Take it out, by gamma = 0 on a copy, and look.
+3. Does it change the image? The script sets gamma to 0 and compares the images.
 
-Seconds: 10 with --model. Writes pictures to --out.
+This takes 10 seconds with --model. The script writes pictures to --out.
 """
 
 import pathlib
@@ -30,7 +30,7 @@ from keras_sagan import data
 from keras_sagan import visualization
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "A .keras file. None: train a small one.")
+flags.DEFINE_string("model", None, "A .keras file. Default: a small one.")
 flags.DEFINE_integer("steps", 200, "Steps to train it.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of the images.", lower_bound=0)
 flags.DEFINE_string("out", "outputs/attention", "Folder for pictures.")
@@ -47,7 +47,7 @@ def train_a_small_one(steps):
 def describe(maps):
     """Prints the answers to the first two questions."""
     keys = maps.scores[0, 0, 0].size
-    # The softmax is never quite 0, but float32 may be.
+    # A softmax is never exactly 0, but its float32 value may be.
     logarithms = np.log(np.maximum(maps.scores, 1e-30))
     entropy = -np.sum(maps.scores * logarithms, axis=(3, 4))  # (N, H, W)
     used = np.exp(entropy)
@@ -59,9 +59,9 @@ def describe(maps):
 
 
 def without_attention(model):
-    """Takes every attention out of the EMA generator, and back in.
+    """Returns a function that generates images without attention.
 
-    Returns a function that generates without it.
+    It sets every gamma of the EMA generator to 0, and then restores it.
     """
     layers = visualization.attention_layers(model.ema_generator)
 
@@ -89,8 +89,8 @@ def main(_):
     what = {"seed": FLAGS.seed, "num_images": 8}
     if model.num_classes is not None:
         what["labels"] = [i % model.num_classes for i in range(8)]
-    # Both networks on the same images: the generator's while it makes them,
-    # the discriminator's while it judges them.
+    # Both networks for the same images: the generator while it makes them,
+    # and the discriminator while it judges them.
     for name in ("generator", "discriminator"):
         network = getattr(model, name)
         for layer in visualization.attention_layers(network):
@@ -112,7 +112,7 @@ def main(_):
         row_names=["with", "without"],
     )
     print(
-        f"Without the generator's attention pixels change by {change:.1f} of "
+        f"Without the generator's attention, pixels change by {change:.1f} of "
         f"255 on average: {out / 'with_and_without.png'}"
     )
 

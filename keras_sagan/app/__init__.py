@@ -1,4 +1,4 @@
-"""A page to play with a model, in a browser."""
+"""A web page to try out a model in a browser."""
 
 from keras_sagan.app.page import build_app
 from keras_sagan.app.server import serve

@@ -1,7 +1,7 @@
-"""The functions behind the page, without anything of Gradio.
+"""The functions behind the page, independent of Gradio.
 
 They check every value themselves, although the controls of the page have the
-same bounds: a request need not come from these controls.
+same bounds, because a request may not come from these controls.
 """
 
 import base64
@@ -28,7 +28,7 @@ class Handlers:
 
     Args:
         model: A `SAGAN`.
-        class_names: A string for each class. None shows their numbers.
+        class_names: A string for each class. Defaults to their numbers.
     """
 
     def __init__(self, model, class_names=None):
@@ -52,14 +52,14 @@ class Handlers:
         """Draws latents and labels as `SAGAN.generate` does.
 
         Args:
-            classes: List of class names, which the images take in turn. An
-                empty one lets the seed draw the classes.
+            classes: List of class names, which the images take in turn. If it
+                is empty, the classes are drawn with the seed.
             count: Number of images, from 1 to 16.
             seed: Non-negative integer.
             truncation: Number from 0.1 to 4, or 0 for no truncation.
 
         Returns:
-            The latents and the labels as lists; None for no labels.
+            The latents and the labels as lists, or None for no labels.
         """
         count = whole("count", count, 1, MAX_IMAGES)
         seed = whole("seed", seed, 0, MAX_SEED)

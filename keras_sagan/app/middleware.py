@@ -1,4 +1,4 @@
-"""Which requests reach the server of the page."""
+"""Decides which requests reach the server of the page."""
 
 import ipaddress
 import json
@@ -14,15 +14,16 @@ class RequestLimits:
     """ASGI middleware that lets only requests of the page itself pass.
 
     It refuses other paths, bodies that are large or that are not what the page
-    sends, and names of this server that it does not have. A page of another
-    host could otherwise make its own name point to this machine (DNS
-    rebinding), and so drive the server from the user's browser.
+    sends, and host names that this server does not have. Otherwise, a page of
+    another host could make its own name point to this machine (DNS rebinding),
+    and so control the server from the user's browser.
 
     Args:
         app: The ASGI application.
         host: The address that the server listens on.
-        sends: Function that tells whether the page sends a request for one of
-            its functions with this JSON object. None: it sends any.
+        sends: Function that takes a JSON object, and returns whether the page
+            sends such a request for one of its functions. If `None`, all are
+            accepted.
     """
 
     def __init__(self, app, host="127.0.0.1", sends=None):
@@ -50,9 +51,9 @@ class RequestLimits:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _answer(self, scope, receive, send):
-        """Lets the application answer, and returns 500 if it could not begin.
+        """Lets the application answer, and returns 500 if it fails to begin.
 
-        Its error is a line of the output, as whoever asks can cause it.
+        An error is printed as only one line, because any client can cause it.
         """
         begun = False
 
@@ -68,7 +69,7 @@ class RequestLimits:
             print(f"A request failed ({scope['path']!r:.60}): {text:.200}")
             if not begun:
                 return 500
-            if scope["type"] == "http":  # What was begun must end.
+            if scope["type"] == "http":  # End what was begun.
                 await send({"type": "http.response.body", "body": b""})
         return None
 
@@ -79,7 +80,7 @@ class RequestLimits:
         if len(hosts) != 1 or not self._is_own(hosts[0].decode("latin-1")):
             return 421  # Misdirected request.
         for name, value in headers:
-            # Browsers say here which page asks.
+            # Browsers say here which page sends the request.
             origin = value.decode("latin-1").partition("://")[2]
             if name == b"origin" and not self._is_own(origin):
                 return 403
@@ -93,7 +94,7 @@ class RequestLimits:
         if not path.endswith(POSTS):
             return 404
         lengths = [v for name, v in headers if name == b"content-length"]
-        # Where there is a transfer encoding, the length is not the body's.
+        # With a transfer encoding, the length is not that of the body.
         if (
             len(lengths) != 1
             or not lengths[0].isdigit()
@@ -130,7 +131,7 @@ class RequestLimits:
 
 
 def is_name_of(name, listens_on):
-    """Whether a name, perhaps with a port, is one of the server's.
+    """Returns whether a name, maybe with a port, is one of this server.
 
     Args:
         name: String, such as `localhost:7860`.
@@ -139,7 +140,7 @@ def is_name_of(name, listens_on):
     try:
         parts = urllib.parse.urlsplit(f"//{name}")
         host = parts.hostname
-        _ = parts.port  # It raises an error where there is no such port.
+        _ = parts.port  # Raises an error for an invalid port.
     except ValueError:
         return False
     if not host or parts.username is not None or parts.path:
@@ -151,7 +152,7 @@ def is_name_of(name, listens_on):
     address = _address(host)
     if address is None:
         return on_all and host in _own_names()
-    # An address is no name that another host could make point here.
+    # Unlike a name, an address cannot be made to point here by others.
     return address.is_loopback or on_all
 
 
@@ -167,7 +168,7 @@ def _address(text):
 
 
 def _leads_elsewhere(path):
-    """Whether a path is none of the page: for other hosts or other programs."""
+    """Returns whether a path is not of the page, but for other programs."""
     _, found, file = path.partition("file=")
     if any(part in path for part in ("proxy=", "/call/", "/monitoring")):
         return True
@@ -190,7 +191,7 @@ async def _read(receive):
 
 
 def _replay(body, receive):
-    """Returns a function that gives the body, and then what `receive` gives."""
+    """Returns a function that gives the body, then what `receive` gives."""
     messages = [{"type": "http.request", "body": body or b""}]
 
     async def replayed():

@@ -14,7 +14,7 @@ def build_app(model, class_names=None):
 
     Args:
         model: A `SAGAN`.
-        class_names: A string for each class. None shows their numbers.
+        class_names: A string for each class. Defaults to their numbers.
 
     Returns:
         A `gradio.Blocks` with a queue.
@@ -55,7 +55,7 @@ def _images_tab(gradio, page, handlers):
                 multiselect=True,
                 max_choices=MAX_IMAGES,
                 label="Classes",
-                info="Taken in turn. If there are none, the seed draws them.",
+                info="Taken in turn. If empty, they are drawn with the seed.",
                 visible=bool(handlers.class_names),
                 elem_id="classes",
             )
@@ -158,7 +158,7 @@ def _walk_tab(gradio, handlers):
 
 
 def _event(gradio, listener, function, inputs, outputs):
-    """Runs a function at an event; one function of the page at a time."""
+    """Runs a function on an event; only one function runs at a time."""
 
     @functools.wraps(function)
     def checked(*args):
@@ -171,8 +171,8 @@ def _event(gradio, listener, function, inputs, outputs):
         checked,
         inputs,
         outputs,
-        # `Handlers` checks values; Gradio prints a traceback for bad ones.
-        # What it remembers of a page it looks up when it prepares them.
+        # `Handlers` checks the values; Gradio prints a traceback for bad ones.
+        # But only Gradio's own preprocessing looks up the state of a page.
         preprocess=any(isinstance(x, gradio.State) for x in inputs),
         concurrency_limit=1,
         concurrency_id="model",
@@ -192,7 +192,7 @@ def _of(drawn, index):
 
 
 def _seed(gradio, label, value, name):
-    # Without bounds, as Gradio logs a traceback for a number outside of them.
+    # Without bounds, because Gradio logs a traceback for a number outside them.
     # `Handlers` checks the seed.
     return gradio.Number(value, label=label, precision=0, elem_id=name)
 
@@ -204,7 +204,7 @@ def _truncation(gradio, name):
         0,
         step=0.1,
         label="Truncation",
-        info="Entries of the latents beyond it are drawn again. 0: none are.",
+        info="Entries of the latents beyond this are drawn again. 0: off.",
         elem_id=name,
     )
 

@@ -15,20 +15,20 @@ _CSS = (
 def serve(
     model, class_names=None, host="127.0.0.1", port=7860, block=True, **kwargs
 ):
-    """Serves a page to play with a model in a browser.
+    """Serves a web page to try out a model in a browser.
 
-    On the page one can choose the classes, the number of images, the seed and
+    On the page, you can choose the classes, the number of images, the seed and
     the truncation; click an image and then a point in it, to see what that
     point attends to; and walk between two seeds. The page fetches nothing from
     other hosts and accepts no uploads. Requests are answered one after the
-    other; at most 32 of them wait.
+    other; at most 32 of them can wait.
 
     Args:
         model: A `SAGAN`.
-        class_names: A string for each class. None shows their numbers.
-        host: Address to listen on. With the default only this machine can open
+        class_names: A string for each class. Defaults to their numbers.
+        host: Address to listen on. With the default, only this machine can open
             the page; there is no password.
-        port: Port to listen on. None takes a free one from 7860 on.
+        port: Port to listen on. If `None`, a free one from 7860 on.
         block: Whether to return only when the process is interrupted.
         **kwargs: Arguments of `gradio.Blocks.launch`.
 
@@ -69,7 +69,7 @@ def serve(
                 Middleware(RequestLimits, host=host, sends=_sends(page))
             ]
         },
-        # The fonts of the system, as those of the theme come from another host.
+        # Fonts of the system, because those of the theme are on another host.
         theme=gradio.themes.Default(
             font=["system-ui", "sans-serif"], font_mono=["monospace"]
         ),
@@ -80,9 +80,9 @@ def serve(
 
 
 def _sends(page):
-    """Returns a function that tells whether the page sends such a request.
+    """Returns a function that tells whether the page sends a given request.
 
-    Gradio prints a traceback for some that it does not send.
+    Gradio prints a traceback for some requests that the page does not send.
     """
 
     def sends(content):
@@ -111,13 +111,13 @@ def _sends(page):
 
 
 def _check_port(host, port):
-    """Raises an `OSError` if the port cannot be had, before anything is done.
+    """Raises an `OSError` if the port is not available.
 
-    Gradio would say so after the model has been compiled.
+    Gradio would find out only after the model has been compiled.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name == "posix":  # Elsewhere it would take a port in use.
+        if os.name == "posix":  # Elsewhere this would take a port in use.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

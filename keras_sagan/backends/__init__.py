@@ -1,41 +1,40 @@
-"""What differs between TensorFlow, JAX and PyTorch, and nothing else.
+"""The code that differs between TensorFlow, JAX and PyTorch.
 
-The module of the chosen backend supplies
+The module of the chosen backend provides
 
-- `Trainer`, mixed into `SAGAN`: `value_and_gradients(loss_fn, variables)`,
-  `is_due(every)`, `sync_variables()`, `keeping_variables()`,
-  `set_jit_compile(jit_compile)`, and
-  `train_step` and `test_step` in the shape that the Keras trainer of that
-  backend calls;
+- `Trainer`, a base class of `SAGAN`: `value_and_gradients(loss_fn,
+  variables)`, `is_due(every)`, `sync_variables()`, `keeping_variables()`,
+  `set_jit_compile(jit_compile)`, and `train_step` and `test_step` in the form
+  that the Keras trainer of that backend calls;
 - `conv2d`, `upsample_conv2d` and `conv2d_downsample`, in the form that is
-  fastest there, `convolve` for the rest, and `tanh` in the precision of its
-  input; `full_float32()`, inside which no GPU rounds float32;
+  fastest on this backend, `convolve` for other convolutions, and `tanh` in the
+  precision of its input; `full_float32()`, a block in which no GPU rounds
+  float32;
 - `cond(predicate, true_fn, false_fn)` and `input_gradient(function, x)`, for
   gradient penalties;
 - `snapshot(x)`, the value of a variable that a gradient may still need after
-  the variable has been assigned to;
-- `SeedGenerator`, Keras' one, or one that gives the same numbers without
+  a new value was assigned to the variable;
+- `SeedGenerator`, that of Keras, or one that gives the same numbers without
   waiting for the device;
-- `NORMALIZES_TOGETHER`, whether it has `iterate_together`,
+- `NORMALIZES_TOGETHER`, whether the backend has `iterate_together`,
   `divide_together` and `assign_together`, for `layers/together.py`;
 - `compiled(function, variables)`, a function of variables as one call;
-- `to_host(values)`, which moves scalars to the host with one wait for the
-  device;
+- `to_host(values)`, which moves scalars to the host and waits for the device
+  only once;
 - `constant(array, like)`, a small array that is moved to the device once;
-- `move(variable, value, momentum)`, of a moving average;
-- `copies(variables)` and `restore(variables, copies, keep)`, which takes a
-  step back;
-- `global_norm(gradients)`, the norm of all of them together;
-- `has_accelerator`, whether it computes on something else than a CPU;
-- `prepare_training()`, which `SAGAN.fit` calls before it trains: it tunes
-  malloc, once and for the whole process, so importing must not do it. On JAX
-  it helps fully only before the first array is made;
-- of its `_replicas` module, what a step needs on several devices:
-  `local_slice(x)`, the rows of a whole batch that this device works on,
-  `global_batch_size(n)`, how many rows that batch has,
+- `move(variable, value, momentum)`, which updates a moving average;
+- `copies(variables)` and `restore(variables, copies, keep)`, to undo a step;
+- `global_norm(gradients)`, the norm of all gradients together;
+- `has_accelerator`, whether there is a device other than a CPU;
+- `prepare_training()`, which `SAGAN.fit` calls before it trains. It tunes
+  malloc, once and for the whole process, so it must not run at import. On JAX
+  it has its full effect only before the first array is made;
+- from its `_replicas` module, what a step needs on several devices:
+  `local_slice(x)`, the rows of a whole batch that this device computes,
+  `global_batch_size(n)`, the number of rows of that batch,
   `mean_over_replicas(tensors)`,
-  `apply_gradients(optimizer, gradients, variables)`, `predict(network,
-  inputs)`; and what starts and describes the engine.
+  `apply_gradients(optimizer, gradients, variables)` and `predict(network,
+  inputs)`; and the functions that start and describe the engine.
 """
 
 import importlib.util
@@ -59,7 +58,7 @@ except ModuleNotFoundError as error:
             "Keras needs a backend, and none is installed: pip install "
             "'keras_sagan[tensorflow]', 'keras_sagan[jax]' or "
             "'keras_sagan[torch]'. The environment variable KERAS_BACKEND "
-            "chooses it, and is tensorflow by default"
+            "chooses it; the default is tensorflow"
         )
     raise ImportError(advice) from None
 
@@ -128,5 +127,5 @@ global_batch_size = _replicas.global_batch_size
 
 
 def devices():
-    """How many devices of this process share its part of a batch."""
+    """Returns the number of devices of this process that share its batch."""
     return replicas() // process()[1]

@@ -1,15 +1,15 @@
-"""How large a part of the attention scores is held at once."""
+"""The size of the part of the attention scores that is held at once."""
 
-MAX_SCORES = 2**23  # scores of an image: the released form's up to 64x64
+MAX_SCORES = 2**23  # Per image; enough for the released form up to 64x64.
 CHUNK_SCORES = 2**21
 
 
 def number_of_chunks(queries, keys):
-    """Returns into how many equal blocks the queries of an image are cut.
+    """Returns the number of equal blocks of the queries of an image.
 
-    One while all scores are small. Both counts are squares of a map's side,
-    or at least divisible by many powers of two: where no equal cut is small
-    enough, the finest is taken.
+    It is one for up to `MAX_SCORES` scores. Both counts are squares of the
+    side of a map, or at least divisible by many powers of two. If no number
+    makes the blocks small enough, the largest possible number is used.
     """
     blocks = 1
     if queries * keys > MAX_SCORES:

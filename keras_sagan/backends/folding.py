@@ -1,11 +1,12 @@
 """A 3x3 kernel and a resampling by two, folded into one 4x4 kernel.
 
-Nearest upsampling repeats each pixel, and average pooling adds neighbours, so
-that in both a 3x3 kernel acts as the sum of itself at four shifts:
+Nearest upsampling repeats each pixel, and average pooling adds neighbours. In
+both cases, a 3x3 kernel acts as the sum of itself at four shifts:
 
     F[s, t] = sum over a, b in {0, 1} of K[s - a, t - b],   s, t in 0..3.
 
-The convolution is linear in its kernel: outputs and gradients are unchanged.
+The convolution is linear in its kernel, so that outputs and gradients do not
+change.
 """
 
 import numpy as np
@@ -20,17 +21,17 @@ def fold(kernel):
 
 
 def fold_mean(kernel):
-    """The 4x4 kernel, of stride two, of a convolution and average pooling."""
+    """Returns the 4x4 kernel of a convolution and pooling, for stride two."""
     return _apply(_FOLD / 4, kernel)
 
 
 def fold_transposed(kernel):
-    """The 4x4 kernel of the transposed convolution of stride two."""
+    """Returns the 4x4 kernel of a transposed convolution with stride two."""
     return _apply(_FOLD[:, ::-1], kernel)  # The 3x3 kernel turned by 180.
 
 
-# In one axis F[s] = K[s - 1] + K[s]; in both, a matrix (16, 9). Its numbers are
-# exact in any precision, and a device may have no float64.
+# In one axis, F[s] = K[s - 1] + K[s]; in both, this is a matrix (16, 9). Its
+# numbers are exact in any precision, and some devices have no float64.
 _FOLD_ONE_AXIS = np.eye(4, 3, dtype="float32") + np.eye(4, 3, -1, "float32")
 _FOLD = np.kron(_FOLD_ONE_AXIS, _FOLD_ONE_AXIS)
 
@@ -45,9 +46,9 @@ def _apply(matrix, kernel):
 def upsample_by_phases(x, kernel, conv2d):
     """Upsampling and convolution as one 2x2 convolution of the small map.
 
-    The output pixels at even and at odd rows each see two input rows, with
-    the kernel rows `F[0], F[2]` and `F[1], F[3]`; columns alike. All four
-    phases are channels of one convolution, `conv2d(x, kernel)` without
+    An output pixel in an even or odd row depends on two input rows, with the
+    kernel rows `F[0], F[2]` or `F[1], F[3]`; the same holds for columns. All
+    four phases are channels of one convolution, `conv2d(x, kernel)` without
     padding, and are interleaved afterwards.
     """
     _, height, width, channels = x.shape

@@ -23,20 +23,20 @@ NORMALIZES_TOGETHER = False
 def prepare_training():
     """Tunes malloc for training; see `memory.keep_freed_memory`.
 
-    Call it before the first array is made, where that is possible. XLA starts
-    its threads then, and a thread never leaves its arena. On two CPU cores a
+    Call it before the first array is made, if possible: XLA starts its threads
+    with that array, and a thread never leaves its arena. On two CPU cores, a
     step at 64 pixels, width 32, batch 16 took 1041 ms after such an early
-    call, and 1261 ms where `fit` was the first to call.
+    call, and 1261 ms if `fit` was the first to call it.
     """
     keep_freed_memory(one_arena=True)
 
 
 class Trainer:
-    """The JAX side of `SAGAN`: state goes in and comes out of each step.
+    """The JAX part of `SAGAN`: each step takes and returns the state.
 
-    A `keras.StatelessScope` over every variable lets the one stateful-looking
-    algorithm run as a pure function: inside it, variables read and write the
-    scope, and the step returns what the scope holds at the end.
+    A `keras.StatelessScope` over all variables runs the algorithm, which is
+    written with state, as a pure function. In the scope, variables read and
+    write its values, and the step returns the values at the end.
     """
 
     def train_step(self, state, data):
@@ -57,9 +57,10 @@ class Trainer:
         return _run_statelessly(self.evaluation_step, variables, state, data)
 
     def make_train_function(self, force=False):
-        """Makes what Keras' `fit` calls, on a device with a scan over steps.
+        """Makes the function that Keras' `fit` calls.
 
-        Keras 3.15.1 has no scan, and 3.16 has one everywhere.
+        On an accelerator, it is a scan over steps. Keras 3.15.1 has no scan,
+        and 3.16 has one on every device.
         """
         if self.train_function is not None and not force:
             return
@@ -103,29 +104,29 @@ class Trainer:
         return self.learn(inputs)
 
     def is_due(self, every):
-        """Whether the step count is a multiple of `every`, a bool or tensor."""
+        """Returns whether `every` divides the step count: a bool or tensor."""
         return every == 1 or self.steps_trained % every == 0
 
     def set_jit_compile(self, jit_compile):
-        """Returns what the Keras trainer is to be told."""
+        """Returns the value for the Keras trainer."""
         return jit_compile
 
     def broadcast_variables(self):
-        """Keras gives every device and process the same values."""
+        """Does nothing: Keras gives all devices and processes equal values."""
 
     def sync_variables(self):
-        """During `fit` the values live in the trainer, not in the variables."""
+        """Updates the variables: in `fit`, the trainer has their values."""
         self.jax_state_sync()
 
     @contextlib.contextmanager
     def keeping_variables(self):
-        """Around Keras' `fit` or `evaluate`: an error leaves the values.
+        """Keeps the values after an error in Keras' `fit` or `evaluate`.
 
-        Keras takes them out of the variables before each step, and puts them
-        back when an epoch has come to its end.
+        Keras takes the values out of the variables before each step, and puts
+        them back at the end of an epoch.
         """
         self.sync_variables()  # A callback of `fit` may evaluate.
-        self._jax_state = None  # What an earlier call may have left there.
+        self._jax_state = None  # An earlier call may have left one.
         variables = [
             *self.variables,
             *self.optimizer.variables,
@@ -137,16 +138,16 @@ class Trainer:
         except BaseException:
             self.jax_state_sync()
             for variable, value in before:
-                if _is_lost(variable):  # No step has been run.
+                if _is_lost(variable):  # No step was run.
                     variable.assign(value)
             raise
 
 
 def _is_lost(variable):
-    """Whether Keras has taken the value out of a variable."""
+    """Returns whether Keras has taken the value out of a variable."""
     try:
         return variable.value is None
-    except TypeError:  # It asks the initializer, and there is none left.
+    except TypeError:  # Keras calls the initializer, which is gone.
         return True
 
 
@@ -172,7 +173,7 @@ def cond(predicate, true_fn, false_fn):
 
 
 def input_gradient(function, x):
-    """Returns the gradient of a scalar function in `x`, differentiable."""
+    """Returns the gradient of a scalar function at `x`, differentiable."""
     return jax.grad(function)(x)
 
 
@@ -181,12 +182,12 @@ def conv2d(x, kernel, bias=None):
 
 
 def convolve(x, kernel, bias, stride, padding):
-    """Convolves with any kernel; "same" padding needs a stride of 1."""
+    """Convolves with any kernel; "same" padding requires a stride of 1."""
     return _add_bias(_convolve(x, kernel, stride, padding.upper()), bias)
 
 
 def full_float32():
-    """Inside, a GPU multiplies float32 as such, not rounded to TF32."""
+    """In this block, a GPU does not round float32 to TF32 in products."""
     return jax.default_matmul_precision("highest")
 
 
@@ -218,9 +219,9 @@ def _add_bias(x, bias):
 
 @jax.custom_jvp
 def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
+    """`matrix / sigma`, where `sigma = v matrix u^T` for constant `u` and `v`.
 
-    The value of `sigma` is known already. A matrix of zeros stays one.
+    The value of `sigma` is already known. A matrix of zeros stays zero.
     """
     return matrix * _inverse_norm(matrix, sigma, u, v)
 
@@ -246,7 +247,7 @@ def _derivative_of_inverse_norm(primals, tangents):
 
 
 def _norm(matrix, sigma, u, v):
-    # As sums, not as products of matrices: XLA fuses their transposes.
+    # Sums instead of matrix products, because XLA fuses their transposes.
     norm = jnp.sum(jnp.sum(matrix * u, axis=1) * v)
     return jnp.where(sigma > 0, norm, 0.0)
 
@@ -258,10 +259,11 @@ def normalize(vector, epsilon, otherwise):
 
 
 def attend(query, key, value):
-    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+    """Returns `softmax(query key^T) value`, a tensor `(B, N, C)`.
 
-    Attention on a large map is chunked: the scores of a part of the queries
-    are in memory at a time, and are computed again for the gradient.
+    The inputs are `(B, N, D)`, `(B, M, D)` and `(B, M, C)`. Attention on a
+    large map is chunked: only the scores of a part of the queries are in memory
+    at a time, and they are computed again for the gradient.
     """
     batch, n, depth = query.shape
     blocks = number_of_chunks(n, key.shape[1])
@@ -282,8 +284,9 @@ def _attend(query, key, value):
 def standardize(x, epsilon, synchronized=True):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    An array is that of the whole batch, wherever its parts lie: so are its
-    moments, unless each replica is to use its own (`synchronized=False`).
+    An array holds the whole batch, wherever its parts are stored. The moments
+    are those of the whole batch too, unless each replica uses its own
+    (`synchronized=False`).
     """
     groups = in_groups_of_replicas(x) if not synchronized else None
     if groups is None:
@@ -295,7 +298,7 @@ def standardize(x, epsilon, synchronized=True):
 
 
 def snapshot(x):
-    """Returns `x`: assigning to a variable changes no tensor here."""
+    """Returns `x`, because assigning to a variable changes no tensor here."""
     return x
 
 

@@ -1,8 +1,8 @@
 """Several devices and processes on JAX.
 
 `keras.distribution.DataParallel` spreads each array of a batch over all
-devices, while the program stays that of one: sums over a batch are global by
-themselves. What is drawn in a step only has to be spread as well.
+devices, and the program is the same as for one device: sums over a batch are
+sums over all devices. Only the values drawn in a step must be spread, too.
 """
 
 import contextlib
@@ -14,34 +14,34 @@ import numpy as np
 
 from keras_sagan.backends.padding import pad_rows
 
-# Set by whoever starts several processes, for Keras, Slurm and Open MPI.
+# Variables that are set for several processes by Keras, Slurm and Open MPI.
 _SEVERAL = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 _TASKS = ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
 
-_hidden = None  # The distribution that `alone` has switched off.
+_hidden = None  # The distribution that `alone` switched off.
 
 
 def start_engine():
-    """Joins the other processes, if any, and takes all devices."""
+    """Joins the other processes, if any, and uses all devices."""
     cluster = any(int(os.environ.get(name, 1)) > 1 for name in _TASKS)
     if os.environ.get(_SEVERAL) or cluster:
         keras.distribution.initialize()
     if jax.device_count() > 1:
         keras.distribution.set_distribution(
-            # `from_source(shard=...)` has done it.
+            # `from_source(shard=...)` has already sharded the data.
             keras.distribution.DataParallel(auto_shard_dataset=False)
         )
 
 
 def process():
-    """Returns the index of this process, and how many there are."""
+    """Returns the index of this process, and the number of processes."""
     if keras.distribution.distribution() is None:
         return 0, 1
     return jax.process_index(), jax.process_count()
 
 
 def replicas():
-    """How many devices share a batch."""
+    """Returns the number of devices that share a batch."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else distribution.device_mesh.devices.size
 
@@ -53,7 +53,7 @@ def gather(array):
         return array[None]
     from jax.experimental import multihost_utils
 
-    # Bytes: JAX would make float32 of float64.
+    # Exchange bytes, because JAX would convert float64 to float32.
     mine = np.frombuffer(array.tobytes(), "uint8")
     every = np.asarray(multihost_utils.process_allgather(mine))
     every = np.frombuffer(every.tobytes(), array.dtype)
@@ -61,12 +61,12 @@ def gather(array):
 
 
 def global_batch_size(n):
-    """Rows of the whole batch of which `n` are seen here."""
+    """Returns the number of rows of the whole batch, which is `n` on JAX."""
     return n
 
 
 def local_slice(x):
-    """Spreads what was drawn for a whole batch over the devices."""
+    """Spreads values drawn for a whole batch over the devices."""
     distribution = keras.distribution.distribution()
     if distribution is None:
         return x
@@ -75,7 +75,7 @@ def local_slice(x):
 
 
 def mean_over_replicas(tensors):
-    """Means over a batch are global here."""
+    """Returns the tensors, because means over a batch are global on JAX."""
     return tensors
 
 
@@ -91,10 +91,10 @@ def in_groups_of_replicas(x):
 
 @contextlib.contextmanager
 def alone():
-    """Inside, what is made and computed concerns this process alone.
+    """In this block, this process makes and computes arrays by itself.
 
-    Keras makes variables to save a model; in several processes each would
-    wait for the others to make them too (3.15.1).
+    Keras makes variables when it saves a model. Without this, each process
+    would wait until the others make them, too (3.15.1).
     """
     global _hidden
     distribution, before = keras.distribution.distribution(), _hidden
@@ -108,9 +108,9 @@ def alone():
 
 
 def predict(network, inputs):
-    """Runs a network in inference on the devices of this process.
+    """Runs a network in inference mode on the devices of this process.
 
-    Each takes a part of the rows; other processes have no part in it.
+    Each device computes a part of the rows. Other processes do not take part.
     """
     distribution = keras.distribution.distribution() or _hidden
     if distribution is None:
@@ -135,7 +135,7 @@ def predict(network, inputs):
 
 
 def _local_shardings(distribution):
-    """Returns how copies and parts lie on the devices of this process."""
+    """Returns the shardings of copies and parts on this process' devices."""
     devices = distribution.device_mesh.backend_mesh.local_devices
     mesh = jax.sharding.Mesh(devices, "batch")
     return [
@@ -145,10 +145,10 @@ def _local_shardings(distribution):
 
 
 def _local_value(variable, everywhere):
-    """The copies that this process' devices have, as one array."""
+    """Returns the copies on the devices of this process, as one array."""
     shards = variable.value.addressable_shards
     if {shard.device for shard in shards} != everywhere.device_set:
-        # Of a network that this process made alone: copied once.
+        # The network was made by this process alone: copy it once.
         variable.assign(jax.device_put(variable.value, everywhere))
         return variable.value
     return jax.make_array_from_single_device_arrays(

@@ -1,4 +1,4 @@
-"""Several training steps of JAX between two calls of the callbacks."""
+"""Several training steps on JAX between two calls of the callbacks."""
 
 import itertools
 
@@ -11,16 +11,16 @@ def several_steps(train_step, n, one_step, as_scan):
     """Returns a function that runs up to `n` steps.
 
     Args:
-        train_step: Function of a state and a batch; returns the logs and the
-            next state.
-        n: Integer, number of steps.
-        one_step: Function of a state and an iterator over batches, which runs
+        train_step: Function of a state and a batch that returns the logs and
+            the next state.
+        n: Integer, the number of steps.
+        one_step: Function of a state and an iterator over batches that runs
             `train_step` compiled, and raises StopIteration at the end.
         as_scan: Whether the steps are one program, a `lax.scan` over batches,
-            that a device runs without the host. On a CPU (JAX 0.10.2, two
-            cores, 32 pixels, width 16, batch 8) XLA computes convolutions in
-            a loop by one thread and slowly: 1.2 seconds a step, and 0.11 one
-            by one.
+            that a device runs without the host. On a CPU, XLA computes
+            convolutions in a loop slowly and in one thread: 1.2 seconds per
+            step instead of 0.11 for single steps (JAX 0.10.2, two cores, 32
+            pixels, width 16, batch 8).
 
     Returns:
         A function of a state, which is donated, and an iterator. It returns
@@ -38,7 +38,7 @@ def several_steps(train_step, n, one_step, as_scan):
 
     def run(state, iterator):
         batches = list(itertools.islice(iterator, n))
-        # What is left at the end of a dataset is too little for a scan.
+        # The batches left at the end of a dataset are too few for a scan.
         if as_scan and len(batches) == n and _are_alike(batches):
             if not programs:
                 places = _places(state)
@@ -67,7 +67,7 @@ def _are_alike(batches):
 
 
 def _places(state):
-    """Where logs and state are to lie: the state where it was."""
+    """Returns the shardings of logs and state; the state keeps its own."""
     if keras.distribution.distribution() is None:
         return None
     return None, jax.tree.map(lambda x: x.sharding, state)

@@ -18,17 +18,17 @@ def constant(array, like):
 
 
 def copies(variables):
-    """Returns the values of variables as they are now."""
+    """Returns the current values of variables."""
     return [v.value for v in variables]
 
 
 def to_host(values):
-    """Returns a list in which scalars on a device are NumPy's, in one wait."""
+    """Returns a list with device scalars as NumPy scalars, with one wait."""
     return jax.device_get(list(values))
 
 
 def compiled(function, variables):
-    """Returns a function without arguments, as `function`, of variables."""
+    """Returns a compiled version of a function of variables only."""
 
     @jax.jit
     def run(values):

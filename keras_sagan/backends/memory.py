@@ -1,4 +1,4 @@
-"""How the C library treats memory that is freed."""
+"""Settings of the C library for freed memory."""
 
 import ctypes
 import functools
@@ -11,21 +11,21 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 @functools.cache
 def keep_freed_memory(one_arena=False):
-    """Makes malloc keep freed memory for the next step of training.
+    """Makes malloc keep freed memory for the next training step.
 
-    By default glibc maps each large array anew, and the system clears it page
-    by page when it is first written. Keeping the memory instead shortened a
-    step at 64 pixels, width 32, batch 16 on two CPU cores from 645 to 495 ms
-    on JAX, from 590 to 495 ms on PyTorch and from 370 to 325 ms on TensorFlow.
+    By default, glibc maps new memory for each large array, and the system
+    clears it page by page when it is first written. Keeping the memory instead
+    shortened a step at 64 pixels, width 32, batch 16 on two CPU cores from 645
+    to 495 ms on JAX, from 590 to 495 ms on PyTorch and from 370 to 325 ms on
+    TensorFlow.
 
-    The setting holds for the whole process, so only training makes it. It is
-    made once; later calls do nothing. Nothing changes where the environment
-    already tunes malloc (`MALLOC_*` or `GLIBC_TUNABLES`), nor on systems
-    without glibc.
+    The setting applies to the whole process, so only training changes it. Only
+    the first call has an effect. Nothing changes if the environment already
+    tunes malloc (`MALLOC_*` or `GLIBC_TUNABLES`), or on systems without glibc.
 
     Args:
-        one_arena: Whether all threads allocate from one arena. Every arena
-            but the first is limited to blocks of 64 MB.
+        one_arena: Whether all threads allocate from one arena. All arenas
+            except the first are limited to blocks of 64 MB.
     """
     if not sys.platform.startswith("linux") or any(
         name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"

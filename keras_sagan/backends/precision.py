@@ -1,4 +1,4 @@
-"""Precision, where Keras' operations give less than is needed."""
+"""Functions for more precision than Keras' operations give."""
 
 import contextlib
 import math
@@ -8,7 +8,7 @@ from keras import ops
 
 
 def at_least_float32(dtype):
-    """Returns float32 for lower precisions, and float64 for itself.
+    """Returns float64 for float64, and float32 for lower precisions.
 
     `keras.backend.result_type` gives float32 for float64 on JAX and PyTorch.
     """
@@ -18,7 +18,7 @@ def at_least_float32(dtype):
 
 @contextlib.contextmanager
 def dtype_policy(name):
-    """Layers made inside have this dtype policy; None: the global one."""
+    """Sets the dtype policy in a block; None keeps the global one."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(before if name is None else name)
     try:
@@ -30,11 +30,11 @@ def dtype_policy(name):
 def mean(x, axis):
     """Returns the mean over known axes, in the precision of `x`.
 
-    `keras.ops.mean` computes in float32 at most on JAX and PyTorch.
+    On JAX and PyTorch, `keras.ops.mean` computes in float32 at most.
     """
     sizes = ops.shape(x)
     n = math.prod(sizes[i] for i in axis)
-    if not isinstance(n, int):  # Unknown to TensorFlow before it runs.
+    if not isinstance(n, int):  # TensorFlow may know it only at run time.
         n = ops.cast(n, x.dtype)
     return ops.sum(x, axis=axis) / n
 
@@ -42,8 +42,9 @@ def mean(x, axis):
 def standardize_by_moments(x, epsilon, over_replicas=lambda moment: moment):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    Over all axes but the last, in at least float32; `over_replicas` makes a
-    moment of the whole batch of one of a part, differentiably.
+    The moments are over all axes but the last, in at least float32.
+    `over_replicas` is a differentiable function that returns the moment of the
+    whole batch from that of a part.
     """
     dtype, x = x.dtype, ops.cast(x, at_least_float32(x.dtype))
     axes = tuple(range(len(x.shape) - 1))

@@ -24,11 +24,11 @@ def prepare_training():
 
 
 class Trainer:
-    """The TensorFlow side of `SAGAN`: variables are assigned in place."""
+    """The TensorFlow part of `SAGAN`: variables are assigned in place."""
 
     def train_step(self, data):
-        # At the end of a dataset the step fails for want of data, but what
-        # needs none, the seeds and the step count, would run all the same.
+        # At the end of a dataset the step fails, because there is no data.
+        # Without this, the seeds and the step count would still change.
         tensors = [x for x in tf.nest.flatten(data) if x is not None]
         with tf.control_dependencies(tensors):
             return self.step(data)
@@ -43,8 +43,8 @@ class Trainer:
             tape.watch(values)
             loss, aux = loss_fn()
         gradients = tape.gradient(loss, values, unconnected_gradients="zero")
-        # A table's gradient comes as IndexedSlices, of which Keras' Adam
-        # would move only the rows seen: another algorithm than the others'.
+        # The gradient of a table is IndexedSlices. With it, Keras' Adam would
+        # update only some rows, unlike on the other backends.
         return (loss, aux), [tf.convert_to_tensor(g) for g in gradients]
 
     def run_learn(self, inputs):
@@ -52,25 +52,26 @@ class Trainer:
         return self.learn(inputs)
 
     def is_due(self, every):
-        """Whether the step count is a multiple of `every`, a bool or tensor."""
+        """Returns whether `every` divides the step count: a bool or tensor."""
         return every == 1 or self.steps_trained % every == 0
 
     def set_jit_compile(self, jit_compile):
-        """Returns what the Keras trainer is to be told."""
+        """Returns the value for the Keras trainer."""
         return jit_compile
 
     def broadcast_variables(self):
-        """A strategy gives every replica the same values."""
+        """Does nothing: a strategy gives every replica the same values."""
 
     def sync_variables(self):
-        """Variables always hold the current values here."""
+        """Does nothing: variables always have their current values."""
 
     @contextlib.contextmanager
     def keeping_variables(self):
-        """Variables always hold their values here, after an error too.
+        """Frees the data; variables keep their values after an error anyway.
 
         A `fit` that was stopped within an epoch leaves an iterator over the
-        data. It must go before Python ends: later it would write a warning.
+        data. It must be freed before Python ends; otherwise it would write a
+        warning.
         """
         yield
         if self.stop_training:
@@ -85,7 +86,7 @@ def cond(predicate, true_fn, false_fn):
 
 
 def input_gradient(function, x):
-    """Returns the gradient of a scalar function in `x`, differentiable."""
+    """Returns the gradient of a scalar function at `x`, differentiable."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         y = function(x)
@@ -97,13 +98,13 @@ def conv2d(x, kernel, bias=None):
 
 
 def convolve(x, kernel, bias, stride, padding):
-    """Convolves with any kernel; "same" padding needs a stride of 1."""
+    """Convolves with any kernel; "same" padding requires a stride of 1."""
     return _add_bias(tf.nn.conv2d(x, kernel, stride, padding.upper()), bias)
 
 
 @contextlib.contextmanager
 def full_float32():
-    """Inside, a GPU multiplies float32 as such, not rounded to TF32."""
+    """In this block, a GPU does not round float32 to TF32 in products."""
     before = tf.config.experimental.tensor_float_32_execution_enabled()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
@@ -121,7 +122,7 @@ def upsample_conv2d(x, kernel, bias=None):
 
 
 def conv2d_downsample(x, kernel, bias=None):
-    # With its own padding TensorFlow takes slow gradients (2.21).
+    # With its own padding, TensorFlow uses slow gradients (2.21).
     x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
     return _add_bias(tf.nn.conv2d(x, fold_mean(kernel), 2, "VALID"), bias)
 
@@ -140,8 +141,9 @@ def normalize(vector, epsilon, otherwise):
 def standardize(x, epsilon, synchronized=True):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    In a step of several replicas: of the whole batch, or, if not
-    `synchronized`, of this part; the moments returned are the mean ones.
+    In a step with several replicas, `x` is standardized by the moments of the
+    whole batch, or by those of this part if `synchronized` is False. The
+    returned moments are means over the replicas.
     """
     if not tensorflow_replicas.stepping():
         return _standardize(x, epsilon)
@@ -170,7 +172,7 @@ def _standardize(x, epsilon):
 
 
 def snapshot(x):
-    """Returns `x`: assigning to a variable changes no tensor here."""
+    """Returns `x`, because assigning to a variable changes no tensor here."""
     return x
 
 
@@ -195,23 +197,23 @@ def constant(array, like):
 
 
 def copies(variables):
-    """Returns the values of variables as they are now."""
+    """Returns the current values of variables."""
     return [tf.identity(v.value) for v in variables]
 
 
 def restore(variables, before, keep):
-    """Gives variables their values of before, unless `keep` is true."""
+    """Restores the values of variables, unless `keep` is true."""
     if tensorflow_replicas.stepping():
         raise ValueError(
             "A network in float16 must not be trained by several devices on "
-            "TensorFlow: build it under 'mixed_bfloat16'. Received: "
+            "TensorFlow: build it with 'mixed_bfloat16'. Received: "
             f"{tensorflow_replicas.replicas()} devices"
         )
     plain.restore(variables, before, keep)
 
 
 def to_host(values):
-    """Returns a list in which tensors are NumPy's."""
+    """Returns a list with tensors as NumPy arrays."""
     return [x.numpy() if tf.is_tensor(x) else x for x in values]
 
 
@@ -223,7 +225,7 @@ tanh = tf.tanh
 
 
 def compiled(function, variables):
-    """Returns a function without arguments, as `function`, of variables."""
+    """Returns a compiled version of a function of variables only."""
     return tf.function(function)
 
 

@@ -1,8 +1,8 @@
-"""Functions with a gradient of our own on TensorFlow.
+"""Functions with custom gradients on TensorFlow.
 
-Each gradient is as fast as a training step needs it, from what is known of
-the forward pass; where a gradient of that gradient is wanted, it is computed
-again from the inputs: gradients of every order are right.
+For a training step, each gradient is computed fast from the results of the
+forward pass. For a gradient of that gradient, it is computed again from the
+inputs, so that gradients of every order are correct.
 """
 
 import tensorflow as tf
@@ -13,7 +13,7 @@ from keras_sagan.backends.chunked_attention import number_of_chunks
 def _with_gradients_of(function, values, *inputs):
     """Returns `values()`, whose gradients are those of `function(*inputs)`.
 
-    Both are equal, but `values` may use what has been computed already.
+    Both are equal, but `values` may use results that are already known.
     """
 
     @tf.custom_gradient
@@ -31,9 +31,9 @@ def _with_gradients_of(function, values, *inputs):
 
 @tf.custom_gradient
 def divide_by_norm(matrix, sigma, u, v):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
+    """`matrix / sigma`, where `sigma = v matrix u^T` for constant `u` and `v`.
 
-    The value of `sigma` is known already. A matrix of zeros stays one.
+    The value of `sigma` is already known. A matrix of zeros stays zero.
     """
     is_positive = sigma > 0
     scale = 1 / tf.where(is_positive, sigma, 1.0)
@@ -62,10 +62,11 @@ def divide_by_norm(matrix, sigma, u, v):
 
 
 def attend(query, key, value):
-    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+    """Returns `softmax(query key^T) value`, a tensor `(B, N, C)`.
 
-    Attention on a large map is chunked: the scores of a part of the queries
-    are in memory at a time, and are computed again for the gradient.
+    The inputs are `(B, N, D)`, `(B, M, D)` and `(B, M, C)`. Attention on a
+    large map is chunked: only the scores of a part of the queries are in memory
+    at a time, and they are computed again for the gradient.
     """
     n, depth = query.shape[1:]
     blocks = number_of_chunks(n, key.shape[1])
@@ -117,7 +118,7 @@ def _gradient_of_attend(upstream, *inputs):
 
 
 def _gradient_by_scores(upstream, query, key, value, beta, o):
-    # The softmax's own gradient would pass over the scores twice more.
+    # The gradient of the softmax would read all scores two more times.
     d_value = tf.matmul(tf.cast(beta, value.dtype), upstream, transpose_a=True)
     d_beta = tf.matmul(upstream, value, transpose_b=True)
     products = tf.cast(upstream, beta.dtype) * tf.cast(o, beta.dtype)

@@ -1,8 +1,8 @@
 """Several devices on TensorFlow: `tf.distribute.MirroredStrategy`.
 
 Its replicas are threads that run the same step, each on a part of the batch
-and on its own copy of the variables. Copies stay equal because all of them
-make the same update: gradients, logs and moments are averaged first.
+and on its own copy of the variables. The copies stay equal because all of them
+get the same update: gradients, logs and moments are averaged first.
 """
 
 import contextlib
@@ -19,47 +19,47 @@ def start_engine():
     """Makes all devices of this machine replicas."""
     if os.environ.get("TF_CONFIG"):
         raise ValueError(
-            "On TensorFlow one process with all devices of one machine must "
-            "train: Keras 3 does not train on MultiWorkerMirroredStrategy. Use "
-            "JAX or PyTorch for several machines. Received: TF_CONFIG="
+            "On TensorFlow, one process must train with all devices of one "
+            "machine: Keras 3 does not train with MultiWorkerMirroredStrategy. "
+            "Use JAX or PyTorch for several machines. Received: TF_CONFIG="
             f"{os.environ['TF_CONFIG']!r}"
         )
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     devices = [d.name for d in tf.config.list_logical_devices(kind)]
     if len(devices) > 1 and not tf.distribute.has_strategy():
-        # All that follows runs as if it were written inside its scope.
+        # Everything that follows runs in the scope of the strategy.
         tf.distribute.experimental_set_strategy(
             tf.distribute.MirroredStrategy(devices)
         )
 
 
 def process():
-    """Returns the index of this process, and how many there are."""
+    """Returns the index of this process, and the number of processes."""
     return 0, 1
 
 
 def replicas():
-    """How many devices share a batch."""
+    """Returns the number of devices that share a batch."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def gather(array):
-    """Returns the arrays of all processes, stacked: of this one."""
+    """Returns the arrays of all processes, stacked; there is only this one."""
     return np.asarray(array)[None]
 
 
 def stepping():
-    """Whether this is one of several replicas that run a step."""
+    """Returns whether this is one of several replicas that run a step."""
     return replicas() > 1 and not tf.distribute.in_cross_replica_context()
 
 
 def global_batch_size(n):
-    """Rows of the whole batch of which `n` are seen here."""
+    """Returns the rows of the whole batch, of which this replica has `n`."""
     return n * replicas() if stepping() else n
 
 
 def local_slice(x):
-    """Returns this replica's rows of what was drawn for a whole batch."""
+    """Returns this replica's rows of values drawn for a whole batch."""
     if not stepping():
         return x
     index = _context().replica_id_in_sync_group
@@ -78,30 +78,31 @@ def mean_over_replicas(tensors):
 
 def apply_gradients(optimizer, gradients, variables):
     if stepping():
-        # Keras' optimizers would add up what has been averaged already.
+        # Keras' optimizers add up the gradients, which are already means.
         gradients = [gradient / replicas() for gradient in gradients]
     optimizer.apply(gradients, variables)
 
 
 def mean_moment(moment):
-    """The mean of a moment over the replicas, with its gradient."""
+    """Returns the mean of a moment over the replicas, with its gradient."""
     return _context().all_reduce(tf.distribute.ReduceOp.MEAN, moment)
 
 
 def alone():
-    """What one process makes outside of a step concerns it alone."""
+    """Does nothing: outside a step, a process works by itself anyway."""
     return contextlib.nullcontext()
 
 
 def predict(network, inputs):
-    """Runs a network in inference on all replicas, each on a part."""
-    # That which it was made in, as for Keras: it may be another one by now.
+    """Runs a network in inference mode on all replicas, each on a part."""
+    # As in Keras, this is the strategy in which the network was made, which
+    # may not be the current one.
     strategy = network.distribute_strategy
     n_replicas = strategy.num_replicas_in_sync
     if n_replicas == 1:
         return network.predict_on_batch(inputs)
     if not hasattr(network, "run_on_replicas"):
-        # As Keras would, which gives each replica all rows.
+        # This is like Keras, which would give each replica all rows.
         run_on_one = tf.function(
             lambda x: network(x, training=False),
             jit_compile=network.jit_compile,

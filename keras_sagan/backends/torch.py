@@ -27,24 +27,24 @@ def prepare_training():
 
 
 class Trainer:
-    """The PyTorch side of `SAGAN`: variables are assigned in place.
+    """The PyTorch part of `SAGAN`: variables are assigned in place.
 
-    A step records a graph only inside `value_and_gradients`: the images that
-    the discriminator learns from need none.
+    A step records a graph only inside `value_and_gradients`: the images for
+    the discriminator do not need one.
     """
 
     _graph = None
     _host_steps = None
 
     def _initialize_ddp(self):
-        """Keeps Keras 3.16 from wrapping this model for several processes.
+        """Prevents Keras 3.16 from wrapping the model for several processes.
 
-        It would average the gradients a second time, and there is no
-        public way to say no (`Trainer.make_train_function`).
+        Keras would average the gradients a second time, and there is no public
+        way to switch this off (`Trainer.make_train_function`).
         """
 
     def set_jit_compile(self, jit_compile):
-        """Runs the step as a graph if True.
+        """Makes the step run as a graph if `jit_compile` is True.
 
         Returns False, so that Keras does not call `torch.compile`.
         """
@@ -58,10 +58,10 @@ class Trainer:
             return self.step(data)
 
     def run_learn(self, inputs):
-        """Runs `learn`, as a graph where that was asked for."""
+        """Runs `learn`, as a graph if `jit_compile` is True."""
         steps = self._host_steps
         before = steps and steps.read()
-        # What processes exchange is not written down in a graph.
+        # A graph does not record the exchange between processes.
         if self._graph is None or self.run_eagerly or self._is_shared():
             logs = self.learn(inputs)
         else:
@@ -90,9 +90,9 @@ class Trainer:
         return (loss.detach(), detached(aux)), gradients
 
     def is_due(self, every):
-        """Whether the step count is a multiple of `every`: a bool.
+        """Returns whether `every` divides the step count, a bool.
 
-        It decides what is run, and so it has to be known on the host.
+        It decides which code runs, so the host must know it.
         """
         if every == 1:
             return True
@@ -105,16 +105,16 @@ class Trainer:
         torch_replicas.broadcast([*self.variables, *self.optimizer.variables])
 
     def sync_variables(self):
-        """Variables always hold the current values here."""
+        """Does nothing: variables always have their current values."""
 
     def keeping_variables(self):
-        """Variables always hold their values here, after an error too."""
+        """Does nothing: variables keep their values after an error, too."""
         return contextlib.nullcontext()
 
 
-# A channels-last tensor, seen with its channels first, is what PyTorch calls
-# memory format channels_last: its operations take and give it as it lies.
-# Those of `keras.ops` (3.15.1) copy it, convolutions twice.
+# A channels-last tensor that is viewed with its channels first has the memory
+# format channels_last of PyTorch. PyTorch's operations take and return it
+# without a copy. `keras.ops` (3.15.1) copies it, twice in convolutions.
 def _channels_first(x):
     return x.permute(0, 3, 1, 2)
 
@@ -133,7 +133,7 @@ def conv2d(x, kernel, bias=None):
 
 
 def convolve(x, kernel, bias, stride, padding):
-    """Convolves with any kernel; "same" padding needs a stride of 1."""
+    """Convolves with any kernel; "same" padding requires a stride of 1."""
     return _channels_last(
         functional.conv2d(
             _channels_first(x), _as_filters(kernel), bias, stride, padding
@@ -147,7 +147,7 @@ def cond(predicate, true_fn, false_fn):
 
 
 def input_gradient(function, x):
-    """Returns the gradient of a scalar function in `x`, differentiable."""
+    """Returns the gradient of a scalar function at `x`, differentiable."""
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(function(x), x, create_graph=True)
     return gradient
@@ -155,7 +155,7 @@ def input_gradient(function, x):
 
 @contextlib.contextmanager
 def full_float32():
-    """Inside, a GPU multiplies float32 as such, not rounded to TF32."""
+    """In this block, a GPU does not round float32 to TF32 in products."""
     flags = torch.backends.cudnn, torch.backends.cuda.matmul
     before = [flag.allow_tf32 for flag in flags]
     for flag in flags:
@@ -186,8 +186,8 @@ def conv2d_downsample(x, kernel, bias=None):
 def _as_filters(kernel):
     """Returns a kernel `(h, w, C, D)` as `(D, C, h, w)`, channels last.
 
-    PyTorch would copy it so itself, element by element: as the transpose of a
-    matrix it is three times faster (512 channels, two cores).
+    PyTorch itself would make this copy element by element. As the transpose of
+    a matrix, it is three times faster (512 channels, two cores).
     """
     height, width, channels, filters = kernel.shape
     matrix = torch_functions.transpose(kernel.reshape(-1, filters))
@@ -203,8 +203,9 @@ def normalize(vector, epsilon, otherwise):
 def standardize(x, epsilon, synchronized=True):
     """Returns `(x - mean) / sqrt(variance + epsilon)` and both moments.
 
-    In a step of several processes: of the whole batch, or, if not
-    `synchronized`, of this part; the moments returned are the mean ones.
+    In a step with several processes, `x` is standardized by the moments of the
+    whole batch, or by those of this part if `synchronized` is False. The
+    returned moments are means over the processes.
     """
     if not torch_replicas.stepping():
         return _standardize(x, epsilon)
@@ -236,7 +237,7 @@ def _standardize(x, epsilon):
 def snapshot(x):
     """Returns a copy of the value of a variable, if a graph may keep it.
 
-    Variables are assigned in place, and gradients need the value as it was.
+    Variables are assigned in place, and gradients need the earlier value.
     """
     return x.clone() if torch.is_grad_enabled() else x
 
@@ -266,27 +267,27 @@ def move(variable, value, momentum):
 
 
 def copies(variables):
-    """Returns the values of variables as they are now."""
+    """Returns the current values of variables."""
     return [v.value.detach().clone() for v in variables]
 
 
 @torch.no_grad()
 def restore(variables, before, keep):
-    """Gives variables their values of before, unless `keep` is true."""
+    """Restores the values of variables, unless `keep` is true."""
     for variable, old in zip(variables, before):
         variable.value.copy_(torch.where(keep, variable.value, old))
 
 
 def global_norm(gradients):
     """Returns the norm of all gradients together, a scalar."""
-    if not gradients:  # Of a network that is frozen as a whole.
+    if not gradients:  # The whole network is frozen.
         return keras.ops.zeros(())
     norms = torch._foreach_norm(gradients)
     return torch.linalg.vector_norm(torch.stack(norms))
 
 
 def to_host(values):
-    """Returns a list in which scalar tensors are numbers, in one wait."""
+    """Returns a list with scalar tensors as numbers, with one wait."""
     values = list(values)
     scalars = [
         i for i, x in enumerate(values) if torch.is_tensor(x) and x.numel() == 1
@@ -296,7 +297,7 @@ def to_host(values):
         dtype = functools.reduce(
             torch.promote_types, [x.dtype for x in tensors]
         )
-        device = tensors[0].device  # A user's own logs may be elsewhere.
+        device = tensors[0].device  # The user's logs may be on another one.
         together = torch.stack([x.to(device, dtype) for x in tensors])
         for i, value in zip(scalars, together.tolist()):
             values[i] = value
@@ -315,7 +316,7 @@ tanh = torch.tanh
 
 
 def compiled(function, variables):
-    """Returns a function without arguments, as `function`, of variables."""
+    """Returns a function of variables only, without gradients."""
     return torch.no_grad()(function)
 
 

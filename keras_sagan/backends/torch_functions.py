@@ -1,8 +1,8 @@
-"""Functions with a gradient of our own on PyTorch.
+"""Functions with custom gradients on PyTorch.
 
-Each gradient is fast where a training step needs it, and is itself made of
-differentiable operations where its gradient is wanted (`create_graph=True`,
-which `torch.func` always sets): gradients of every order are right.
+In a training step, each gradient is computed fast. If its own gradient is
+needed (`create_graph=True`, which `torch.func` always sets), it consists of
+differentiable operations, so that gradients of every order are correct.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 class _Transpose(torch.autograd.Function):
-    """Transposes in memory, gradients too: what follows runs along rows."""
+    """Transposes in memory, also for gradients, so that rows are contiguous."""
 
     generate_vmap_rule = True
 
@@ -20,7 +20,7 @@ class _Transpose(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        """Nothing is kept: the function is linear."""
+        """Stores nothing, because the function is linear."""
 
     @staticmethod
     def backward(ctx, gradient):
@@ -32,9 +32,9 @@ class _Transpose(torch.autograd.Function):
 
 
 class _DivideByNorm(torch.autograd.Function):
-    """`matrix / sigma`; `sigma = v matrix u^T`, with `u` and `v` constants.
+    """`matrix / sigma`, where `sigma = v matrix u^T` for constant `u` and `v`.
 
-    The value of `sigma` is known already. A matrix of zeros stays one.
+    The value of `sigma` is already known. A matrix of zeros stays zero.
     """
 
     generate_vmap_rule = True
@@ -62,7 +62,7 @@ class _DivideByNorm(torch.autograd.Function):
 
 
 def gradient_of_division(gradient, matrix, sigma, u, v, normalized):
-    """The gradient of `_DivideByNorm` in its matrix."""
+    """Returns the gradient of `_DivideByNorm` with respect to its matrix."""
     along = torch.dot(gradient.reshape(-1), normalized.reshape(-1))
     along = torch.where(sigma > 0, along, 0.0)
     result = torch.addr(gradient, -along * v, u)
@@ -74,7 +74,7 @@ def gradient_of_division(gradient, matrix, sigma, u, v, normalized):
 
 
 def inverse_norms(sigma):
-    """`1 / sigma`, and 1 where sigma is 0."""
+    """Returns `1 / sigma`, or 1 where sigma is 0."""
     return 1 / torch.where(sigma > 0, sigma, 1.0)
 
 
@@ -83,7 +83,7 @@ def _norm(matrix, u, v):
 
 
 class _Recording:
-    """What the kernel recorded for its own gradient, if it was to."""
+    """What the kernel recorded for its own gradient, if this was `wanted`."""
 
     def __init__(self, wanted):
         self.wanted = wanted
@@ -93,8 +93,9 @@ class _Recording:
 class _Attend(torch.autograd.Function):
     """`softmax(query key^T) value`, by PyTorch's fused kernels.
 
-    Of their gradients these have no gradient. Where one is wanted, the
-    gradient is computed by plain operations, and holds all scores at once.
+    The gradients of these kernels have no gradient themselves. If one is
+    needed, the gradient is computed by plain operations, which hold all scores
+    at once.
     """
 
     @staticmethod
@@ -130,7 +131,7 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, query, key, value, recording):
-        """Takes what is mapped over as more images."""
+        """Treats the mapped axis as more images."""
         n = info.batch_size
         inputs = (
             x.expand(n, *x.shape) if axis is None else x.movedim(axis, 0)
@@ -151,9 +152,10 @@ class _Attend(torch.autograd.Function):
 
 
 def attend(query, key, value):
-    """`softmax(query key^T) value`, of `(B, N, D)`, `(B, M, D)`, `(B, M, C)`.
+    """Returns `softmax(query key^T) value`, a tensor `(B, N, C)`.
 
-    By PyTorch's flash attention; see `_Attend`.
+    The inputs are `(B, N, D)`, `(B, M, D)` and `(B, M, C)`. It is computed by
+    PyTorch's flash attention; see `_Attend`.
     """
     inputs = query, key, value
     if torch.jit.is_tracing():
@@ -163,7 +165,7 @@ def attend(query, key, value):
 
 
 def _fused_attention(query, key, value):
-    # The kernels take equal depths; zeros do not change the inner products.
+    # The kernels need equal depths; zeros do not change the inner products.
     depth = max(query.shape[-1], value.shape[-1])
     q, k, v = (
         functional.pad(x, (0, depth - x.shape[-1]))[:, None]  # one head
@@ -189,9 +191,10 @@ def _gradients_of_attention(gradient, query, key, value):
 
 
 def _applied(function):
-    """Returns a function with a gradient of its own.
+    """Returns a function with a custom gradient.
 
-    The tracer by which Keras exports to ONNX knows no such functions.
+    The tracer that Keras uses to export to ONNX does not support these, so in
+    it only the forward pass is called.
     """
 
     def apply(*inputs):

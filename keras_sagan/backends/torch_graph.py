@@ -1,10 +1,10 @@
 """The training step as a graph of PyTorch operations.
 
-Keras' layers cost Python for every call: on small steps, and on fast devices,
-more than the arithmetic does. Here the step runs once under a tracer that
-writes down the operations that PyTorch was asked for, those of its gradients
-included, and from then on these are run, in the same order on the same
-numbers. Unlike `torch.compile` it needs no compiler, and takes seconds.
+Keras' layers run Python code for every call. In small steps, and on fast
+devices, this takes more time than the arithmetic. Here the step runs once in a
+tracer that records the operations of PyTorch, including those of the
+gradients. After that, the recorded operations are run in the same order.
+Unlike `torch.compile`, this needs no compiler, and recording takes seconds.
 """
 
 import warnings
@@ -15,11 +15,12 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 
 class GraphOfStep:
-    """Runs `model.learn`, as a graph for each shape of its arguments.
+    """Runs `model.learn` as a graph, one for each shape of its arguments.
 
-    Latents and labels are drawn outside: seeds are Python numbers. Networks
-    that look at such numbers themselves, as Keras' `Dropout` does with its
-    seed, cannot be written down: their steps run as they are, with a warning.
+    Latents and labels are drawn outside the graph, because seeds are Python
+    numbers. Networks that read such numbers themselves, as Keras' `Dropout`
+    does with its seed, cannot be recorded: their steps run without a graph,
+    and there is a warning.
     """
 
     def __init__(self, model):
@@ -30,8 +31,9 @@ class GraphOfStep:
     def run(self, inputs):
         """Runs the step on its `StepInputs`; returns the logs.
 
-        What is no tensor, such as labels that are None or whether a penalty
-        is due, is a part of the graph: each value has a graph of its own.
+        Values that are not tensors, such as labels that are None, or whether a
+        penalty is due, are constants in a graph: there is one graph for each
+        value.
         """
         tensors = [
             x if x is None or isinstance(x, bool) else torch.as_tensor(x)
@@ -47,8 +49,8 @@ class GraphOfStep:
             return self.model.learn(inputs)
         values, logs = graph([v.value.detach() for v in variables], tensors)
         for variable, value in zip(variables, values):
-            # What was not updated in place is a tensor of its own by now:
-            # the variable takes its memory, and nothing is copied.
+            # A value that was not updated in place is a new tensor. The
+            # variable takes its memory, and nothing is copied.
             variable.value.data = value
         return logs
 
@@ -69,12 +71,12 @@ class GraphOfStep:
                 logs = model.learn(inputs)
             return [scope.get_current_value(v) for v in variables], logs
 
-        # On copies: tracing runs the operations, some of them in place.
+        # Use copies: tracing runs the operations, some of them in place.
         values = [v.value.detach().clone() for v in variables]
         self.tracing = True
         try:
             graph = make_fx(step)(values, tensors)
-        # What is wrong with the step itself is raised when it runs as it is.
+        # An error of the step itself is raised when it runs without a graph.
         except RuntimeError:
             graph = None
         finally:
@@ -82,8 +84,8 @@ class GraphOfStep:
         if graph is None or _holds_a_generator(graph):
             warnings.warn(
                 "`jit_compile=True` has no effect: the networks have a layer, "
-                "such as a Dropout with a seed, that cannot be written down "
-                "as a graph of operations.",
+                "such as a Dropout with a seed, that cannot be recorded as a "
+                "graph of operations.",
                 stacklevel=2,
             )
             return variables, None
@@ -91,7 +93,7 @@ class GraphOfStep:
 
 
 def traced_value_and_gradients(loss_fn, variables, all_variables):
-    """`value_and_gradients` of variables whose values a scope holds."""
+    """`value_and_gradients` for variables whose values are in a scope."""
     ids = {id(v) for v in variables}
     others = [v for v in all_variables if id(v) not in ids]
     before = [v.value for v in others]
@@ -108,11 +110,11 @@ def traced_value_and_gradients(loss_fn, variables, all_variables):
 
 
 def gradients_of(loss, values):
-    """Returns the gradients of a loss; zeros where it does not depend on it.
+    """Returns the gradients of a loss with respect to values.
 
-    That is so for weights that a network does not use.
+    They are zeros for weights that a network does not use.
     """
-    if not values:  # Of a network that is frozen as a whole.
+    if not values:  # The whole network is frozen.
         return []
     return torch.autograd.grad(
         loss, values, allow_unused=True, materialize_grads=True
@@ -125,13 +127,13 @@ def detached(logs):
 
 
 def _holds_a_generator(graph):
-    """Whether random numbers would come from the graph, out of any seed."""
+    """Returns whether the graph would draw random numbers without a seed."""
     nodes = graph.graph.nodes
     return any(x.kwargs.get("generator") is not None for x in nodes)
 
 
 def _without_detach(graph):
-    """Takes out the operations that only matter to a recorder of gradients."""
+    """Removes the operations that matter only for recording gradients."""
     for node in list(graph.graph.nodes):
         if node.target is torch.ops.aten.detach.default:
             node.replace_all_uses_with(node.args[0])

@@ -1,7 +1,7 @@
-"""What the host can do without waiting for the device.
+"""Functions of the host that do not wait for the device.
 
-Reading a value waits until the device has done all that was asked of it. So
-does moving a number to the device: PyTorch returns when it is there.
+Reading a value waits until the device has finished all of its work. So does
+moving a number to the device: PyTorch returns when the number is there.
 """
 
 import functools
@@ -30,8 +30,7 @@ def _constant(data, shape, dtype, device):
 def to_device(data, device):
     """Starts to move a batch to a device, and does not wait for it.
 
-    Only from memory that the system may not move can a device fetch it by
-    itself.
+    The memory must be pinned, so that the device can read it by itself.
     """
 
     def start(x):
@@ -46,9 +45,10 @@ def to_device(data, device):
 
 
 class ConstantsStay(TorchFunctionMode):
-    """Inside, a number that is made a tensor again is the tensor of before.
+    """In this block, a number is converted to a tensor only once.
 
-    For a few calls, such as those of an optimizer: it looks at each.
+    If it is converted again, the first tensor is returned. This inspects each
+    call of PyTorch, so it is meant for a few calls, as in an optimizer.
     """
 
     _tensors = {}
@@ -58,7 +58,7 @@ class ConstantsStay(TorchFunctionMode):
         if function is not torch.as_tensor or not _is_number(args):
             return function(*args, **kwargs)
         number = args[0]
-        if isinstance(number, np.ndarray):  # As older Keras makes of it.
+        if isinstance(number, np.ndarray):  # An older Keras makes arrays.
             number = number[()]
         key = type(number), number, *sorted(kwargs.items(), key=str)
         if key not in self._tensors:
@@ -75,7 +75,7 @@ def _is_number(args):
 
 
 class HostCopy:
-    """The value of a variable, read again only after someone assigned to it.
+    """The value of a variable, read again only after an assignment to it.
 
     Args:
         variable: A `keras.Variable` of integers.
@@ -92,7 +92,7 @@ class HostCopy:
         return self._value
 
     def has_become(self, value):
-        """Says what the variable, which had been read, is by now."""
+        """Sets the current value, without reading the variable again."""
         self._value, self._seen = value, self._state()
 
     def _state(self):
@@ -109,9 +109,10 @@ _ONE_MORE = np.array([0, 1], "float32")
 
 
 class SeedGenerator(keras.random.SeedGenerator):
-    """Keras' seeds, known on the host: the same numbers, and no waits.
+    """Keras' seed generator without waits, and with the same numbers.
 
-    Keras (3.15.1) asks the device for the seed of each draw.
+    The host knows the seed. Keras (3.15.1) reads it from the device for each
+    draw.
     """
 
     def __init__(self, seed=None, name=None, **kwargs):
@@ -125,5 +126,5 @@ class SeedGenerator(keras.random.SeedGenerator):
         state = self.state.value
         self.state.assign(state + constant(_ONE_MORE, state))
         self._on_host.has_become([seed, count + 1])
-        # Keras takes the sum of the two, which overflows as int32 does.
+        # Keras adds the two, and the sum overflows like an int32.
         return (seed + count + 2**31) % 2**32 - 2**31, 0

@@ -1,4 +1,4 @@
-"""Batch norm of a batch that lies in equal parts on several processes."""
+"""Batch norm of a batch in equal parts on several processes."""
 
 import torch
 
@@ -7,10 +7,11 @@ from keras_sagan.backends.precision import standardize_by_moments
 
 
 class _Mean(torch.autograd.Function):
-    """The mean of the processes' tensors, with its gradient.
+    """The mean of the tensors of all processes, with its gradient.
 
-    The loss of all processes is the sum of theirs: the gradient of a mean is
-    the mean of the gradients. All processes must run the same operations.
+    The whole loss is the sum of the losses of the processes, so the gradient
+    of a mean is the mean of the gradients. All processes must run the same
+    operations.
     """
 
     @staticmethod
@@ -19,7 +20,7 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        """Nothing is kept: the function is linear."""
+        """Stores nothing, because the function is linear."""
 
     @staticmethod
     def backward(ctx, gradient):
@@ -27,14 +28,15 @@ class _Mean(torch.autograd.Function):
 
 
 class _StandardizeTogether(torch.autograd.Function):
-    """`(x - mean) / sqrt(variance + epsilon)` and the moments, of all parts.
+    """`(x - mean) / sqrt(variance + epsilon)` with the moments of all parts.
 
-    One exchange, and one with the gradient. Of equal parts the mean is that
-    of the means, and the variance that of the variances and that of the means
-    together: all centred, so that nothing is lost for mean 100, std 0.01.
+    This takes one exchange, and one more for the gradient. The parts are equal,
+    so the mean is the mean of their means. The variance is the mean of their
+    variances plus the variance of their means. All are centred, so that no
+    precision is lost for mean 100, std 0.01.
 
-    Gradients of every order are right where all processes take them, but
-    there is no forward mode: PyTorch has none that exchanges tensors.
+    Gradients of every order are correct if all processes compute them. There is
+    no forward mode, because PyTorch has none that exchanges tensors.
     """
 
     @staticmethod
@@ -65,8 +67,8 @@ class _StandardizeTogether(torch.autograd.Function):
             return _gradient(gradient, x, ctx.epsilon), None
         zeros, ones = _zeros_and_ones(y)
         scale = torch.rsqrt(variance + ctx.epsilon)
-        # As if y were x, of mean 0 and variance 1: the sums of gradient * y
-        # and of the gradient, in one pass.
+        # With y as x, mean 0 and variance 1, this computes the sums of
+        # gradient * y and of the gradient in one pass.
         _, along, total = torch.ops.aten.native_batch_norm_backward(
             gradient.movedim(-1, 1),
             y.movedim(-1, 1),
@@ -87,7 +89,7 @@ class _StandardizeTogether(torch.autograd.Function):
 
 
 def _gradient(gradient, x, epsilon):
-    """The gradient in `x`, of operations that have a gradient."""
+    """Returns the gradient for `x`, by operations that have a gradient."""
     y, _, variance = standardize_by_moments(x, epsilon, _Mean.apply)
     axes = tuple(range(x.ndim - 1))
     mean = _Mean.apply(gradient.to(variance.dtype).mean(axes))

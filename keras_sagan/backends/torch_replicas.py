@@ -1,8 +1,8 @@
 """Several processes on PyTorch, one per device, as torchrun starts them.
 
-Each process holds all weights and a part of each batch. In a training or
-evaluation step gradients, logs and moments are averaged over the parts; what
-is computed outside of a step concerns its process alone.
+Each process has all weights and a part of each batch. In a training or
+evaluation step, gradients, logs and moments are averaged over the parts.
+Outside a step, each process computes by itself.
 """
 
 import atexit
@@ -21,11 +21,11 @@ _stepping = False
 
 
 def start_engine():
-    """Joins the processes that torchrun started; without it there is one."""
+    """Joins the processes that torchrun started, if it was used."""
     if "RANK" not in os.environ or distributed.is_initialized():
         return
     if torch.cuda.is_available():
-        # What Keras calls "cuda" is then the device of this process.
+        # The device "cuda" of Keras is then the device of this process.
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         distributed.init_process_group("nccl")
     else:
@@ -36,24 +36,25 @@ def start_engine():
 def _leave_engine():
     """Ends the engine's threads before Python ends.
 
-    Those of gloo can abort the process otherwise; see docs/design.md. NCCL
-    may wait here for the others, which may have failed.
+    Otherwise the threads of gloo can abort the process; see docs/design.md.
+    NCCL is left alone: it might wait here for other processes, which may have
+    failed.
     """
     if not distributed.is_initialized() or hasattr(sys, "last_value"):
-        return  # After an error the other processes may never get here.
+        return  # After an error, the other processes may never get here.
     if distributed.get_backend() == "gloo":
         distributed.destroy_process_group()
 
 
 def process():
-    """Returns the index of this process, and how many there are."""
+    """Returns the index of this process, and the number of processes."""
     if not distributed.is_initialized():
         return 0, 1
     return distributed.get_rank(), distributed.get_world_size()
 
 
 def replicas():
-    """Returns how many devices share a batch."""
+    """Returns the number of devices that share a batch."""
     return process()[1]
 
 
@@ -62,7 +63,7 @@ def gather(array):
     array = np.asarray(array)
     if replicas() == 1:
         return array[None]
-    # As bytes, because PyTorch lacks some of NumPy's types.
+    # Exchange bytes, because PyTorch lacks some of NumPy's types.
     mine = torch.frombuffer(bytearray(array.tobytes()), dtype=torch.uint8)
     mine = mine.to("cuda" if torch.cuda.is_available() else "cpu")
     every = [torch.empty_like(mine) for _ in range(replicas())]
@@ -75,7 +76,7 @@ def gather(array):
 
 @contextlib.contextmanager
 def step():
-    """Inside, several processes run the same step, each on its part."""
+    """In this block, all processes run the same step, each on its part."""
     global _stepping
     before, _stepping = _stepping, replicas() > 1
     try:
@@ -90,7 +91,7 @@ def global_batch_size(n):
 
 
 def local_slice(x):
-    """Returns this process' rows of what was drawn for a whole batch."""
+    """Returns this process' rows of values drawn for a whole batch."""
     if not _stepping:
         return x
     index, n = process()
@@ -115,7 +116,7 @@ def apply_gradients(optimizer, gradients, variables):
 
 
 def total(x):
-    """Returns the sum of the processes' tensors, without a gradient."""
+    """Returns the sum of the tensors of all processes, without a gradient."""
     x = x.detach().clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(x)
     return x
@@ -133,21 +134,21 @@ def stepping():
 
 
 def broadcast(variables):
-    """Gives all processes the values that the first one has."""
+    """Gives all processes the values of the first one."""
     if replicas() > 1:
         for variable in variables:
             distributed.broadcast(variable.value.data, 0)
 
 
 def alone():
-    """Inside, what this process computes concerns no other process."""
+    """Does nothing: outside a step, a process works by itself anyway."""
     return contextlib.nullcontext()
 
 
 def predict(network, inputs):
-    """Runs a network in inference, by this process alone.
+    """Runs a network in inference mode in this process alone.
 
-    `predict_on_batch` of Keras 3.16 would do it in all processes together.
+    `predict_on_batch` of Keras 3.16 would use all processes together.
     """
     with torch.no_grad():
         outputs = network(inputs, training=False)

@@ -1,7 +1,7 @@
 """Spectral normalization of many matrices in few operations.
 
-Vectors of different lengths lie one behind the other in one tensor; `index`
-says to which of them each number belongs.
+Vectors of different lengths are concatenated in one tensor; `index` gives the
+vector that each number belongs to.
 """
 
 import functools
@@ -14,17 +14,17 @@ from keras_sagan.backends.torch_functions import inverse_norms
 
 @torch.no_grad()
 def iterate_together(matrices, u, v, epsilon):
-    """Runs a power iteration of each matrix.
+    """Runs one power iteration for each matrix.
 
     Args:
         matrices: Tensors `(rows, columns)`, of any shapes.
         u: Tensors `(columns,)`.
         v: Tensors `(rows,)`.
-        epsilon: The least norm that a vector is divided by.
+        epsilon: The smallest norm that a vector is divided by.
 
     Returns:
-        The new `u`, the new `v`, both lists, and the norms `sigma`, a tensor
-        `(matrices,)`.
+        The lists of the new `u` and of the new `v`, and the norms `sigma`, a
+        tensor `(matrices,)`.
     """
     columns = [torch.mv(matrix, x) for matrix, x in zip(matrices, u)]
     v, _ = _normalize(columns, v, epsilon)
@@ -39,7 +39,7 @@ def _normalize(vectors, otherwise, epsilon):
     sizes = tuple(len(x) for x in vectors)
     norms = torch.stack(torch._foreach_norm(vectors))
     index = _index(sizes, norms.device)
-    # A vector of zeros stays what it was before.
+    # A vector of zeros is replaced by the one before.
     units = torch.where(
         (norms > 0).index_select(0, index),
         torch.cat(vectors) / norms.clamp(min=epsilon).index_select(0, index),
@@ -59,7 +59,7 @@ def _tiny(norms):
 
 
 class _DivideTogether(torch.autograd.Function):
-    """Each `matrix / sigma`; see `torch_functions.divide_by_norm`."""
+    """`matrix / sigma` for each; see `torch_functions.divide_by_norm`."""
 
     @staticmethod
     def forward(sigma, u, v, *matrices):
@@ -117,12 +117,12 @@ def divide_together(matrices, sigma, u, v):
 
 @torch.no_grad()
 def assign_together(variables, values, where=None):
-    """Assigns to each variable its value, in place.
+    """Assigns its value to each variable, in place.
 
     Args:
         variables: List of `keras.Variable`.
         values: List of tensors.
-        where: Boolean scalar tensor. Where it is False, nothing changes.
+        where: Boolean scalar tensor. If it is False, nothing changes.
     """
     targets = [v.value for v in variables]
     if where is not None:

@@ -1,4 +1,4 @@
-"""Values of variables, where no backend has a faster way."""
+"""Functions of variables, for backends without a faster way."""
 
 from keras import ops
 
@@ -9,7 +9,7 @@ def move(variable, value, momentum):
 
 
 def restore(variables, before, keep):
-    """Gives variables their values of before, unless `keep` is true."""
+    """Restores the values of variables, unless `keep` is true."""
     for variable, old in zip(variables, before):
         variable.assign(ops.where(keep, variable.value, old))
 

@@ -20,15 +20,15 @@ class Checkpoint(EverySteps):
     """Saves the whole model every `every` steps, and keeps the newest files.
 
     A file is written under another name and then renamed, so that a process
-    that is killed leaves no half-written checkpoint. A model with NaN or
-    infinity in it is not saved. Only whole files count as checkpoints, by the
-    step of the model in them: a damaged one is neither kept in the place of a
-    good one nor deleted, but renamed.
+    that is killed leaves no half-written checkpoint. A model that contains NaN
+    or infinity is not saved. Only undamaged files count as checkpoints, in the
+    order of the steps of the models in them. A damaged file is renamed: it is
+    not deleted, and does not replace a good one.
 
     Args:
         directory: Folder for the files, `step_00001000.keras` and so on.
-        every: Positive integer, steps between checkpoints.
-        keep: Positive integer, number of checkpoints that are kept.
+        every: Positive integer, the number of steps between checkpoints.
+        keep: Positive integer, the number of checkpoints to keep.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -54,7 +54,7 @@ class Checkpoint(EverySteps):
         self.save()
 
     def save(self):
-        """Saves the model as it is now, unless this step is saved already."""
+        """Saves the current model, unless this step is already saved."""
         self.model.sync_variables()
         step = self.model.count_steps()
         path = step_file(self.directory, step, ".keras")
@@ -68,9 +68,9 @@ class Checkpoint(EverySteps):
             old.unlink()
 
     def paths(self):
-        """Returns the paths of the whole checkpoints, the oldest first.
+        """Returns the paths of the undamaged checkpoints, the oldest first.
 
-        They are in the order of the steps in them, whatever their names say.
+        They are in the order of the steps in the files, not of their names.
         """
         steps = {
             path: self._step_in(path)
@@ -84,9 +84,8 @@ class Checkpoint(EverySteps):
         """Loads the newest checkpoint, or returns None if there is none.
 
         Files that a killed process left half-written are removed. A
-        checkpoint that cannot be loaded is passed over with a message, and
-        gets another name, `step_00001000.keras.damaged`, once an older one
-        has been loaded.
+        checkpoint that cannot be loaded is skipped with a message. After an
+        older one is loaded, it is renamed to `step_00001000.keras.damaged`.
 
         Raises:
             ValueError: If there are checkpoints, but none can be loaded.
@@ -96,7 +95,7 @@ class Checkpoint(EverySteps):
         passed_over = set(step_files(self.directory, ".keras"))
         passed_over.difference_update(self.paths())
         for path in sorted(passed_over):
-            print(f"{path} is damaged; continuing from the one before it")
+            print(f"{path} is damaged; continuing from an older checkpoint")
         reason = "they are damaged"
         for path in reversed(self.paths()):
             try:
@@ -112,21 +111,21 @@ class Checkpoint(EverySteps):
             return model
         if passed_over:
             raise ValueError(
-                "One of the checkpoints must load, or training would begin "
-                "again; import the modules of your own classes first, or "
-                "choose another folder. "
+                "One of the checkpoints must load, because training would "
+                "begin again without it. Import the modules of your own "
+                "classes first, or choose another folder. "
                 f"Received: {len(passed_over)} in {self.directory}: {reason}"
             )
         return None
 
     def _step_in(self, path):
-        """Returns the step in a file; None if it is damaged or not there."""
+        """Returns the step in a file, or None if it is damaged or missing."""
         try:
             state = path.stat()
         except FileNotFoundError:
             return None
         key = path, state.st_mtime_ns, state.st_size
-        if key not in self._known:  # Reading it all takes time.
+        if key not in self._known:  # Reading the whole file takes time.
             try:
                 self._known[key] = read_step(path)
             except ValueError:
@@ -135,7 +134,7 @@ class Checkpoint(EverySteps):
 
 
 def _set_aside(path):
-    """Renames a damaged file, since a part of it may be of use."""
+    """Renames a damaged file, because a part of it may be useful."""
     other = path.with_name(f"{path.name}.damaged")
     with contextlib.suppress(FileNotFoundError):  # Another process did it.
         path.replace(other)

@@ -1,4 +1,4 @@
-"""FID or other metrics while training, and the best model by one."""
+"""FID or other metrics during training, and the best model by one of them."""
 
 import json
 
@@ -18,27 +18,31 @@ from keras_sagan.metrics import report
 
 
 class Evaluation(EverySteps):
-    """Evaluates the EMA generator every N steps, and keeps the best.
+    """Evaluates the EMA generator every `every` steps, and keeps the best.
 
     The features of the real images are computed once, when training begins.
-    Each evaluation uses the same latents. Its values are in the logs of each
-    epoch from then on; in `history`, step by step; and beside the model file
-    in a `.json`, with their protocol. A resumed run reads that file, and
-    replaces the model only by a better one.
+    Each evaluation uses the same latents. Its values are added to the logs of
+    every following epoch and to the list `history`. The values of the best
+    model are also written to a `.json` file next to the model file, with their
+    protocol. A resumed run reads this file, and replaces the model only by a
+    better one.
 
     If several processes train together, each must have this callback: all of
     them evaluate together, and the first one prints and writes.
 
     Args:
         real: Real images, as in `metrics.evaluate`.
-        every: Positive integer, training steps between evaluations.
+        every: Positive integer, the number of training steps between
+            evaluations.
         metrics: Names of metrics or `metrics.Metric` objects, as in
             `metrics.evaluate`.
         monitor: Name of the value that decides which model is best, such as
-            `"precision"`. None: the first value of the first metric.
-        path: `.keras` file for the best model, or None to keep no model.
-        num_images: Positive integer, number of images to generate each time.
-            Values of few images cannot be compared with those of 50,000.
+            `"precision"`. If `None`, defaults to the first value of the first
+            metric.
+        path: `.keras` file for the best model. If `None`, no model is saved.
+        num_images: Positive integer, the number of images to generate each
+            time. Values for few images cannot be compared with those for
+            50,000.
         verbose: Whether to print the values.
         **arguments: Other arguments of `metrics.evaluate`, such as
             `protocol`, `feature_extractor`, `cache`, `seed`, `truncation`.
@@ -94,7 +98,7 @@ class Evaluation(EverySteps):
         protocol = get_protocol(
             self.arguments.get("protocol", "torch-fidelity")
         )
-        # Once for all evaluations, the real images too.
+        # These are computed once for all evaluations.
         self._extractor = self.arguments.get("feature_extractor") or Inception(
             logits=protocol["logits"]
         )

@@ -1,4 +1,4 @@
-"""A base class of callbacks that act every so many steps."""
+"""A base class of callbacks that act after a number of steps."""
 
 import keras
 
@@ -6,11 +6,12 @@ import keras
 class EverySteps(keras.callbacks.Callback):
     """Calls `act(step, logs)` after every `every`-th step of training.
 
-    Steps are counted over the whole life of the model, as `steps_trained`
-    does. A run that was interrupted therefore acts at the same steps.
+    Steps are counted from the first training of the model, as in
+    `steps_trained`. A run that was interrupted therefore acts at the same
+    steps.
 
     Args:
-        every: Positive integer.
+        every: Positive integer, the number of steps.
     """
 
     def __init__(self, every):
@@ -23,8 +24,8 @@ class EverySteps(keras.callbacks.Callback):
         self.every = every
 
     def on_train_begin(self, logs=None):
-        # The callback counts by itself, since asking the model would wait
-        # for the device after each step.
+        # The callback counts by itself, because reading the count of the model
+        # would wait for the device after each step.
         self._before = self.model.count_steps()
         self._step = self._before
 
@@ -37,12 +38,13 @@ class EverySteps(keras.callbacks.Callback):
             self.act(self._step, logs or {})
 
     def is_due(self, previous, step):
-        """Whether to act after `step`, if `previous` was the step before.
+        """Returns whether to act after `step`.
 
-        One call may stand for several steps.
+        `previous` is the step of the call before. One call may be for several
+        steps.
         """
         return step // self.every > previous // self.every
 
     def act(self, step, logs):
-        """Does what the callback is for; a subclass defines it."""
+        """Does the work of the callback; a subclass defines it."""
         raise NotImplementedError

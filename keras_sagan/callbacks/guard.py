@@ -8,7 +8,7 @@ from keras_sagan.arguments import check_integer
 
 
 class TrainingFailed(RuntimeError):
-    """Training has failed; the message says how.
+    """Raised if training has failed; the message says how.
 
     Example:
 
@@ -30,14 +30,15 @@ class Guard(keras.callbacks.Callback):
 
     Training has failed if a loss is NaN or infinite at the end of an epoch;
     if the discriminator's loss has stayed at zero, so that the generator
-    learns nothing; or if the images of the EMA generator, which are looked at
+    learns nothing; or if the images of the EMA generator, which are checked
     every `images_every` epochs, do not depend on the latents.
 
     Args:
-        patience: Positive integer: training fails after that many epochs in
-            a row with a discriminator loss below 0.001, or after that many
-            looks in a row at images that are alike.
-        images_every: Positive integer, epochs between looks at the images.
+        patience: Positive integer. Training fails after this many epochs in a
+            row with a discriminator loss below 0.001, or after this many
+            checks in a row that find equal images.
+        images_every: Positive integer, the number of epochs between checks of
+            the images.
 
     Raises:
         TrainingFailed: In `fit`, with what happened and at which step.
@@ -70,9 +71,9 @@ class Guard(keras.callbacks.Callback):
         if self._at_zero >= self.patience:
             self._fail(
                 "the discriminator's loss has been 0 for "
-                f"{self._at_zero} epochs: it tells all generated images from "
-                "real ones, and the generator learns nothing. A lower "
-                "discriminator rate or `augmentation` may help"
+                f"{self._at_zero} epochs: it recognizes all generated images, "
+                "and the generator learns nothing. A lower learning rate of "
+                "the discriminator or `augmentation` may help"
             )
         self._epochs += 1
         if self._epochs % self.images_every == 0:
@@ -81,7 +82,7 @@ class Guard(keras.callbacks.Callback):
     def _look(self):
         labels = None if self.model.num_classes is None else 0
         images = self.model.generate(labels=labels, num_images=8, seed=0)
-        # In levels of 255. The images of a new network differ by less, too.
+        # In levels of 255. The images of a new network also differ by less.
         alike = images.astype("float32").std(axis=0).max() < 2
         self._alike = self._alike + 1 if alike else 0
         if self._alike >= self.patience:

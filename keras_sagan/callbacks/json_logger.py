@@ -16,9 +16,9 @@ from keras_sagan.files import replacing
 class JSONLogger(keras.callbacks.Callback):
     """Appends a line of JSON for each epoch of `fit`: `step`, `time` and logs.
 
-    Give the dataset few `steps_per_epoch` to get many lines. When training
+    For more lines, use a dataset with fewer `steps_per_epoch`. When training
     continues from an earlier step, the lines of later steps are removed, so
-    that each step is there once. NaN and infinity are written as null.
+    that each step has one line. NaN and infinity are written as null.
 
     A log never stops the training: lines that cannot be read are kept as they
     are, and if a line cannot be written, a warning says so.

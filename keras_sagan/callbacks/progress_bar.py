@@ -8,7 +8,7 @@ import keras
 
 from keras_sagan.models.step_callbacks import Looks
 
-# In the order of their use: what does not fit on the line is left out.
+# The most useful come first; those that do not fit on the line are left out.
 _SHOWN = (
     ("D loss {:.2f}", "discriminator_loss"),
     ("G loss {:.2f}", "generator_loss"),
@@ -23,18 +23,19 @@ class ProgressBar(keras.callbacks.Callback):
 
     Keras' own bar starts again in each epoch and shows every log. Use this
     one with `fit(..., verbose=0)`. The line is as long as the terminal allows;
-    what does not fit is left out from its end. A notebook shows one line, too.
-    If the output is neither a terminal nor a notebook, the callback writes a
-    line after the first step and one after each twentieth of the run.
+    the last parts are left out if they do not fit. A notebook shows one line,
+    too. If the output is neither a terminal nor a notebook, the callback
+    writes a line after the first step and one after each twentieth of the run.
 
-    The numbers are those of every tenth step: reading them waits for the
-    device.
+    The numbers are those of every tenth step, because reading them waits for
+    the device.
 
     Args:
-        total: Positive integer, the step at which the run ends. None: it
-            follows from the epochs of `fit`.
-        width: Positive integer, largest number of characters of the bar.
-        stream: File object to write to. None: standard output.
+        total: Positive integer, the step at which the run ends. If `None`, it
+            is computed from the epochs of `fit`.
+        width: Positive integer, the largest number of characters of the bar.
+        stream: File object to write to. If `None`, defaults to the standard
+            output.
 
     Example:
 
@@ -56,7 +57,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._twentieth = -1  # The first step is shown, too.
         in_notebook = _is_notebook(self.stream)
         self._rewrites = self.stream.isatty() or in_notebook
-        # A notebook keeps all that was ever written, in its file, too.
+        # A notebook keeps everything that was written, also in its file.
         self._pause = 2.0 if in_notebook else 0.2
         self._looks, self._numbers = Looks(), {}
         self._longest = 0
@@ -121,11 +122,11 @@ class ProgressBar(keras.callbacks.Callback):
         return f"[{'#' * filled}{'-' * (width - filled)}] {line}"
 
     def _show(self, line):
-        """Writes a line; in place of the one before where that is possible."""
+        """Writes a line, in place of the one before if this is possible."""
         if not self._rewrites:
             self._write(line + "\n")
             return
-        # With blanks, because a notebook knows no command to erase.
+        # Pad with blanks, because a notebook has no command to erase.
         self._write("\r" + line.ljust(self._longest))
         self._longest = max(self._longest, len(line))
 

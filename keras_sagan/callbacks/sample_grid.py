@@ -1,4 +1,4 @@
-"""Pictures while training."""
+"""Grids of images during training."""
 
 import numpy as np
 
@@ -10,29 +10,33 @@ from keras_sagan.files import step_file
 from keras_sagan.visualization import image_grid
 from keras_sagan.visualization.samples import grid_of_classes
 
-# Steps of the first grids: most changes at the beginning.
+# Steps of the first grids, because most changes are at the beginning.
 _FIRST = (100, 200, 400, 800)
 _LATER = 1000
 _MOST_ROWS, _MOST_COLUMNS = 12, 32
-_WIDTH = 2048  # Of a picture with a class a column, in pixels.
+_WIDTH = 2048  # Width in pixels of a picture with one column per class.
 
 
 class SampleGrid(EverySteps):
-    """Saves a grid of images of fixed latents as training goes on.
+    """Saves grids of images of fixed latents during training.
 
-    They are images of the EMA generator, of the same latents each time, so
-    that the files make a video. Up to twelve classes have a row each, and
-    more have a column each. Of very many classes some are shown, evenly chosen.
+    They are images of the EMA generator, with the same latents each time, so
+    that the files can be made into a video. Up to twelve classes have a row
+    each, and more classes have a column each. If there are too many classes,
+    only some are shown, evenly chosen.
 
     Args:
         directory: Folder for the files, `step_00001000.png` and so on.
-        every: Positive integer, steps between grids. None: a grid at steps
-            100, 200, 400 and 800, and then at every thousandth step.
-        columns: Positive integer, images per class (or per row, without
-            classes).
-        classes: Integers, the classes shown. None: all, or as many as fit.
-        class_names: Strings, the names of all classes. None: their numbers.
-        seed: Integer, seed of the latents.
+        every: Positive integer, the number of steps between grids. If `None`,
+            there is a grid at steps 100, 200, 400 and 800, and then at every
+            thousandth step.
+        columns: Positive integer, the number of images per class (or per row,
+            without classes).
+        classes: Integers, the classes to show. If `None`, defaults to all
+            classes, or as many as fit.
+        class_names: Strings, the names of all classes. If `None`, defaults to
+            their numbers.
+        seed: Integer, the seed of the latents.
         scale: As in `visualization.image_grid`.
 
     Raises:
@@ -67,7 +71,7 @@ class SampleGrid(EverySteps):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         if self._step == 0:
-            self._save(0)  # What it starts from: noise.
+            self._save(0)  # The images at the start are noise.
 
     def is_due(self, previous, step):
         first = any(previous < x <= step for x in self.first)
@@ -77,7 +81,7 @@ class SampleGrid(EverySteps):
         self._save(step)
 
     def path(self, step):
-        """The file of the grid of a step."""
+        """Returns the path of the grid of a step."""
         return step_file(self.directory, step, ".png")
 
     def _save(self, step):
@@ -98,7 +102,7 @@ class SampleGrid(EverySteps):
         )
 
     def _chosen(self):
-        """Returns the classes that a picture has room for, evenly chosen."""
+        """Returns evenly chosen classes, as many as fit on a picture."""
         classes = self.model.num_classes
         width = self.model.image_shape[1]
         most = min(_MOST_COLUMNS, max(_MOST_ROWS, _WIDTH // width))

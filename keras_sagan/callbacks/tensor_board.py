@@ -17,7 +17,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         directory: Folder for the event files.
 
     Raises:
-        ImportError: If tensorboard is missing.
+        ImportError: If tensorboard is not installed.
 
     Example:
 

@@ -8,16 +8,16 @@ import keras
 class WandbLogger(keras.callbacks.Callback):
     """Sends the logs of each epoch to Weights & Biases.
 
-    The callback for Keras of W&B imports TensorFlow on every backend. This
-    one only needs the package wandb.
+    W&B's own callback for Keras imports TensorFlow on every backend. This one
+    only needs the package wandb.
 
     Args:
         **arguments: Arguments of `wandb.init`, such as `project` and
-            `config`. With the same `id`, a run that is continued stays one
+            `config`. If a run continues with the same `id`, it is still one
             run in W&B.
 
     Raises:
-        ImportError: If wandb is missing.
+        ImportError: If wandb is not installed.
 
     Example:
 

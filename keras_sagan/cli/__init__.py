@@ -36,7 +36,7 @@ _EPILOG = """\
 Run `keras-sagan VERB --help` for the arguments of a verb. The environment
 variable KERAS_BACKEND chooses the backend: tensorflow, jax or torch.
 """
-# What functions call an argument, and its names on the command line.
+# Names of arguments of functions, and their names on the command line.
 _ALSO_CALLED = {
     "workdir": ("out",),
     "source": ("images",),
@@ -54,8 +54,8 @@ def main(arguments=None):
     """Runs `keras-sagan` and returns its exit status.
 
     Args:
-        arguments: Strings, the verb and what follows it. None: those that the
-            process was started with.
+        arguments: Strings, the verb and what follows it. Defaults to the
+            arguments that the process was started with.
 
     Returns:
         0 for success, 1 if the verb failed, 2 if the arguments are wrong, 130
@@ -107,7 +107,7 @@ def build_parser():
 
 
 def _fail(parser, error, status):
-    # One line, whatever the message of a framework looks like.
+    # One line, even if the message of a framework has several.
     message = " ".join(str(error).split()) or type(error).__name__
     message = printable(_in_terms_of_options(parser, message))
     print(f"{parser.prog}: {message}", file=sys.stderr)
@@ -115,7 +115,7 @@ def _fail(parser, error, status):
 
 
 def _in_terms_of_options(parser, message):
-    """Calls arguments of functions what the command line calls them."""
+    """Replaces names of arguments by those that the command line uses."""
     options = {}
     for action in parser._actions:
         option = [*action.option_strings, action.metavar or action.dest][0]

@@ -32,7 +32,7 @@ def add_arguments(parser):
         "--images",
         metavar="FILE,...",
         type=comma_separated(pathlib.Path),
-        help="Files to show the discriminator's attention of. They are "
+        help="Files for which to show the discriminator's attention. They are "
         "cropped to the shape that the model has. Default: generated images.",
     )
     options.add_seed(parser)
@@ -41,8 +41,8 @@ def add_arguments(parser):
         metavar="X:Y,...",
         type=_points,
         default="5",
-        help="Points to draw the attention of, in pixels: x to the right, y "
-        "down. A single number lets the library choose as many points. "
+        help="Points for which to draw the attention, in pixels: x to the "
+        "right, y down. A single number lets the library choose that many. "
         "Default: %(default)s.",
     )
 

@@ -22,8 +22,8 @@ def add_arguments(parser):
     parser.add_argument(
         "path",
         metavar="PATH",
-        help="Weights to read: a file or folder of the source, or a .keras "
-        "file of ours with --target.",
+        help="Weights to read: a file or folder of the source or, with "
+        "--target, a .keras file of this package.",
     )
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument(

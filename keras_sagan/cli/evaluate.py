@@ -4,9 +4,10 @@ Examples:
   keras-sagan evaluate model.keras IMAGES --metrics=fid,is
   keras-sagan evaluate SAMPLES statistics.npz
 
-MODEL may also be images, as REAL: a folder of pictures, or an .npz file with
-`images`, or with the statistics `mu` and `sigma`. With --cache=FOLDER the
-statistics of REAL are kept there, in a file that other tools read.
+MODEL may also be images in the same form as REAL: a folder of pictures, or an
+.npz file with `images`, or with the statistics `mu` and `sigma`. With
+--cache=FOLDER, the statistics of REAL are kept in that folder, in a file that
+other tools can read.
 """
 
 import pathlib
@@ -50,8 +51,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--cache",
         metavar="FOLDER",
-        help="Folder to keep the statistics of REAL in. Default: they are not "
-        "kept.",
+        help="Folder in which to keep the statistics of REAL. Default: they "
+        "are not kept.",
     )
     parser.add_argument(
         "--batch_size",
@@ -94,21 +95,21 @@ def run(arguments):
 
 
 def _print_imbalance(protocol):
-    """Says so if one side has far fewer images than the other.
+    """Prints a note if one side has far fewer images than the other.
 
     The Frechet distance of few images is too large, by about the number of
-    features over that of images.
+    features divided by that of images.
     """
     counts = [protocol["generated"], protocol["real"]]
     if None not in counts and min(counts) * 5 < max(counts):
         print(
             f"{counts[0]:,} generated images were compared with {counts[1]:,} "
-            "real ones. Compare distances only with those of as many images"
+            "real ones. Compare distances only for equal numbers of images"
         )
 
 
 def _is_model(name):
-    """Whether this is a model, a run or a shared model, and not images."""
+    """Returns whether this is a model, a run or a shared model, not images."""
     path = pathlib.Path(name)
     return (
         name.startswith("hf://")

@@ -4,14 +4,14 @@ Examples:
   keras-sagan export MODEL --out=site
   keras-sagan export MODEL --out=generator.onnx
 
-The suffix of --out chooses the format, or else --format does:
+The suffix of --out chooses the format, unless --format is given:
 
   no suffix      site: a folder with a page on which anyone can use the model,
                  in a browser, from any static web server
   .onnx          onnx: for onnxruntime and others, the same from every backend
   .keras         keras: a keras.Model without spectral normalization
   .safetensors   safetensors: the tensors by name
-  .tflite        litert: for devices (TensorFlow alone writes it)
+  .tflite        litert: for devices (only under TensorFlow)
                  savedmodel: a folder for TensorFlow (not under PyTorch)
 
 Each export is run before it is given its name. It is refused if an image
@@ -46,19 +46,19 @@ def add_arguments(parser):
     parser.add_argument(
         "--format",
         choices=_WRITERS,
-        help="Default: as the suffix of --out says.",
+        help="Format to write. Default: chosen by the suffix of --out.",
     )
     parser.add_argument(
         "--dtype",
         choices=("float32", "float16"),
-        help="Type in which an ONNX file keeps the weights. float16 makes it "
+        help="Type in which an ONNX file stores the weights. float16 makes it "
         "half as large. Default: float32.",
     )
     parser.add_argument(
         "--attention",
         action=argparse.BooleanOptionalAction,
-        help="Whether the scores of attention layers are outputs of an ONNX "
-        "file, too. Default: --no-attention.",
+        help="Whether the scores of attention layers are also outputs of an "
+        "ONNX file. Default: --no-attention.",
     )
     parser.add_argument(
         "--title",

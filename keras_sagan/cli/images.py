@@ -1,4 +1,4 @@
-"""Files of images that a verb is given."""
+"""Reads the image files that a verb is given."""
 
 from keras_sagan.sizes import CHANNELS
 
@@ -15,7 +15,7 @@ def read_images(paths, shape):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a file holds no image.
+        ValueError: If a file does not hold an image.
     """
     import numpy as np
 

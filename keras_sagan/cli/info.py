@@ -46,7 +46,7 @@ def run(arguments):
 
 
 def _of_file(name):
-    """Returns what a file tells, its class names, and what lies beside it."""
+    """Returns facts about a file, its class names, and facts beside it."""
     path = find_model(name)
     import_quietly()
     from keras_sagan import models
@@ -60,7 +60,7 @@ def _of_file(name):
 
 
 def _of_preset(name):
-    """Returns the same of weights that come with the package."""
+    """Returns the same for weights that come with the package."""
     model, names = load_model(name)
     from keras_sagan.models.saved_file import describe_model
     from keras_sagan.models.shipped import describe_weights
@@ -97,7 +97,7 @@ def _classes(about, names):
 def _read_metrics(path):
     """Reads metrics.json, or the metrics in the config.json of a preset.
 
-    What `keras-sagan evaluate --out` wrote is shown as it shows it.
+    Results of `keras-sagan evaluate --out` are shown as that verb shows them.
     """
     from keras_sagan.metrics import report
 
@@ -105,7 +105,7 @@ def _read_metrics(path):
         file = Run.of(path).path / file
         try:
             metrics = read_json(file) or {}
-        except ValueError as error:  # The rest is worth seeing.
+        except ValueError as error:  # Show the rest.
             return [str(error)]
         metrics = metrics.get(inside) if inside else metrics
         if metrics:

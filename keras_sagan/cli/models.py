@@ -15,7 +15,7 @@ def import_modules(names):
     """Imports modules of the user by their names or the paths of their files.
 
     Keras can load a model of the user's own classes once these modules have
-    registered them. Modules are found in the current folder, too.
+    registered them. Modules are also found in the current folder.
     """
     for name in names:
         path = pathlib.Path(name)
@@ -40,7 +40,8 @@ def find_model(name):
     """Returns the `.keras` file that a MODEL argument means.
 
     That is the file itself, the `model.keras` of a folder, or the newest
-    checkpoint of a run that has not ended. `hf://owner/name` is fetched first.
+    checkpoint of a run that has not ended. `hf://owner/name` is downloaded
+    first.
     """
     path = pathlib.Path(name)
     if name.startswith("hf://"):

@@ -16,9 +16,9 @@ MODEL_HELP = (
     "presets`)."
 )
 IMAGES_HELP = (
-    "A folder with a folder of images for each class, or with images alone; a "
+    "A folder with a folder of images for each class, or with only images; a "
     "folder that `keras-sagan prepare` wrote; an .npz file; `photographs` or "
-    "`digits`, which are bundled; or tfds:NAME, a set of tensorflow-datasets."
+    "`digits`, which are bundled; or tfds:NAME, from tensorflow-datasets."
 )
 
 
@@ -51,11 +51,12 @@ def add_out(parser, help, beside=None, required=False, suffixes=None):
     """Adds --out, a `pathlib.Path`.
 
     Args:
-        parser: Where it is added.
-        help: What it means.
-        beside: Name that a verb gives `outputs.beside` if there is no --out.
+        parser: The parser that it is added to.
+        help: Its help text.
+        beside: Name that the verb passes to `outputs.beside` if there is no
+            --out.
         required: Whether it must be given.
-        suffixes: Those that it may have. None: any.
+        suffixes: Suffixes that it may have. If `None`, any.
     """
     if beside is not None:
         help += f" Default: {beside} in the folder of the model or run."
@@ -87,8 +88,8 @@ def add_classes(parser, help):
         "--classes",
         metavar="CLASS,...",
         type=comma_separated(),
-        help=f"{help} A class is given by its number, or by its name where a "
-        "classes.json lies beside the model.",
+        help=f"{help} A class is given by its number, or by its name if there "
+        "is a classes.json beside the model.",
     )
 
 
@@ -120,8 +121,8 @@ def add_channels(parser):
         "--channels",
         type=int,
         choices=sizes.CHANNELS,
-        help="1 for gray, 3 for RGB, 4 for RGB and alpha. Default: as the "
-        "images are.",
+        help="1 for gray, 3 for RGB, 4 for RGB and alpha. Default: as in the "
+        "images.",
     )
 
 
@@ -132,4 +133,6 @@ def truncation(text):
     try:
         return number(float, 0.01, 100)(text)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, nor none") from None
+        raise argparse.ArgumentTypeError(
+            f"{error}; none is also allowed"
+        ) from None

@@ -20,7 +20,7 @@ def beside(given, name):
 
 
 def new_beside(given, name):
-    """Returns what `beside` does, or such as `walk_2.webp` if it exists."""
+    """Returns the path of `beside`, or one like `walk_2.webp` if it exists."""
     path = new = beside(given, name)
     n = 1
     while new.exists():

@@ -1,8 +1,8 @@
-"""How arguments are parsed: by argparse, with types that check their values.
+"""Parses arguments by argparse, with types that check their values.
 
-Plain argparse, because the options of a verb belong to this verb alone.
-absl's `argparse_flags` would add absl's own options (--verbosity,
---logtostderr, ...) to the help of every verb.
+This is plain argparse, because each verb has its own options. absl's
+`argparse_flags` would add absl's own options (--verbosity, --logtostderr, ...)
+to the help of every verb.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from keras_sagan.files import printable
 
 
 class UsageError(Exception):
-    """The arguments do not fit; found after they were parsed."""
+    """Raised if arguments that were parsed do not fit together."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         for text in args or ():
-            # argparse makes an empty list of it, whatever the type.
+            # argparse would make an empty list of it, for any type.
             if text.startswith("--") and text.endswith("=--"):
                 name = text.removesuffix("=--")
                 self.error(f"argument {name}: must have a value, not --")

@@ -4,7 +4,7 @@ Examples:
   keras-sagan prepare IMAGES --out=FOLDER
   keras-sagan train FOLDER
 
-If this is interrupted, run it again: it goes on. Images that cannot be used
+If this is interrupted, run it again to continue. Images that cannot be used
 are listed with the reason in FOLDER/prepared.json.
 """
 
@@ -22,9 +22,9 @@ def add_arguments(parser):
         metavar="N",
         type=resolution,
         help="Side in pixels, or HEIGHTxWIDTH, to which the centre of each "
-        "image is cropped and resized. Default: as `keras-sagan train` chooses "
-        "on a GPU, which is the size of the images if networks can have it, "
-        "and at most 128 for images of several sizes.",
+        "image is cropped and resized. Default: the choice of `keras-sagan "
+        "train` on a GPU, which is the size of the images if networks can have "
+        "it, and at most 128 for images of several sizes.",
     )
     options.add_channels(parser)
     parser.add_argument(
@@ -44,8 +44,8 @@ def run(arguments):
         size = training.choose_resolution(source, accelerated=True)
         print(
             f"Chosen: {sizes.text(size)}, channels: "
-            f"{channels or source.channels}; --resolution and --channels give "
-            "others"
+            f"{channels or source.channels}; --resolution and --channels "
+            "change this"
         )
     prepared = data.prepare(source, arguments.out, size, channels=channels)
     print_summary(prepared)

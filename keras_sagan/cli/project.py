@@ -1,13 +1,13 @@
-"""Find the latents of images: a model generates them again.
+"""Find latents from which a model generates given images again.
 
 Examples:
   keras-sagan project MODEL a.png b.png --out=FOLDER
   keras-sagan project MODEL a.png --classes=7
 
-Writes into FOLDER: projection.png, each image with its reconstruction and how
-it came about; projection.npz, the latents and class weights for
-`SAGAN.generate`; and, for two images or more, walk.webp, a walk from one to the
-next.
+This writes into FOLDER: projection.png, which shows each image, the steps of
+the search and the reconstruction; projection.npz, which holds the latents and
+class weights for `SAGAN.generate`; and, for two or more images, walk.webp, a
+walk from one to the next.
 """
 
 import pathlib
@@ -36,7 +36,7 @@ def add_arguments(parser):
     options.add_classes(
         parser,
         "The class of each image, or one for all. Default: weights of the "
-        "classes are found, too.",
+        "classes are searched for, too.",
     )
     parser.add_argument(
         "--steps",
@@ -45,7 +45,7 @@ def add_arguments(parser):
         default=500,
         help="Steps of the search, a multiple of 10. Default: %(default)s.",
     )
-    options.add_seed(parser, "Seed of where the search starts.")
+    options.add_seed(parser, "Seed of the start of the search.")
 
 
 def run(arguments):
@@ -93,7 +93,7 @@ def _save(model, images, found, out):
 
 
 def _classes(found, names):
-    """Yields the class that weighs most in each image, in words."""
+    """Yields text about the class with the largest weight in each image."""
     if found.class_weights is None:
         yield from [""] * len(found.latents)
         return

@@ -34,7 +34,7 @@ def add_arguments(parser):
     )
     options.add_seed(parser)
     options.add_count(
-        parser, "Images per class, or in all without classes.", 10, 100_000
+        parser, "Images per class, or in total without classes.", 10, 100_000
     )
     parser.add_argument(
         "--truncation",
@@ -42,15 +42,15 @@ def add_arguments(parser):
         type=comma_separated(options.truncation),
         default="none",
         help="Entries of the latents beyond +-T are drawn again, T from 0.01 "
-        "to 100; `none` draws nothing again. Several values make a row of the "
-        "grid each. Default: %(default)s.",
+        "to 100; `none` draws nothing again. Each of several values makes a "
+        "row of the grid. Default: %(default)s.",
     )
     parser.add_argument(
         "--scale",
         metavar="N",
         type=number(int, 1, 64),
-        help="Factor by which a grid is enlarged. Default: images of about 64 "
-        "pixels.",
+        help="Factor by which a grid is enlarged. Default: images become about "
+        "64 pixels wide.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Serve a page to play with a model in a browser.
+"""Serve a web page to try out a model in a browser.
 
 Example:
   keras-sagan serve MODEL

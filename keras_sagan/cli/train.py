@@ -4,8 +4,8 @@ Example:
   keras-sagan train IMAGES --out=runs/mine
   keras-sagan train IMAGES --from=MODEL
 
-What to train is chosen from the images and printed. If the run is stopped, run
-the same command again: it goes on. Ctrl-C ends the current step and saves a
+The recipe is chosen from the images and printed. If the run is stopped, run the
+same command again to continue. Ctrl-C ends the current step and saves a
 checkpoint first.
 """
 
@@ -59,7 +59,7 @@ def add_arguments(parser):
         type=number(int, 0),
         default=0,
         help="Blocks of the discriminator that are not trained, for --from: 2 "
-        "or 3 where there are few images. Default: %(default)s.",
+        "or 3 if there are few images. Default: %(default)s.",
     )
     options.add_import(parser)
     options.add_seed(

@@ -42,11 +42,11 @@ def add_arguments(parser):
         metavar="N",
         type=number(int, 1, 1000),
         default=24,
-        help="Images from one station to the next. Default: %(default)s.",
+        help="Images from one seed or class to the next. Default: %(default)s.",
     )
     options.add_count(
         parser,
-        "Number of walks between classes, each with other latents.",
+        "Number of walks between classes, each with different latents.",
         1,
         100,
     )

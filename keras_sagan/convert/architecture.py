@@ -1,4 +1,4 @@
-"""Finding the networks that a file of weights fits."""
+"""Finds the networks that a file of weights fits."""
 
 import itertools
 import re
@@ -13,7 +13,7 @@ def find_architecture(tensors, side, layout):
     """Returns the arguments of `build_generator` or `build_discriminator`.
 
     Args:
-        tensors: A dict of arrays, those of one network.
+        tensors: A dict of the arrays of one network.
         side: `"generator"` or `"discriminator"`.
         layout: A `Layout`.
 
@@ -21,8 +21,8 @@ def find_architecture(tensors, side, layout):
         ValueError: If no network of ours has these blocks.
     """
     shapes = _Shapes(tensors, side, layout)
-    # The largest that fits: discriminators of 16 and 32 pixels are alike, and
-    # the other implementations have powers of two alone, and none of 16.
+    # Take the largest that fits: discriminators of 16 and 32 pixels are alike,
+    # and the other implementations have only powers of two, from 32 on.
     number = shapes.number_of_blocks()
     resolution = max(
         (r for r in POWERS_OF_TWO if len(stages(side, r, ())) == number),
@@ -48,7 +48,7 @@ def find_architecture(tensors, side, layout):
 
 
 class _Shapes:
-    """What the shapes of a network's tensors tell about the network."""
+    """Finds out about a network from the shapes of its tensors."""
 
     def __init__(self, tensors, side, layout):
         self.shapes = {name: x.shape for name, x in tensors.items()}
@@ -97,7 +97,7 @@ class _Shapes:
         return int(shapes[0][axis]) if shapes else None
 
     def attention_resolutions(self, resolution, widths):
-        """Returns where the file's attention is, from names and channels."""
+        """Returns the map sizes with attention, from names and channels."""
         layout, gamma = self.layout, self.layout.names["attention_gamma"]
         found = {n for n in self.shapes if n.endswith(layout.separator + gamma)}
         query = self.find(layout.names["attention_query"])
@@ -125,7 +125,7 @@ class _Shapes:
 
 
 def _widths_by_size(side, resolution, widths):
-    """Returns the channels, in base channels, of the maps by their size."""
+    """Returns the channels of maps by their size, in multiples of the base."""
     names = stages(side, resolution, range(1, 257))
     sizes = [int(n.split("_")[1]) for n in names if n.startswith("attention")]
     if side == "generator":

@@ -18,9 +18,9 @@ class Axes:
     Attributes:
         theirs: Their order of the axes.
         ours: Our order.
-        columns: The axes that our `u` goes with, the output channels.
-        their_columns: The axes that their `u` goes with. If they differ from
-            `columns`, their `u` is our `v`.
+        columns: The axes of our `u`, the output channels.
+        their_columns: The axes of their `u`. If they differ from `columns`,
+            their `u` is our `v`.
     """
 
     theirs: str
@@ -78,8 +78,8 @@ CONVOLUTION = Axes("oihw", "hwio", "o", "o")
 LINEAR = Axes("oi", "io", "o", "o")
 LATENTS_TO_MAP = Axes("ohwi", "ihwo", "ohw", "ohw")
 EMBEDDING = Axes("no", "no", "n", "n")
-# Class tables: StudioGAN has linear layers from classes to channels, as ours.
-# Mmgeneration has embeddings, whose classes PyTorch takes for the outputs.
+# Class tables: StudioGAN has linear layers from classes to channels, like ours.
+# Mmgeneration has embeddings, whose classes PyTorch treats as the outputs.
 TABLE_AS_LINEAR = Axes("on", "no", "o", "o")
 TABLE_AS_EMBEDDING = Axes("no", "no", "o", "n")
 # Kernels of TensorFlow have our order.

@@ -19,16 +19,17 @@ class Layout:
         names: Their name for each of our layers, and for each part of a
             block, of the attention (`attention_query`), of a norm
             (`norm_gamma`) and of a class-conditional norm (`table_gamma`).
-        stage: Function to their prefix of a block or attention, from the
-            side, the number of the stage, the number of the block, and
-            whether it is an attention.
+        stage: Function that returns their prefix of a block or attention. It
+            takes the side, the number of the stage, the number of the block,
+            and whether it is an attention.
         axes: The `Axes` of each kind of kernel.
         kernels: Their names of the kernel and the bias of each kind. None if
-            the tensor has the name of the layer, or if there is none.
+            the tensor has the name of the layer, or if there is no tensor.
         normalized: Their names of a normalized kernel, of its `u` and of its
-            `v`. None for the kernel: it has its usual name. None for `v`: it
-            is not stored, and is computed, with a new `u`, at every call.
-        gamma_offset: What is added to the stored gammas: 1 or 0.
+            `v`. If the kernel's is None, it has its usual name. If `v`'s is
+            None, it is not stored, but computed at every call, together with a
+            new `u`.
+        gamma_offset: Number that is added to the stored gammas, 1 or 0.
         separator: String between the parts of a name.
         defaults: Arguments of `build_generator` and `build_discriminator`
             that their networks correspond to.
@@ -81,8 +82,8 @@ def stages(side, resolution, attention_resolutions):
     if side == _GENERATOR:
         blocks = [(f"up_{height}", height) for height in size.generator_maps]
     else:
-        # Attention follows the first block of a size, and none of the blocks
-        # that come after it without halving the size.
+        # Attention follows the first block of each size, but not the blocks
+        # after it that do not halve the size.
         maps = dict(enumerate(size.discriminator_maps))
         blocks = [
             (f"block_{i + 1}", maps.get(i))
@@ -108,7 +109,7 @@ _TORCH_AXES = {
     "table": axes.TABLE_AS_EMBEDDING,
 }
 
-# BigGAN-PyTorch stores `u` alone and iterates at every call. Mmgeneration's
+# BigGAN-PyTorch stores only `u` and iterates at every call. Mmgeneration's
 # attention may do so too.
 BY_CALL = (None, "u0", None)
 _TORCH_BATCH_NORM = {

@@ -1,4 +1,4 @@
-"""Which file, and which part of it, holds which network."""
+"""Finds the file, and the part of it, that holds each network."""
 
 import pathlib
 

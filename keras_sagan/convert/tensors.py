@@ -1,4 +1,4 @@
-"""Which tensor of another implementation belongs to which variable of ours."""
+"""Matches the tensors of other implementations with our variables."""
 
 import dataclasses
 import math
@@ -14,11 +14,11 @@ from keras_sagan.convert.layouts import Layout
 
 
 class Tensors:
-    """The tensors of one network of theirs, and which of them are used.
+    """The tensors of one of their networks, and which of them are used.
 
     Attributes:
         taken: The names taken so far.
-        missing: Names of tensors that were asked for and are not there.
+        missing: Names of tensors that were asked for but are not there.
         misshapen: Descriptions of the tensors that have another shape.
     """
 
@@ -182,7 +182,7 @@ def correspondences(network, side, layout):
         layout: A `Layout`.
 
     Raises:
-        ValueError: If no layer of the other implementation is like one here.
+        ValueError: If the other implementation has no layer like one of these.
     """
     stages = [
         layer.name
@@ -198,7 +198,7 @@ def correspondences(network, side, layout):
 
 
 def _of_layer(layer, base, layout, kind):
-    """Yields those of a layer and of the parts that it names."""
+    """Yields the entries of a layer and of the parts that it names."""
     if not hasattr(layer, "parts"):
         yield from _of_kernel(layer, base, layout, kind)
         return
@@ -215,7 +215,7 @@ def _of_layer(layer, base, layout, kind):
 
 
 def _owner(layer):
-    """Returns how a layout's names begin for a layer that has parts."""
+    """Returns how the names in a layout begin for a layer that has parts."""
     if hasattr(layer, "class_tables"):
         return "table"
     return "norm" if hasattr(layer, "moving_mean") else "attention"

@@ -20,17 +20,17 @@ from keras_sagan.models.sagan import SAGAN
 def load_model(path, source, **overrides):
     """Builds the SAGAN that a file of another implementation holds.
 
-    Resolution, classes, width and places of attention are read off the
-    tensors. What these do not tell (epsilons, momenta, the order of ReLU and
-    shortcut) is taken from the source's own configuration.
+    The resolution, the classes, the width and the places of attention are found
+    from the tensors. What the tensors do not show (epsilons, momenta, the order
+    of ReLU and shortcut) is taken from the configuration of the source.
 
     Args:
         path: See `load_weights`.
         source: `"studiogan"`, `"mmgeneration"`, `"biggan_pytorch"` or
             `"released"`.
         **overrides: Arguments of `build_generator` and `build_discriminator`
-            that replace the source's. Mmgeneration's models "with in-place
-            ReLU", and those that it converted from StudioGAN, need
+            that replace those of the source. Mmgeneration's models "with
+            in-place ReLU", and those that it converted from StudioGAN, need
             `shortcut_after_relu=True`.
 
     Returns:
@@ -79,10 +79,10 @@ def load_weights(model, path, source):
 
     It loads kernels, biases, class tables, batch norm statistics and the
     vectors of spectral normalization. The released code and BigGAN-PyTorch
-    store `u` alone and evaluate with one more power iteration, which is run
-    here, once. The EMA generator gets the file's EMA weights, or else those
-    of the generator. A network that the file does not hold stays as it is,
-    and a warning is logged.
+    store only `u` and evaluate with one more power iteration, which is run here
+    once. The EMA generator gets the EMA weights of the file, or those of the
+    generator if there are none. A network that the file does not hold stays as
+    it is, and a warning is logged.
 
     The model computes what the source does only if it was built with the
     source's epsilons and order of ReLU and shortcut, as `load_model` does.
@@ -93,10 +93,10 @@ def load_weights(model, path, source):
         path: A file with one network or all of them: a `.pth` of PyTorch, a
             `.safetensors`, an `.npz` with the names of such a file, or the
             prefix or folder of a TensorFlow checkpoint (which needs
-            TensorFlow). For StudioGAN and BigGAN-PyTorch also the folder of
-            their checkpoints, of which the best are preferred to the latest.
-            No code in a `.pth` is run: anything other than tensors and
-            numbers is refused.
+            TensorFlow). For StudioGAN and BigGAN-PyTorch, it can also be the
+            folder of their checkpoints, where the best ones are preferred to
+            the latest. No code in a `.pth` is run: anything other than tensors
+            and numbers is refused.
         source: `"studiogan"`, `"mmgeneration"`, `"biggan_pytorch"` or
             `"released"`.
 
@@ -105,7 +105,7 @@ def load_weights(model, path, source):
         ValueError: If a file is damaged or holds more than tensors, if the
             model has layers that no tensor belongs to, or if the tensors do
             not fit. The message then lists those that are missing, left over,
-            or of another shape. Nothing is loaded.
+            or of another shape, and nothing is loaded.
 
     Example:
 
@@ -235,7 +235,7 @@ def _state_dict(network, side, layout):
 
 
 def _complete(arguments):
-    """Returns the arguments of both networks, if the file may hold one."""
+    """Returns the arguments of both networks; the file may hold only one."""
     generator = arguments.get("generator")
     discriminator = arguments.get("discriminator")
     if generator is None:

@@ -7,9 +7,9 @@ from keras_sagan.arguments import check_strings
 from keras_sagan.data.source import Source
 from keras_sagan.files import read_npz
 
-# A label needs a name, and networks a row for it: ImageNet-21k has 21,841.
+# Each class needs a name, and a row in the networks. ImageNet-21k has 21,841.
 _MOST_CLASSES = 100_000
-# What images and labels are called in `.npz` files; the last is `np.savez`'s.
+# Names of images and labels in `.npz` files. `np.savez` gives the last pair.
 _NAMES = (
     ("images", "labels"),
     ("x", "y"),
@@ -25,8 +25,9 @@ class ArrayImages(Source):
         images: `(N, height, width)` or `(N, height, width, channels)`, uint8,
             or floats in [-1, 1]. There is 1 channel for gray, and 3 or 4 for
             RGB and RGBA.
-        labels: Integers `(N,)` from 0 on, or None for images without classes.
-        class_names: Strings, one for each class. None: their numbers.
+        labels: Integers `(N,)`, starting from 0, or None for images without
+            classes.
+        class_names: Strings, one for each class. Defaults to their numbers.
 
     Raises:
         ValueError: If the shapes or labels do not fit.
@@ -116,20 +117,20 @@ def load_npz(path):
 
 
 def as_arrays(images):
-    """Returns images as one array, gray ones `(N, height, width, 1)`.
+    """Returns images as one array, gray ones as `(N, height, width, 1)`.
 
     What looks like a single image, `(height, width, 3)`, stays as it is.
     """
     try:
         images = np.asarray(images)
-    except ValueError:  # NumPy makes no array of images of several sizes.
+    except ValueError:  # NumPy cannot stack images of several sizes.
         images = np.empty(len(images), object)
     is_gray = images.ndim == 3 and images.shape[-1] not in sizes.CHANNELS
     return images[..., None] if is_gray else images
 
 
 def find_arrays(arrays):
-    """Returns the images and the labels of a dict of arrays, None for none."""
+    """Returns the images and the labels of a dict of arrays, or None."""
     for name, label in _NAMES:
         if name in arrays:
             labels = arrays.get(label)
@@ -140,7 +141,7 @@ def find_arrays(arrays):
 
 
 def _advice(images):
-    """Says how floats become 8-bit images, which depends on their range."""
+    """Says how to turn floats into 8-bit images, depending on their range."""
     if images is None or images.dtype.kind != "f" or not images.size:
         return ""
     low, high = float(images.min()), float(images.max())
@@ -158,11 +159,11 @@ def _advice(images):
 
 
 def _advice_on_mixed(images):
-    """Says what to do with images of several sizes, which make no array."""
+    """Says what to do with images of several sizes, which cannot be stacked."""
     if images.dtype != object:
         return ""
     return (
-        ", of several sizes perhaps: save them as files and open the folder, "
+        ", perhaps of several sizes: save them as files and open the folder, "
         "or resize them first"
     )
 

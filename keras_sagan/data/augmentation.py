@@ -26,7 +26,7 @@ _LOCK = threading.Lock()
 
 
 def augmentation(name, seed=0):
-    """Returns a function that augments a batch in a way that the step decides.
+    """Returns a function that augments the batch of a given step.
 
     Args:
         name: `"none"`; `"flip"`, which mirrors half of the images in NumPy;
@@ -85,7 +85,7 @@ def _by_keras(images, entropy):
     # New layers each time, so that the result depends only on the step and
     # not on the thread or on where the run began.
     layers = keras.layers
-    # Whatever the user's global settings are.
+    # Do not depend on the user's global settings.
     images_like = {"data_format": "channels_last", "dtype": "float32"}
     flip, translation, cutout, color = _seeds(entropy)
     return _apply(
@@ -115,7 +115,7 @@ def _by_keras_cv(images, entropy):
     layers = require_keras_cv().layers
     flip, translation, cutout, color = _seeds(entropy)
     share = (_CUTOUT, _CUTOUT)  # Smallest and largest.
-    # Its factors depend on TensorFlow's global seed, not on the layers'.
+    # The colour factors depend on TensorFlow's global seed, not the layer's.
     with _LOCK:
         tensorflow.random.set_seed(color)
         return _apply(

@@ -1,4 +1,4 @@
-"""An endless row of batches."""
+"""An endless sequence of batches."""
 
 import concurrent.futures
 import functools
@@ -13,19 +13,19 @@ from keras_sagan.files import printable
 
 
 class Batches(keras.utils.PyDataset):
-    """An endless row of batches, each a function of the seed and its step.
+    """Endless sequence of batches, each a function of the seed and its step.
 
-    The images are taken in the order of one permutation after another, and
-    batches go across the ends of permutations. Every image comes once before
-    any comes again, and none is left over. A run that continues at some step
-    gets the batch that an uninterrupted run would have got. An epoch of `fit`
-    is a piece of that row.
+    The images are taken in the order of one random permutation after another,
+    and a batch may span two permutations. Every image is used once before any
+    is used again, and none is left out. A run that continues at some step gets
+    the same batch as an uninterrupted run. An epoch of `fit` is a part of this
+    sequence.
 
-    An image that turns out to be damaged is replaced by the next one that is
-    not, always by the same, with a warning, and is noted in `skipped`, a dict
-    from names to reasons. An error of the system, which may pass, ends the
-    training instead. See `from_source` for the arguments; `source` must have
-    images of one size.
+    An image that turns out to be damaged is always replaced by the same image:
+    the next one that is not damaged. A warning is given, and the image is
+    recorded in `skipped`, a dict from names to reasons. A system error, which
+    may be temporary, ends the training instead. See `from_source` for the
+    arguments; `source` must have images of one size.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Batches(keras.utils.PyDataset):
         self.workers_ahead = workers
         self.shard = shard
         self.skipped = {}
-        # Two permutations: a batch may lie across the end of one.
+        # Two permutations, because a batch may span two.
         self._permutation = functools.lru_cache(2)(self._permutation)
         self._pool = concurrent.futures.ThreadPoolExecutor(max(workers, 1))
         self._pending = {}
@@ -58,7 +58,7 @@ class Batches(keras.utils.PyDataset):
         return self.steps_per_epoch
 
     def __getitem__(self, index):
-        """Returns the batch of a step; threads begin the ones after it."""
+        """Returns the batch of a step; threads start on the following ones."""
         step = self.start_step + index
         ahead = range(step, step + 2 * self.workers_ahead)
         self._pending = {s: f for s, f in self._pending.items() if s in ahead}
@@ -86,9 +86,9 @@ class Batches(keras.utils.PyDataset):
         return images, np.asarray(labels, "int32")
 
     def facts(self):
-        """Returns what is the same for all parts of the batches, by name.
+        """Returns facts by name that all parts of the batches must share.
 
-        `shard` is the one that is not.
+        Only `shard` differs between the parts.
         """
         n = len(self.source)
         return {
@@ -101,7 +101,7 @@ class Batches(keras.utils.PyDataset):
         }
 
     def _index(self, position):
-        """Returns which image lies at a position of the endless row."""
+        """Returns the index of the image at a position of the sequence."""
         number, offset = divmod(position, len(self.source))
         return int(self._permutation(number)[offset])
 
@@ -132,7 +132,7 @@ class Batches(keras.utils.PyDataset):
 
 
 def _digest(source, indices):
-    """Returns a text that differs for other images, by a few of them."""
+    """Returns a digest of a few images, to tell sources apart."""
     digest = hashlib.sha256()
     for i in sorted(indices):
         try:

@@ -73,7 +73,7 @@ def load_photographs(resolution=32, crops=500, seed=0):
 
     Returns:
         `(images, labels)`: uint8 `(9 * crops, resolution, resolution, 3)` and
-        int32 `(9 * crops,)`, the labels in order.
+        int32 `(9 * crops,)`, with the labels in order.
 
     Raises:
         ImportError: If scikit-learn, scikit-image or Pillow is missing.

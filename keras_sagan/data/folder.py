@@ -16,7 +16,7 @@ from keras_sagan.data.pixels import as_array
 from keras_sagan.data.source import Converted
 from keras_sagan.data.source import Source
 
-# Images that are decoded to see whether they are transparent somewhere.
+# Number of images that are decoded to look for transparent pixels.
 _DECODED = 64
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
@@ -33,9 +33,9 @@ class ImageFolder(Source):
         path: Folder. If it has subfolders, each subfolder with images is a
             class, in the order of their names. If not, the images in the
             folder itself are used, without classes.
-        channels: 1, 3 or 4: images are read as gray, RGB or RGBA. None: as
-            they are, which is gray if all files are, and RGBA if at least
-            half of them are transparent somewhere.
+        channels: 1, 3 or 4, to read images as gray, RGB or RGBA. If `None`,
+            RGBA if at least half of the files have transparent pixels;
+            otherwise gray if all files are gray, and RGB if not.
 
     Attributes:
         class_names: Tuple of strings, or None.
@@ -47,8 +47,8 @@ class ImageFolder(Source):
     Raises:
         ValueError: If there are no images, only one class, or splits of a
             data set in place of classes.
-        OSError: If a file or folder cannot be read. It is named: without it,
-            the classes might have other numbers.
+        OSError: If a file or folder cannot be read. The message names it. It is
+            not left out, because the classes might then get other numbers.
 
     Example:
 
@@ -114,9 +114,9 @@ class ImageFolder(Source):
     def at(self, resolution=None, channels=None):
         sizes.check_channels("channels", channels, optional=True)
         resolution = self.resolve(resolution)
-        read = copy.copy(self)  # It decodes with these channels.
+        read = copy.copy(self)  # The copy decodes with these channels.
         read.channels = channels or self.channels
-        # Even if all have this size: EXIF may turn one of them.
+        # Needed even if all have this size: EXIF may turn one of them.
         return Converted(read, resolution, read.channels)
 
     def _examine(self, file):
@@ -127,7 +127,7 @@ class ImageFolder(Source):
             return str(error)
 
     def _find_channels(self, files, gray, transparency):
-        """Returns how many channels show what the files hold."""
+        """Returns the number of channels that the files need."""
         may_be = [f for f, alpha in zip(files, transparency) if alpha]
         if 2 * len(may_be) >= len(files):
             seen = may_be[:: -(-len(may_be) // _DECODED)]
@@ -180,7 +180,7 @@ def _list_files(folder):
     Returns:
         The files as relative POSIX paths, in order, and a list of `(name,
         reason)` of the folders that were not entered. A link is followed once
-        in each class, so that links in a circle have an end.
+        in each class, so that circular links come to an end.
     """
     files, left_out, seen = [], [], set()
     waiting = [folder]
@@ -206,16 +206,16 @@ def _list_files(folder):
 
 
 def _entries(folder):
-    """Returns what is in a folder, in order, without what is hidden."""
+    """Returns the entries of a folder in order, without hidden ones."""
     with os.scandir(folder) as entries:
         visible = [x for x in entries if not x.name.startswith(".")]
     return sorted(visible, key=lambda entry: entry.name)
 
 
 def _empty_classes(folder, files):
-    """Yields the folders beside those of the classes, and that they are empty.
+    """Yields `(name, reason)` for each folder that holds no images.
 
-    They do not count as classes.
+    Such folders do not count as classes.
     """
     classes = {f.split("/")[0] for f in files if "/" in f}
     for entry in _entries(folder) if classes else ():

@@ -15,7 +15,8 @@ def plot_gallery(images, columns=8, path=None):
         images: uint8 `(N, height, width, 3)`. Images that do not fill a row
             of `columns` are left out.
         columns: Positive integer, number of images in a row.
-        path: Picture to write. None: show it, for example in a notebook.
+        path: Picture to write. If `None`, it is shown, for example in a
+            notebook.
 
     Raises:
         ImportError: If keras-cv, TensorFlow or matplotlib is missing.

@@ -13,22 +13,22 @@ from keras_sagan.files import is_of_the_system
 
 # A 1-pixel image can be enlarged, but there is nothing in it to learn.
 SMALLEST_SIDE = 8
-# Pillow keeps four bytes for a pixel, and conversion needs a second copy: an
+# Pillow keeps four bytes per pixel, and conversion needs a second copy: an
 # image of this size takes 400 MB for a moment.
 MOST_PIXELS = 50_000_000
-_ORIENTATION = 0x0112  # EXIF's tag of how an image lies.
+_ORIENTATION = 0x0112  # EXIF's tag for the orientation.
 
 
 def read_image(file, channels=3):
     """Reads an image of any common kind as 8-bit gray, RGB or RGBA.
 
     Gray, palette, CMYK and 16-bit images are converted, and images that EXIF
-    says are turned are set upright. Transparent images are laid on white,
-    unless there is a channel for their alpha: then the colour of pixels that
-    cannot be seen is set to black, so that nobody learns it. Of an animation,
-    the first picture is read. A JPEG of more than `MOST_PIXELS` (50 million)
-    is decoded at a half, a quarter or an eighth of its size, and any other
-    image of that size is not decoded.
+    marks as turned are set upright. Transparent images are laid on white,
+    unless there is a channel for their alpha. In that case, the colour of
+    invisible pixels is set to black, so that no network learns it. The first
+    picture of an animation is read. A JPEG of more than `MOST_PIXELS` (50
+    million) is decoded at a half, a quarter or an eighth of its size, and any
+    other image of that size is not decoded.
 
     Args:
         file: Path, or file object in binary mode.
@@ -39,10 +39,10 @@ def read_image(file, channels=3):
         has at least 8 pixels.
 
     Raises:
-        UnreadableImage: If the file does not hold a whole image: what the
-            decoder says of its bytes.
-        OSError: If the file cannot be read. This says nothing about the
-            image, and may pass.
+        UnreadableImage: If the file does not hold a whole image. The message is
+            what the decoder says.
+        OSError: If the file cannot be read. This says nothing about the image,
+            and may be temporary.
         MemoryError: If there is no memory for the image.
         ImportError: If Pillow is missing.
     """
@@ -58,16 +58,16 @@ def read_header(file):
     """Reads only the size and the kind; raises what `read_image` raises.
 
     Returns:
-        The width, the height, and whether the file says that its pixels are
-        gray, and that some may be transparent.
+        The width, the height, whether the file says that its pixels are gray,
+        and whether it says that some may be transparent.
     """
     with _opened(file, require_pillow()) as image:
         gray = image.mode in ("1", "L", "LA", "La") or image.mode[:1] == "I"
         size = image.size
-        # Others would be decoded for it, and have none as a rule.
+        # Other formats must be decoded for EXIF, and rarely have it.
         may_be_turned = image.format in ("JPEG", "MPO", "TIFF", "WEBP")
         if may_be_turned and image.getexif().get(_ORIENTATION, 1) >= 5:
-            size = size[::-1]  # By a quarter.
+            size = size[::-1]  # Turned by 90 degrees.
         return *size, gray, image.has_transparency_data
 
 
@@ -96,13 +96,13 @@ class _File(io.FileIO):
             raise
 
     def fileno(self):
-        # A library that took the descriptor would hide how reading failed.
+        # A library that used the descriptor would hide how reading failed.
         raise io.UnsupportedOperation("fileno")
 
 
 @contextlib.contextmanager
 def _stream(file):
-    """Gives a file object to read from, and what tells if it failed."""
+    """Yields a file object to read, and the object that records failures."""
     if hasattr(file, "read"):
         yield file, file
         return
@@ -112,7 +112,7 @@ def _stream(file):
 
 @contextlib.contextmanager
 def _opened(file, pillow):
-    """Opens an image; what the decoder says becomes an `UnreadableImage`."""
+    """Opens an image; an error of the decoder becomes an `UnreadableImage`."""
     source = None
     try:
         with warnings.catch_warnings(), _stream(file) as (stream, source):
@@ -140,7 +140,7 @@ def _opened(file, pillow):
 
 
 def _failure(error, source):
-    """Returns the error by which the system failed, or None for bad bytes."""
+    """Returns the error of the system, or None if the bytes are bad."""
     failure = getattr(source, "failure", None)
     if failure is not None:  # The decoder may have raised another one since.
         return failure
@@ -155,12 +155,12 @@ def _naming(error, file):
 
 
 def _bound_pixels(image):
-    """Makes a JPEG decode smaller if it is too large, or refuses the image."""
+    """Makes Pillow decode a large JPEG at a smaller size, or raises."""
     width, height = image.size
     scale = 1
     while width * height > MOST_PIXELS * scale**2 and scale < 8:
         scale *= 2
-    image.draft(None, (width // scale, height // scale))  # JPEG alone can.
+    image.draft(None, (width // scale, height // scale))  # Only for JPEG.
     if image.width * image.height > MOST_PIXELS:
         raise UnreadableImage(
             f"{width:,}x{height:,} pixels, more than {MOST_PIXELS:,}: make it "

@@ -21,7 +21,7 @@ def open_images(name, split="train", data_dir=None):
             `.npz` file.
         split: Split of the data set, for `"tfds:NAME"`.
         data_dir: Folder in which tensorflow-datasets keeps its data sets.
-            None: its default.
+            Defaults to the one that tensorflow-datasets uses.
 
     Returns:
         A `keras_sagan.data.Source`. Its images have the size and channels that

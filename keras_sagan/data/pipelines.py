@@ -30,24 +30,25 @@ def from_source(
             `PreparedImages`, `ArrayImages`, `TfdsImages` or your own.
         batch_size: Positive integer, at most the number of images.
         seed: Non-negative integer that decides the order.
-        start_step: Non-negative integer, the steps already trained: a resumed
-            run gives `model.count_steps()`.
-        steps_per_epoch: Positive integer, number of batches that `fit` calls
-            an epoch. None: as many as one pass over the images has.
-        augment: Function of `(uint8 images, step)` to uint8 images, such as
-            `keras_sagan.data.augmentation("keras")`; or None.
-        workers: Non-negative integer, threads that prepare batches ahead of
-            the training.
+        start_step: Non-negative integer, number of steps already trained. To
+            resume a run, pass `model.count_steps()`.
+        steps_per_epoch: Positive integer, number of batches in an epoch of
+            `fit`. Defaults to the number of whole batches in one pass over the
+            images.
+        augment: Function that takes uint8 images and the step and returns uint8
+            images, such as `keras_sagan.data.augmentation("keras")`; or None.
+        workers: Non-negative integer, number of threads that prepare batches
+            ahead of the training.
         shard: Pair `(i, n)`: the i-th of n equal parts of each batch, for the
             i-th of n processes.
         resolution: Side in pixels, or `(height, width)`, to which the centre
-            of each image is cropped and resized. None: the native resolution
-            of the source, which all its images must have.
-        channels: 1, 3 or 4, as in `Source.at`. None: those of the source.
+            of each image is cropped and resized. Defaults to the native
+            resolution of the source, which all its images must then have.
+        channels: 1, 3 or 4, as in `Source.at`. Defaults to those of the source.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, uint8 and
-        int32, or of images alone; for `TfdsImages`, an endless
+        int32, or of only images; for `TfdsImages`, an endless
         `tf.data.Dataset`.
 
     Raises:
@@ -69,7 +70,7 @@ def from_source(
         )
     source = converted(source, resolution, channels)
     n = len(source)
-    _check("batch_size", batch_size, 1, n, f", the number of images being {n}")
+    _check("batch_size", batch_size, 1, n, ", the number of images")
     _check("seed", seed, 0)
     _check("start_step", start_step, 0)
     _check("workers", workers, 0)
@@ -105,14 +106,14 @@ def from_arrays(images, labels=None, batch_size=64, class_names=None, **kwargs):
             or floats in [-1, 1]; see `ArrayImages`.
         labels: Integers `(N,)`, or None.
         batch_size: Positive integer, at most N.
-        class_names: Strings, one for each class. None: their numbers.
+        class_names: Strings, one for each class. Defaults to their numbers.
         **kwargs: `seed`, `start_step`, `steps_per_epoch`, `augment`,
             `workers`, `shard`, `resolution` and `channels`, as in
             `from_source`.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, in the dtype
-        of the images and int32, or of images alone.
+        of the images and int32, or of only images.
 
     Raises:
         ValueError: If an argument is out of range or the arrays do not fit.
@@ -135,18 +136,18 @@ def from_folder(path, resolution, batch_size=64, **kwargs):
     to train on the `PreparedImages` that it returns.
 
     Args:
-        path: Folder, with a subfolder of images for each class, or images
-            alone; see `ImageFolder`.
+        path: Folder, with a subfolder of images for each class, or only images;
+            see `ImageFolder`.
         resolution: Side in pixels, or `(height, width)`, to which the centre
             is cropped and resized.
         batch_size: Positive integer, at most the number of images.
         **kwargs: `seed`, `start_step`, `steps_per_epoch`, `augment`,
-            `workers`, `shard` and `channels`, as in `from_source`; images
-            have 3 channels if nothing else is said.
+            `workers`, `shard` and `channels`, as in `from_source`; `channels`
+            defaults to 3.
 
     Returns:
         A `keras.utils.PyDataset` of batches `(images, labels)`, uint8 and
-        int32, or of images alone.
+        int32, or of only images.
 
     Raises:
         ValueError: If an argument is out of range or there are no images.
@@ -174,17 +175,16 @@ def from_tfds(name, resolution, batch_size=64, split="train", **kwargs):
 
     The result is an endless `tf.data.Dataset`, which `fit` takes on every
     backend; give `fit` the argument `steps_per_epoch`. Each pass takes the
-    images in an order of its own, through a shuffle buffer of 16,384 encoded
-    images, and batches go across the ends of passes. To continue from a step,
-    it reads up to one pass without decoding it; for long runs, call `prepare`
-    once instead.
+    images in a new order, through a shuffle buffer of 16,384 encoded images,
+    and a batch may span two passes. To continue from a step, it reads up to one
+    pass without decoding it; for long runs, call `prepare` once instead.
 
     Args:
         name: Name of the data set, such as `"cifar10"`, `"imagenette"` or
             `"imagenet2012"`, whose two archives must lie where
             tensorflow-datasets asks for them.
         resolution: Side in pixels to which the centre square is resized. The
-            result equals that of Pillow's bilinear filter to 1/255.
+            result equals that of Pillow's bilinear filter to within 1/255.
         batch_size: Positive integer, at most the number of images.
         split: Split of the data set.
         **kwargs: `data_dir`, as in `open_images`; `seed`, `start_step`,

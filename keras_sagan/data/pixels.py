@@ -5,7 +5,7 @@ import numpy as np
 from keras_sagan.sizes import as_pair
 
 _BILINEAR = 2
-# Pillow's name of what each number of channels is.
+# Pillow's mode for each number of channels.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _LUMINANCE = np.array([299, 587, 114]) / 1000  # ITU-R 601, as in Pillow.
 
@@ -31,10 +31,10 @@ class UnreadableImage(ValueError):
 
 
 def crop_and_resize(image, resolution):
-    """Crops the centre to the shape that is wanted, and resizes bilinearly.
+    """Crops the centre to the wanted shape, and resizes it bilinearly.
 
-    Colours are weighed by their alpha where there is one, so that those that
-    cannot be seen are not mixed in.
+    If there is alpha, colours are weighted by it, so that invisible colours are
+    not mixed in.
 
     Args:
         image: Array `(height, width, channels)` of uint8 or floats in [-1, 1],
@@ -69,7 +69,7 @@ def crop_and_resize(image, resolution):
 
     if image.shape[-1] < 4:
         return resized(image).astype(image.dtype)
-    # As Pillow does it for bytes: colours from 0, times their alpha.
+    # As Pillow does for bytes: colours start at 0, and alpha weights them.
     visible = (image + 1) / 2
     alpha = resized(visible[..., 3:])
     colors = resized(visible[..., :3] * visible[..., 3:])
@@ -79,7 +79,7 @@ def crop_and_resize(image, resolution):
 
 
 def _crop(image, height, width):
-    """Returns the largest part around the centre of this shape."""
+    """Returns the largest central part with the proportions of this shape."""
     rows, columns = image.shape[:2]
     if rows * width > columns * height:
         keep = max(1, columns * height // width), columns
@@ -90,7 +90,7 @@ def _crop(image, height, width):
 
 
 def as_array(image):
-    """Returns an image, of Pillow's or not, as `(height, width, channels)`."""
+    """Returns a Pillow image or an array as `(height, width, channels)`."""
     image = np.asarray(image)
     return image[..., None] if image.ndim == 2 else image
 
@@ -102,12 +102,12 @@ def as_picture(image):
 
 
 def with_channels(image, channels):
-    """Returns an image `(height, width, c)` with other channels.
+    """Returns an image `(height, width, c)` with `channels` channels.
 
-    It is uint8, or floats in [-1, 1].
+    The image is uint8, or floats in [-1, 1].
 
-    Colours become gray by their luminance (ITU-R 601), gray is repeated,
-    alpha is laid on white where it is dropped, and is 255 where it is new.
+    Colours become gray by their luminance (ITU-R 601), and gray is repeated. If
+    alpha is dropped, the image is laid on white; if it is added, it is 255.
     """
     if image.shape[-1] == channels:
         return image
@@ -131,7 +131,7 @@ def as_rgb(images, background=None):
         images: uint8, or floats in [-1, 1], `(..., height, width, channels)`
             with 1, 3 or 4 channels.
         background: Array of the same dtype and range that can be broadcast to
-            `(..., height, width, 3)`. None: white.
+            `(..., height, width, 3)`. Defaults to white.
 
     Returns:
         An array `(..., height, width, 3)` of the same dtype.
@@ -183,7 +183,7 @@ def require_pillow():
 
 
 def converted(image, channels, pillow):
-    """Returns a Pillow image in the mode that so many channels have."""
+    """Returns a Pillow image in the mode for this number of channels."""
     if image.mode.startswith("I"):  # 16-bit values, stored in 16 or 32 bits.
         pixels = np.asarray(image).astype("float64")
         if pixels.min() < 0 or pixels.max() > 65535:

@@ -39,7 +39,7 @@ class PreparedImages(Source):
         skipped: List of `(name, reason)` of the images that could not be used.
 
     Raises:
-        ValueError: If the folder does not hold finished preparation.
+        ValueError: If `prepare` did not write the folder, or did not finish.
 
     Example:
 
@@ -58,7 +58,7 @@ class PreparedImages(Source):
         if summary is None or not _is_summary(summary):
             raise ValueError(
                 "`path` must be a folder that `keras-sagan prepare` finished "
-                f"writing: run it again, it goes on. Received: path={path}"
+                f"writing: run it again to continue. Received: path={path}"
             )
         height, width = sizes.as_pair(summary["resolution"])
         self.native_resolution = sizes.plain(height, width)
@@ -102,12 +102,12 @@ class PreparedImages(Source):
 
     def __getitem__(self, index):
         shard = int(np.searchsorted(self._ends, index, side="right"))
-        offset = index - self._ends[shard]  # Negative: from the shard's end.
+        offset = index - self._ends[shard]  # If negative, from the shard's end.
         return self._shards[shard][offset], int(self.labels[index])
 
 
 def _load(path):
-    """Maps an array of a file into memory."""
+    """Maps the array in a file into memory."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -117,7 +117,7 @@ def _load(path):
 
 
 def _is_summary(summary):
-    """Whether JSON that was read is what `prepare` writes at its end."""
+    """Returns whether a JSON object is one that `prepare` writes at its end."""
     names = summary.get("class_names")
     return (
         summary.get("format") == _FORMAT
@@ -151,18 +151,20 @@ def prepare(
 
     Later training reads the folder with `PreparedImages` and needs neither a
     decoder nor TensorFlow. If `prepare` is interrupted, call it again: it
-    continues where it was, because each part is written whole or not at all.
+    continues where it stopped, because each part is written whole or not at
+    all.
 
     Args:
         source: A `keras_sagan.data.Source`. An image that raises
             `UnreadableImage` is skipped.
         path: Folder to write. ImageNet at 128 pixels takes 63 GB.
         resolution: Side in pixels, or `(height, width)`, to which the centre
-            of each image is cropped and resized. None: the native resolution
-            of the source, which all its images must have.
+            of each image is cropped and resized. Defaults to the native
+            resolution of the source, which all its images must then have.
         shard_size: Positive integer, number of images in a file.
-        verbose: Whether to show a progress bar. None: on a terminal.
-        channels: 1, 3 or 4, as in `Source.at`. None: those of the source.
+        verbose: Whether to show a progress bar. If `None`, it is shown on a
+            terminal.
+        channels: 1, 3 or 4, as in `Source.at`. Defaults to those of the source.
 
     Returns:
         `PreparedImages`.
@@ -225,12 +227,12 @@ def prepare(
 
 
 def _recipe(source, shard_size):
-    """Returns what the parts depend on; a continuation must have the same."""
+    """Returns what the parts depend on; it must not change between runs."""
     digest = hashlib.sha256()
     for name in source.names:
         digest.update(os.fsencode(name) + b"\0")
     size = source.native_resolution
-    # Of RGB there is no word, as in what version 0.1 began.
+    # RGB is not recorded, so that folders of version 0.1 still match.
     channels = {} if source.channels == 3 else {"channels": source.channels}
     return {
         "images": len(source),

@@ -23,12 +23,12 @@ class Source:
     leaves this one out.
 
     Attributes:
-        class_names: Tuple of strings, one for each class. None: the images
+        class_names: Tuple of strings, one for each class, or None if the images
             have no classes.
-        native_resolution: Side in pixels of what is there, or a pair
-            `(height, width)` if the images are not square. For images of
-            several sizes this is the median of their shorter sides. None: it
-            is not known.
+        native_resolution: Side of the images in pixels, or a pair
+            `(height, width)` if they are not square. For images of several
+            sizes, this is the median of their shorter sides. It is None if the
+            size is unknown.
         one_size: Whether all images have the size `native_resolution`, so
             that batches can be made of them as they are.
         ready: Whether an image is read without decoding or resizing it, so
@@ -36,7 +36,7 @@ class Source:
         random_access: Whether any image can be read as quickly as the next
             one. If not, the source is read from front to back.
         channels: Number of channels: 1 for gray, 3 for red, green and blue,
-            or 4 with alpha, 0 where an image is transparent.
+            or 4 with alpha, which is 0 where an image is transparent.
         skipped: Pairs `(name, reason)` of what the source left out.
 
     Example:
@@ -75,7 +75,7 @@ class Source:
 
     @property
     def names(self):
-        """A name for each image, as messages use it."""
+        """A name for each image, used in messages."""
         return [f"image {i}" for i in range(len(self))]
 
     def at(self, resolution=None, channels=None):
@@ -84,10 +84,11 @@ class Source:
         Args:
             resolution: Side in pixels, or a pair `(height, width)`. The centre
                 of each image is cropped to this shape and resized bilinearly.
-                None: the native resolution, which all images must have.
+                Defaults to the native resolution, which all images must then
+                have.
             channels: 1, 3 or 4; see `Source`. Colours become gray by their
-                luminance, gray is repeated, and transparent images are laid
-                on white. None: those that the images have.
+                luminance, gray is repeated, and transparent images are laid on
+                white. Defaults to those of the images.
 
         Returns:
             A `Source` whose `one_size` is true. This source is not changed.
@@ -105,7 +106,7 @@ class Source:
         return Converted(self, resolution, channels)
 
     def resolve(self, resolution):
-        """Returns the resolution, or the native one for None.
+        """Returns the resolution, or the native one if it is None.
 
         Raises:
             ValueError: As `at` does.
@@ -139,7 +140,7 @@ class Source:
             except UnreadableImage as error:
                 return index, error
 
-        # Pillow decodes outside of Python's lock.
+        # Pillow releases Python's lock while it decodes.
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from pool.map(read_one, range(begin, end))
 
@@ -152,10 +153,10 @@ class Source:
 
 
 def converted(source, resolution, channels):
-    """Returns a source at a resolution and with channels, None for its own.
+    """Returns a source with this resolution and channels; None keeps its own.
 
-    A source of a user may take no `channels`, which is right if none are asked
-    for.
+    `channels` is passed only if it is needed, because the `at` of a user's
+    source may not take it.
     """
     sizes.check_channels("channels", channels, optional=True)
     if channels in (None, source.channels):

@@ -22,7 +22,7 @@ class TfdsImages(Source):
     Args:
         name: Name of the data set, such as `"imagenet2012"` or `"cifar10"`.
         split: Split of the data set.
-        data_dir: Folder in which data sets are kept. None: the default of
+        data_dir: Folder in which data sets are kept. Defaults to that of
             tensorflow-datasets.
 
     Attributes:
@@ -124,8 +124,8 @@ class TfdsImages(Source):
     ):
         """Returns an endless `tf.data.Dataset`, as `from_tfds` describes it.
 
-        It chooses the number of threads itself and has no epochs, so that
-        `workers` and `steps_per_epoch` have no effect.
+        It chooses the number of threads itself and has no epochs, so `workers`
+        and `steps_per_epoch` have no effect.
         """
         return endless_batches(
             self._encoded,
@@ -157,7 +157,7 @@ def endless_batches(
         encoded: `tf.data.Dataset` of pairs of an encoded image and a label.
         count: Number of its examples.
         resolution: Side of the decoded images in pixels, or `(height, width)`.
-        channels: Their channels.
+        channels: Number of channels of the decoded images.
         batch_size: As in `from_source`.
         seed: As in `from_source`.
         start_step: As in `from_source`.
@@ -200,9 +200,9 @@ def endless_batches(
 
 
 def decode(encoded, resolution=None, channels=3):
-    """Decodes an image and crops and resizes it, to 1/255 as Pillow does.
+    """Decodes, crops and resizes an image, within 1/255 of Pillow.
 
-    A tf.data graph runs it, so that TensorFlow decodes without Python. With
+    It runs in a tf.data graph, so that TensorFlow decodes without Python. With
     `resolution=None` the image keeps its size.
     """
     import tensorflow
@@ -219,7 +219,7 @@ def decode(encoded, resolution=None, channels=3):
         return tensorflow.concat([image, alpha], axis=-1)
 
     def decode_png():
-        # TensorFlow would drop alpha, and show colours that cannot be seen.
+        # TensorFlow would drop alpha, and show invisible colours.
         image = tensorflow.io.decode_png(encoded, channels=4)
         if channels == 4:
             return image
@@ -251,7 +251,7 @@ def decode(encoded, resolution=None, channels=3):
     image = tensorflow.cast(image, "float32")
     if channels < 4:
         image = tensorflow.image.resize(image, sides, antialias=True)
-    else:  # Colours that cannot be seen are not mixed in.
+    else:  # Invisible colours are not mixed in.
         alpha = image[..., 3:]
         image = tensorflow.concat([image[..., :3] * alpha, alpha], axis=-1)
         image = tensorflow.image.resize(image, sides, antialias=True)

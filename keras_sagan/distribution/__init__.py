@@ -1,4 +1,4 @@
-"""Training on several devices and machines, by the engines of Keras' users."""
+"""Training on several devices and machines, with the backend's own engine."""
 
 from keras_sagan.distribution.devices import Devices
 from keras_sagan.distribution.devices import start

@@ -1,7 +1,7 @@
-"""Whether all processes were asked to do the same.
+"""Checks that all processes were asked to do the same.
 
-Processes that train together on different terms train another model than any
-of them asked for, or wait for one another without an end.
+Processes that train together with different settings train a model that none
+of them asked for, or wait for each other forever.
 """
 
 import hashlib
@@ -12,24 +12,24 @@ import numpy as np
 
 from keras_sagan import backends
 
-_BYTES = 64  # Of what is exchanged about each fact.
+_BYTES = 64  # Number of bytes that are exchanged for each fact.
 
 
 def check_agreement(**facts):
-    """Raises an error, in all processes, unless they state the same facts.
+    """Raises an error, in all processes, unless they give the same facts.
 
     Args:
-        **facts: What must be the same, by names such as `batch_size`: values
-            for JSON. All processes give the same names.
+        **facts: Values that must be the same and can be written as JSON, with
+            names such as `batch_size`. All processes give the same names.
 
     Raises:
-        ValueError: If a process states something else than the first one.
+        ValueError: If a process gives another value than the first one.
     """
     _, processes = backends.process()
     if processes == 1:
         return
     lines = [_line(value) for value in facts.values()]
-    # (processes, facts), the first process on top.
+    # (processes, facts), with the first process in row 0.
     every = backends.gather(np.array(lines, f"S{_BYTES}"))
     for name, stated in zip(facts, every.T):
         values = [value.decode("ascii") for value in stated]
@@ -48,34 +48,34 @@ def check_same_folder(name, path):
     """Raises an error, in all processes, unless they see the same folder.
 
     Args:
-        name: Name of the argument that the folder is.
+        name: Name of the argument for the folder.
         path: The folder, a `pathlib.Path`.
 
     Raises:
-        ValueError: If a process does not see what the first one writes there.
+        ValueError: If a process does not see a file that the first one writes.
     """
     process, processes = backends.process()
     if processes == 1:
         return
-    # The first process' word: it leaves a file of that name for the others.
+    # The first process writes a file with this random name for the others.
     word = int(backends.gather(secrets.randbits(62))[0])
     file = path / f".seen_by_all_{word:x}"
     if process == 0:
         file.touch()
-    backends.gather(0)  # Not earlier than it is there.
+    backends.gather(0)  # Wait until the file is there.
     seen = backends.gather(file.exists())
     if process == 0:
         file.unlink()
     if not seen.all():
         raise ValueError(
             f"`{name}` must be a folder that all processes see. Received: "
-            f"{name}={path}, and a file in it that process 0 wrote is "
-            f"not seen by processes {np.flatnonzero(~seen).tolist()}"
+            f"{name}={path}, and a file that process 0 wrote there is not "
+            f"seen by processes {np.flatnonzero(~seen).tolist()}"
         )
 
 
 def kind_and_length(value):
-    """Returns facts of data: its type, and how many it holds if it tells."""
+    """Returns the type of data, and its length, or None if it has none."""
     try:
         length = None if isinstance(value, str) else len(value)
     except TypeError:  # An endless dataset.
@@ -84,7 +84,7 @@ def kind_and_length(value):
 
 
 def _line(value):
-    """Returns what is exchanged: the value, or for a long one its digest."""
+    """Returns the bytes to exchange: a value, or its digest if it is long."""
     text = json.dumps(value, sort_keys=True, default=_name)
     if len(text) < _BYTES:
         return text.encode("ascii")
@@ -93,7 +93,7 @@ def _line(value):
 
 
 def _name(value):
-    """Stands for an object: an address in memory differs by itself."""
+    """Returns the name of a type, because addresses of objects differ."""
     if isinstance(value, np.generic):
         return value.item()
     return type(value).__name__

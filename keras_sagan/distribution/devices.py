@@ -1,4 +1,4 @@
-"""Starting the engine of a backend."""
+"""Starts the engine of a backend."""
 
 import contextlib
 import dataclasses
@@ -13,8 +13,8 @@ from keras_sagan.distribution.agreement import check_agreement
 from keras_sagan.distribution.heartbeat import watch
 from keras_sagan.version import __version__
 
-LIMIT = 240.0  # Seconds in which all processes must find one another.
-PATIENCE = 10.0  # Seconds after which a process says that it waits.
+LIMIT = 240.0  # Seconds within which all processes must find one another.
+PATIENCE = 10.0  # Seconds after which a process says that it is waiting.
 _VARIABLES = (
     *("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
     "KERAS_DISTRIBUTION_JOB_ADDRESSES",
@@ -27,12 +27,12 @@ _VARIABLES = (
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """What a process is among those that train together.
+    """This process among those that train together.
 
     Attributes:
         process: Index of this process.
-        processes: How many there are.
-        replicas: Devices of all processes, among which each batch is split.
+        processes: Number of processes.
+        replicas: Number of devices of all processes, which share each batch.
 
     Example:
 
@@ -48,23 +48,23 @@ class Devices:
 
     @property
     def is_first(self):
-        """Whether this process is the one that writes."""
+        """Whether this is the process that writes files."""
         return self.process == 0
 
     @property
     def shard(self):
         """The part of each batch that this process reads.
 
-        For `keras_sagan.data.from_source(..., shard=devices.shard)`.
+        Use it in `keras_sagan.data.from_source(..., shard=devices.shard)`.
         """
         return self.process, self.processes
 
 
 def start():
-    """Starts the engine for several devices: call it before all else.
+    """Starts the engine for several devices. Call it before anything else.
 
-    - JAX: `keras.distribution.DataParallel` on all devices; of several
-      processes where Slurm or Open MPI started them, or the variables of
+    - JAX: `keras.distribution.DataParallel` on all devices. It uses several
+      processes if Slurm or Open MPI started them, or if the variables of
       `keras.distribution.initialize` are set:
       `KERAS_DISTRIBUTION_JOB_ADDRESSES` (host:port of the first process),
       `KERAS_DISTRIBUTION_NUM_PROCESSES`, `KERAS_DISTRIBUTION_PROCESS_ID`.
@@ -73,20 +73,20 @@ def start():
     - PyTorch: `torch.distributed` in processes that `torchrun` started, one
       for each device.
 
-    From then on models train on all devices: a step on a batch gives the
-    weights, statistics and logs that one device would have given. Give `fit`
-    in each process its part of each batch.
+    After this call, models train on all devices: a step on a batch gives the
+    weights, statistics and logs that one device would give. In each process,
+    give `fit` the part of each batch that belongs to this process.
 
-    Processes that have not found one another after 240 s end with a message,
-    and so do all of them when one dies, or when `fit` is given another model,
-    data or batch size in one of them.
+    Processes that have not found one another after 240 s end with a message.
+    All processes end with a message if one of them dies, or if `fit` gets
+    another model, data or batch size in one of them.
 
     Returns:
         A `Devices`: which process this is, and its part of the data.
 
     Raises:
-        ValueError: If the engine does not train in the way asked for, or if
-            the processes have different versions of keras_sagan or Keras.
+        ValueError: If the engine cannot train in this way, or if the processes
+            have different versions of keras_sagan or Keras.
         ConnectionError: If the processes do not find one another.
 
     Example:
@@ -111,9 +111,9 @@ def start():
 
 @contextlib.contextmanager
 def _limited():
-    """Inside, this process ends when it has waited too long for others.
+    """In this block, this process ends if it waits too long for others.
 
-    The main thread waits inside the engine then, and cannot be interrupted.
+    The main thread then waits inside the engine, and cannot be interrupted.
     """
     found = threading.Event()
 
@@ -127,13 +127,13 @@ def _limited():
             return
         _say(
             f"Waiting for the other processes, {LIMIT:.0f} s at most. This "
-            f"one has {shown}"
+            f"process has {shown}"
         )
         if found.wait(max(LIMIT - PATIENCE, 0)):
             return
         _say(
-            "The processes that were to train together have not found one "
-            f"another within {LIMIT:.0f} s, and this one ends. All of them "
+            "The processes that should train together have not found one "
+            f"another within {LIMIT:.0f} s, so this process ends. All of them "
             "must be started, with the same address and the same number of "
             f"processes. Received: {shown}"
         )

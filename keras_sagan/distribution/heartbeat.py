@@ -1,9 +1,9 @@
-"""Noticing that another process has died.
+"""Detects that another process has died.
 
-An engine's own signs come late, or never, and do not say whose: a process
-that waits in an exchange waits. Here every process holds a connection to the
-first one. The system closes it when a process ends, however it does; a host
-that vanishes is silent for too long.
+An engine reports this late or never, and does not say which process it is:
+the others just wait in an exchange. Here every process has a connection to the
+first one. The system closes it when a process ends, for whatever reason. A
+host that disappears sends nothing for too long.
 """
 
 import atexit
@@ -20,21 +20,21 @@ import uuid
 import numpy as np
 
 PERIOD = 5.0  # Seconds between signs of life.
-SILENCE = 30.0  # Seconds without one, after which a process counts as dead.
-GRACE = 3.0  # Seconds to end with an error of one's own.
+SILENCE = 30.0  # Seconds without a sign after which a process counts as dead.
+GRACE = 3.0  # Seconds in which a process may end with its own error.
 _ALIVE, _DONE, _DEAD = b"a", b"d", b"x"
-_LINE_BYTES = 512  # Of what each process says about itself.
+_LINE_BYTES = 512  # Length of the text that each process sends.
 
 
 def watch(process, processes, gather):
     """Ends this process, with a message, when another one has died.
 
-    The first process listens where only processes of this machine reach it,
-    if all of them run on it.
+    If all processes run on one machine, the first process listens at an
+    address that only this machine can reach.
 
     Args:
         process: Index of this process.
-        processes: How many there are.
+        processes: Number of processes.
         gather: Function of an array that returns those of all processes.
 
     Raises:
@@ -47,7 +47,7 @@ def watch(process, processes, gather):
         server = _listen(one_machine=len(set(machines)) == 1)
         host, port = server.getsockname()[:2]
         mine = f"{host} {port} {token.hex()}"
-    # How to reach the first process, which every process is told.
+    # The address of the first process, which every process gets.
     told = _exchange(mine, gather)[0].split()
     if server:
         links = _accept(server, token, processes)
@@ -64,7 +64,7 @@ def watch(process, processes, gather):
 
 
 class _Ending:
-    """Says to the others, at the end of this process, that all is well."""
+    """Tells the others when this process ends without an error."""
 
     def __init__(self, links):
         self.begun = self.failed = False
@@ -84,14 +84,14 @@ class _Ending:
 
 
 def _exchange(text, gather):
-    """Returns what each process says, a short text."""
+    """Returns the short texts that all processes give."""
     line = text.encode()[:_LINE_BYTES].ljust(_LINE_BYTES)
     every = gather(np.frombuffer(line, "uint8"))
     return [bytes(one).decode(errors="replace").strip() for one in every]
 
 
 def _machine():
-    """What only processes of one machine have in common."""
+    """Returns a text that only processes on the same machine have."""
     return f"{socket.gethostname()} {uuid.getnode()}"
 
 
@@ -104,18 +104,21 @@ def _listen(one_machine):
         except OSError:  # Not an address of this machine.
             continue
     raise ConnectionError(
-        "Process 0 found no address of its own at which other machines may "
+        "Process 0 found no address of its own at which other machines can "
         f"reach it. It tried {hosts}"
     )
 
 
 def _own_addresses():
-    """Addresses under which other machines may know this one, best first."""
+    """Returns addresses by which other machines may reach this one.
+
+    The best one comes first.
+    """
     names = [os.environ.get("MASTER_ADDR")]
     jobs = os.environ.get("KERAS_DISTRIBUTION_JOB_ADDRESSES", "")
     names.append(jobs.split(",")[0].rsplit(":", 1)[0])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:  # Sends nothing: asks which address would be used.
+        try:  # This sends nothing: it asks which address would be used.
             probe.connect(("192.0.2.1", 9))
             names.append(probe.getsockname()[0])
         except OSError:
@@ -149,23 +152,23 @@ def _accept(server, token, processes):
         if 0 < other < processes:
             links[other] = link
     with contextlib.suppress(OSError):
-        server.shutdown(socket.SHUT_RDWR)  # Wakes the thread that accepts.
+        server.shutdown(socket.SHUT_RDWR)  # Wakes up the accepting thread.
     server.close()
     return links
 
 
 def _answer(server, token, found):
-    """Puts into a queue whoever connects and knows the token."""
+    """Puts the connections that know the token into a queue."""
 
     def greet(link):
         link.settimeout(SILENCE)
         try:
             hello = link.recv(20, socket.MSG_WAITALL)
             if hello[:16] != token or len(hello) < 20:
-                link.close()  # Somebody else's.
+                link.close()  # It is from another program.
                 return
             link.sendall(token)
-        except OSError:  # It says nothing, or went away.
+        except OSError:  # It sent nothing, or was closed.
             link.close()
             return
         found.put((int.from_bytes(hello[16:], "big"), link))
@@ -173,9 +176,9 @@ def _answer(server, token, found):
     while True:
         try:
             link, _ = server.accept()
-        except OSError:  # Closed: all have come.
+        except OSError:  # It was closed, because all are connected.
             return
-        # Each in a thread of its own, because a stranger may stay silent.
+        # Each gets its own thread, because another program may send nothing.
         threading.Thread(target=greet, args=(link,), daemon=True).start()
 
 
@@ -190,7 +193,7 @@ def _reach(host, port, token, process):
     except OSError as problem:
         error = problem
     raise ConnectionError(
-        f"Process {process} does not reach process 0 at {host}:{port}: {error}"
+        f"Process {process} cannot reach process 0 at {host}:{port}: {error}"
     )
 
 
@@ -210,7 +213,7 @@ def _read_signs(link, other, processes, links, ending):
             sign = b""
         if sign == _DONE or ending.begun:
             return
-        if sign == _DEAD:  # The first process says who.
+        if sign == _DEAD:  # The first process says which one died.
             other = int.from_bytes(link.recv(4, socket.MSG_WAITALL), "big")
         if sign in (_DEAD, b""):
             _stop(other, processes, "its connection was closed", links)
@@ -220,12 +223,13 @@ def _stop(dead, processes, how, links):
     for link in links.values():
         _send(link, _DEAD + dead.to_bytes(4, "big"))
     sys.stderr.write(
-        f"\nProcess {dead} of {processes} has died ({how}): this one stops "
-        "too. Started again, the run goes on from its last checkpoint.\n"
+        f"\nProcess {dead} of {processes} has died ({how}): this process stops "
+        "too. If you start the run again, it goes on from its last "
+        "checkpoint.\n"
     )
     sys.stderr.flush()
     time.sleep(GRACE)
-    os._exit(1)  # The main thread may wait, in an exchange, for ever.
+    os._exit(1)  # The main thread may wait in an exchange forever.
 
 
 def _send(link, content):

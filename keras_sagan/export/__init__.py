@@ -1,4 +1,4 @@
-"""Exporting generators for other programs, without what only trains."""
+"""Exports generators for other programs, without the parts for training."""
 
 from keras_sagan.export.formats import to_keras
 from keras_sagan.export.formats import to_litert

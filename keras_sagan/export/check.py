@@ -1,4 +1,4 @@
-"""Checking that what was written gives the generator's images."""
+"""Checks that an exported generator gives the same images."""
 
 import numpy as np
 from keras import ops
@@ -18,9 +18,10 @@ def check_images(model, ema, run, path):
     Args:
         model: A `SAGAN`.
         ema: Whether its EMA generator was written.
-        run: Function that runs what was written: from a dict of latents, and
-            labels if there are classes, to images in [-1, 1].
-        path: The path in the message.
+        run: Function that runs the exported generator. It takes a dict of
+            latents, and labels if there are classes, and returns images in
+            [-1, 1].
+        path: The path to name in the message.
     """
     generator = model.ema_generator if ema else model.generator
     generator = in_float32(generator)
@@ -34,7 +35,7 @@ def check_images(model, ema, run, path):
                 f"{expected.shape}. Received: {images.shape}"
             )
         levels = np.max(np.abs(images - expected)) * 127.5
-        if not levels <= 1:  # NaN is not.
+        if not levels <= 1:  # Also if NaN.
             raise ImagesDiffer(
                 f"{path} was not written: its images must be within 1 of 255 "
                 f"of the model's. Received: {levels:.3g} of 255"
@@ -42,7 +43,7 @@ def check_images(model, ema, run, path):
 
 
 def example_inputs(model, batch):
-    """Returns latents and labels of all classes, always the same."""
+    """Returns fixed latents, and labels spread over the classes."""
     latents = draw_latents(
         np.random.default_rng(batch), batch, model.latent_dim
     )

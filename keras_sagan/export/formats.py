@@ -1,4 +1,4 @@
-"""Writing a generator for others to run: ONNX, SavedModel, tensors."""
+"""Writes a generator for other programs: ONNX, SavedModel, tensors."""
 
 import json
 import tempfile
@@ -23,28 +23,28 @@ def to_onnx(model, path, ema=True, dtype="float32", attention=False):
     Its inputs are `latents`, float32 `(batch, latent_dim)`, and, if there are
     classes, `labels`, int64 `(batch,)`. Its output is `images`, float32
     `(batch, height, width, channels)` in [-1, 1]. The batch may have any
-    size. Nothing in the file is random: whoever runs it draws the latents.
-    Spectral norms are folded into the kernels, and moving statistics into the
-    gammas and betas of batch norms. The file is some tens of kilobytes larger
-    than these weights. Its opset is 17.
+    size. Nothing in the file is random: the program that runs it draws the
+    latents. Spectral norms are folded into the kernels, and moving statistics
+    into the gammas and betas of batch norms. The file is some tens of kilobytes
+    larger than these weights. Its opset is 17.
 
-    The file is run by onnxruntime, and kept only if its images are right.
+    The file is run by onnxruntime, and is kept only if its images are right.
 
     Args:
         model: A `SAGAN` whose generator has the layers of `build_generator`.
         path: File to write.
         ema: Whether to write the EMA generator.
-        dtype: `"float32"`; or `"float16"`, in which kernels and class tables
-            are kept, so that the file is half as large. They are computed with
-            in float32.
-        attention: Whether the scores of each attention layer are an output,
-            too, under the name of the layer: float32 `(batch, locations,
-            keys)`, rows summing to 1.
+        dtype: `"float32"` or `"float16"`. With `"float16"`, kernels and class
+            tables are stored in float16, so that the file is half as large.
+            Computation is in float32 in both cases.
+        attention: Whether the scores of each attention layer are also an
+            output, with the name of the layer: float32
+            `(batch, locations, keys)`, where each row sums to 1.
 
     Raises:
-        ValueError: If the generator has another layer, which the message
-            names, or if an image differs from the model's by more than 1 of
-            255. Nothing is written then.
+        ValueError: If the generator has another kind of layer, which the
+            message names, or if an image differs from the model's by more than
+            1 of 255. Nothing is written then.
         ImportError: If onnx or onnxruntime is not installed.
 
     Example:
@@ -220,10 +220,11 @@ def to_safetensors(model, path, ema=True):
     """Writes the generator's weights, by name, for other programs to read.
 
     Kernels are `(height, width, in, out)`, or `(in, out)` in the linear
-    layer; tables are `(class, channel)`. The moving statistics of batch norms
-    are among the weights; spectral norms are folded into them. The names are
-    the paths of the weights of `plain_generator`, for a model of this package
-    those of `build_generator(..., spectral_normalization=False)`.
+    layer; tables are `(class, channel)`. The weights include the moving
+    statistics of batch norms. Spectral norms are folded into the kernels. The
+    names are the paths of the weights of `plain_generator`. For a model of this
+    package, they are the same as in a network of
+    `build_generator(..., spectral_normalization=False)`.
 
     Args:
         model: A `SAGAN`.
@@ -231,8 +232,8 @@ def to_safetensors(model, path, ema=True):
         ema: Whether to write the EMA generator.
 
     Raises:
-        ValueError: If two weights have one path, or if an image differs from
-            the model's by more than 1 of 255. Nothing is written then.
+        ValueError: If two weights have the same path, or if an image differs
+            from the model's by more than 1 of 255. Nothing is written then.
         ImportError: If safetensors is not installed.
 
     Example:
@@ -301,7 +302,7 @@ def _write_saved_model(generator, model, folder):
 
 
 def _metadata(model):
-    """Returns what a file tells of itself, as strings."""
+    """Returns the metadata of a file, as strings."""
     return {
         "made_by": f"keras_sagan {__version__}",
         "resolution": str(model.resolution),

@@ -1,8 +1,8 @@
 """A plain generator as an ONNX graph, written node by node.
 
-Feature maps are `(B, C, H, W)`, as ONNX has them, and the images that come out
-are `(B, H, W, C)`. The graph is written from the layers, and not traced from
-what a backend runs, so it is the same on every backend.
+Feature maps are `(B, C, H, W)`, as in ONNX, and the output images are
+`(B, H, W, C)`. The graph is written from the layers, and not traced from what a
+backend runs, so it is the same on every backend.
 """
 
 import keras
@@ -22,7 +22,7 @@ from keras_sagan.models.generator import Tanh
 OPSET, IR_VERSION = 17, 8  # From 2022: current runtimes read them.
 
 
-# Smaller arrays stay in float32: they save nothing, and some are sums.
+# Smaller arrays stay in float32: they would save nothing; some are sums.
 _LEAST_IN_FLOAT16 = 256
 
 
@@ -30,8 +30,8 @@ class Graph:
     """The nodes and constants of a graph, in the order of computation.
 
     Args:
-        dtype: `"float32"`, or `"float16"` for large arrays that are kept in
-            that type and computed with in float32.
+        dtype: `"float32"` or `"float16"`, the type in which large arrays are
+            stored. Computation is in float32.
     """
 
     def __init__(self, dtype="float32"):
@@ -93,14 +93,14 @@ def _dense(graph, layer, x):
 
 
 def _reshape(graph, layer, x):
-    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: the same.
+    shape = graph.constant([0, *layer.target_shape], "int64")  # 0: keep it.
     return graph.node(
         "Transpose", graph.node("Reshape", x, shape), perm=[0, 3, 1, 2]
     )
 
 
 def _upsample_conv(graph, layer, x):
-    # A 4x4 kernel would do the same at once, but the file would grow.
+    # One 4x4 kernel would do the same, but the file would grow.
     return graph.conv(graph.upsample(x), layer)
 
 
@@ -133,7 +133,7 @@ def _batch_norm(graph, layer, x, labels=None):
 
 
 def _attention(graph, layer, x):
-    # B images, N = H * W locations, M keys, C channels, D of a query.
+    # B images, N = H * W locations, M keys; C channels, D in a query.
     height, width = layer.map_size
 
     flat = graph.constant([0, 0, -1], "int64")
@@ -186,8 +186,9 @@ def onnx_model(generator, metadata, dtype="float32", attention=False):
     Args:
         generator: A network as `plain_generator` returns it.
         metadata: Dict of strings to keep in the file.
-        dtype: `"float32"` or `"float16"`, in which large arrays are kept.
-        attention: Whether the scores of the attention layers are outputs, too.
+        dtype: `"float32"` or `"float16"`, the type in which large arrays are
+            stored.
+        attention: Whether the scores of the attention layers are also outputs.
 
     Raises:
         ValueError: If `EMIT` cannot write a layer, which the message names.
@@ -197,7 +198,7 @@ def onnx_model(generator, metadata, dtype="float32", attention=False):
     if not is_graph(generator):
         raise _unknown(generator)
     graph = Graph(dtype)
-    # Inputs are known by their position, whatever the network calls them.
+    # Inputs are known by their position, not by their names in the network.
     names = {id(x): n for x, n in zip(generator.inputs, ("latents", "labels"))}
     for layer in generator.layers:
         if id(layer.output) in names:

@@ -16,16 +16,17 @@ def plain_generator(model, ema=True):
     copied. Weights and computation are float32, whatever the precision of the
     model.
 
-    Keras does not know how the layers of a subclassed generator are called:
-    such a generator is copied as it is, with its norms.
+    Keras does not know how a subclassed generator uses its layers, so such a
+    generator is copied as it is, with its norms.
 
     Args:
         model: A `SAGAN`.
         ema: Whether to take the EMA generator.
 
     Returns:
-        A `keras.Model` from `[latents, labels]`, or latents alone, to images
-        in [-1, 1]. In inference its images are those of that generator.
+        A `keras.Model` that takes `[latents, labels]`, or only latents, and
+        returns images in [-1, 1]. In inference, its images are those of the
+        original generator.
 
     Raises:
         ValueError: If the config of the generator does not describe it, so

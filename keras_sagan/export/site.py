@@ -1,4 +1,4 @@
-"""A folder that any web server can show: the generator in a browser."""
+"""A folder for any web server: a page that runs the generator."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ from keras_sagan.sizes import text
 
 RUNTIME = "onnxruntime-web-1.30.0.tgz"
 _URL = f"https://registry.npmjs.org/onnxruntime-web/-/{RUNTIME}"
-# As the registry states it: the sha512 of the file.
+# The sha512 of the file, as the registry states it.
 _INTEGRITY = (
     "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1Sig"
     "qR4CXAfKYQ=="
@@ -72,32 +72,32 @@ def to_site(
 ):
     """Writes a folder with a page on which anyone can use the generator.
 
-    Any static web server shows it, such as `python -m http.server --directory
-    site`; nothing is computed there, and nothing but these files is loaded.
-    The page offers classes by name, seeds (with the images of
-    `SAGAN.generate(labels=..., seed=...)`), truncation, walks, and what each
-    point of an image attends to. It uses WebGPU where the browser has it, and
-    WebAssembly elsewhere.
+    Any static web server can serve it, such as
+    `python -m http.server --directory site`. The server computes nothing, and
+    the page loads nothing but these files. The page offers classes by name,
+    seeds (with the images of `SAGAN.generate(labels=..., seed=...)`),
+    truncation, walks, and what each point of an image attends to. It uses
+    WebGPU if the browser has it, and WebAssembly otherwise.
 
     The generator is written as ONNX, with its weights in float16 if its images
-    are then still within 1 of 255 of the model's, and else in float32. It is
-    run by onnxruntime-web 1.30.0: 14 MB, and 27 MB more for WebGPU. Its
-    package is downloaded once from npm's registry and kept in
+    are then still within 1 of 255 of the model's, and otherwise in float32. It
+    is run by onnxruntime-web 1.30.0, which takes 14 MB, and 27 MB more for
+    WebGPU. Its package is downloaded once from npm's registry and kept in
     `~/.cache/keras_sagan`.
 
     Args:
         model: A `SAGAN` whose generator has the layers of `build_generator`.
         path: Folder to write. It must be new or empty.
         ema: Whether to write the EMA generator.
-        class_names: A string for each class. None: their numbers.
-        title: String. None: made of the size of the images.
-        webgpu: Whether the files for WebGPU are among the others.
+        class_names: A string for each class. Defaults to their numbers.
+        title: String. Defaults to a title with the size of the images.
+        webgpu: Whether to include the files for WebGPU.
         runtime: Path of `onnxruntime-web-1.30.0.tgz`, as `npm pack
-            onnxruntime-web@1.30.0` writes it. None: downloaded.
+            onnxruntime-web@1.30.0` writes it. If `None`, it is downloaded.
 
     Raises:
-        ValueError: As `to_onnx` does, or if there is not a name for each
-            class, or if the package is another one.
+        ValueError: As in `to_onnx`, or if there is not a name for each class,
+            or if `runtime` is not that package.
         FileExistsError: If there are files in the folder.
         OSError: If the package cannot be downloaded; the message says how to
             get it.
@@ -201,14 +201,14 @@ def _cached():
             content = response.read()
     except (OSError, http.client.HTTPException) as error:
         raise OSError(
-            f"onnxruntime-web must be downloaded from {_URL}: {error}. Where "
-            "there is a network, `npm pack onnxruntime-web@1.30.0` or a "
-            f"browser gets that file; put it at {path}, or give its path as "
-            "`runtime`"
+            f"onnxruntime-web must be downloaded from {_URL}: {error}. On a "
+            "machine with a network, get that file by `npm pack "
+            f"onnxruntime-web@1.30.0` or a browser; put it at {path}, or give "
+            "its path as `runtime`"
         ) from error
     if _digest(content) != _INTEGRITY:
         raise OSError(
-            f"What came from {_URL} is another file: its sha512 is "
+            f"The file from {_URL} is not the right one: its sha512 is "
             f"{_digest(content)}, and must be {_INTEGRITY}"
         )
     with replacing(path) as temporary:

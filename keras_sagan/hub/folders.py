@@ -1,4 +1,4 @@
-"""Folders that hold a model for others, here or on the Hugging Face Hub."""
+"""Folders for sharing a model, here or on the Hugging Face Hub."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ HUB = "hf://"
 
 
 def save(model, folder, class_names, statements):
-    """Writes what `SAGAN.save_to_preset` says; see there."""
+    """Saves a model to a folder; see `SAGAN.save_to_preset`."""
     folder = check_path("folder", folder)
     class_names = check_class_names(class_names, model.num_classes)
     config = describe(model, statements)
@@ -36,14 +36,14 @@ def save(model, folder, class_names, statements):
 
 
 def is_place(name):
-    """Whether this is the name of a place, not a recipe or its name."""
+    """Returns whether this names a place, and not a recipe."""
     if isinstance(name, dict) or name in PRESETS:
         return False
     return str(name).startswith(HUB) or pathlib.Path(name).exists()
 
 
 def load_shared(kind, name, precision=None, overrides=None):
-    """Loads what `SAGAN.from_preset` says; see there. No code in it is run."""
+    """Loads a saved model, and runs no code in it; see `SAGAN.from_preset`."""
     if precision is not None or overrides:
         raise ValueError(
             "`precision` and overrides are for recipes: a saved model has its "
@@ -65,10 +65,10 @@ def load_shared(kind, name, precision=None, overrides=None):
 
 
 def local_path(name):
-    """Returns where a model lies, after fetching it if it is on the Hub.
+    """Returns the path of a model; downloads it if it is on the Hub.
 
     Args:
-        name: A path, or `hf://owner/name`, with `@revision` or not.
+        name: A path, or `hf://owner/name`, with or without `@revision`.
     """
     if not str(name).startswith(HUB):
         return pathlib.Path(name)
@@ -109,16 +109,17 @@ def upload_preset(name, folder, private=False):
     You must be logged in: `hf auth login`, or the variable `HF_TOKEN`.
 
     Args:
-        name: `hf://owner/name`; it is made if it does not exist.
-        folder: The folder. Its own files are uploaded, others are not.
-        private: Whether a repository that is made is private.
+        name: `hf://owner/name`. The repository is created if it does not exist.
+        folder: The folder. Only files that `save_to_preset` writes are
+            uploaded.
+        private: Whether a repository that is created is private.
 
     Returns:
-        The address of the repository.
+        The URL of the repository.
 
     Raises:
-        ValueError: If `name` is no such name.
-        FileNotFoundError: If the folder holds no such model.
+        ValueError: If `name` is not such a name.
+        FileNotFoundError: If the folder does not hold such a model.
         ImportError: If huggingface_hub is not installed.
 
     Example:
@@ -176,7 +177,7 @@ def _hub():
 
 
 def _save_samples(model, path):
-    """Eight images a row; a row for each class, of eight at most."""
+    """Saves a grid of eight images per row, with one row per class, up to 8."""
     columns = 8
     rows = min(model.num_classes or 4, 8)
     labels = None

@@ -1,4 +1,4 @@
-"""What a model says of itself to others."""
+"""The model card, and the facts that it states."""
 
 import json
 import math
@@ -14,15 +14,15 @@ _NOT_STATED = "Not stated."
 
 
 def describe(model, statements):
-    """Returns what is known of a model, plain data for `config.json`.
+    """Returns the facts about a model as plain data for `config.json`.
 
     Args:
         model: A `SAGAN`.
-        statements: Dict of what `SAGAN.save_to_preset` is told: `data`,
-            `recipe`, `metrics` and `license`, each None if it is not known.
+        statements: Dict of the arguments `data`, `recipe`, `metrics` and
+            `license` of `SAGAN.save_to_preset`, each None if it is not known.
 
     Raises:
-        ValueError: If `metrics` has no protocol, or `license` is no
+        ValueError: If `metrics` has no protocol, or `license` is not an
             identifier.
     """
     metrics, license = statements["metrics"], statements["license"]
@@ -107,7 +107,7 @@ def model_card(config, class_names=None):
         ("Classes", _classes(config, class_names)),
         ("Recipe", _recipe(config)),
         ("Metrics", _metrics(config["metrics"])),
-        ("License", config["license"] or f"{_NOT_STATED} Ask its maker."),
+        ("License", config["license"] or f"{_NOT_STATED} Ask the author."),
     ):
         lines += ["", f"## {title}", "", text]
     return "\n".join(lines) + "\n"
@@ -166,9 +166,9 @@ def _metrics(metrics):
 
 
 def _attention(network):
-    """Where a network attends, and to how many keys: strings.
+    """Returns strings that say where a network attends, to how many keys.
 
-    An attention layer that does not know its size is called by its name.
+    For an attention layer that does not know its size, this is its name.
     """
     return [
         _place(layer) if getattr(layer, "map_size", None) else layer.name
@@ -196,5 +196,5 @@ def _optimizer(optimizer):
     known = {"name": type(optimizer).__name__}
     for key in ("learning_rate", "beta_1", "beta_2", "epsilon"):
         if isinstance(config.get(key), (int, float)):
-            known[key] = float(f"{config[key]:.6g}")  # Of float32: 4e-4.
+            known[key] = float(f"{config[key]:.6g}")  # Rounds a float32.
     return known

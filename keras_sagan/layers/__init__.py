@@ -1,33 +1,33 @@
-"""Layers, each usable on its own in any Keras model.
+"""Layers, each of which can be used on its own in any Keras model.
 
 The package finds layers by their methods and attributes, not by their type.
-Any layer, also one of yours, may have these; the package treats a layer without
-them as a plain Keras layer.
+Any layer, including your own, may have the following. The package treats a
+layer without them as a plain Keras layer.
 
 - `folded()` returns a built layer of the same name that computes the same in
-  inference, without what only training needs: the exporters write that one.
-- `class_tables()` returns what the layer knows of each class, tensors with
-  one row per class, and `with_class_tables(*tables)` a copy with other rows:
-  `class_weights=` of `SAGAN.generate` blends classes by them.
-- `with_classes(rows)` returns a copy with other classes, each the blend of
-  these that a row of weights says: `SAGAN.with_classes` needs it.
-- `parts()` returns a dict of the layer's variables and inner layers by name:
-  `keras_sagan.convert` finds the tensors of other implementations by it.
-- `moving_mean`, `moving_variance` and `momentum`, as those of
-  `keras.layers.BatchNormalization`, are what `standing_statistics=` of
-  `SAGAN.generate` sets.
-- `num_classes` is the number of classes, an integer or None: `SAGAN` takes it
-  from there if it is not given.
+  inference, without the parts that only training needs. The exporters write
+  this layer.
+- `class_tables()` returns what the layer stores for each class, as tensors
+  with one row per class. `with_class_tables(*tables)` returns a copy with
+  other rows. `class_weights=` of `SAGAN.generate` uses both to blend classes.
+- `with_classes(rows)` returns a copy with new classes. Each new class is a
+  blend of the old ones, with one row of weights. `SAGAN.with_classes` uses it.
+- `parts()` returns a dict of the layer's variables and inner layers by name.
+  `keras_sagan.convert` uses it to find the tensors of other implementations.
+- `moving_mean`, `moving_variance` and `momentum` mean the same as in
+  `keras.layers.BatchNormalization`. `standing_statistics=` of
+  `SAGAN.generate` sets them.
+- `num_classes` is the number of classes, an integer or None. `SAGAN` reads it
+  if its own `num_classes` is not given.
 - `logs()` returns a dict of scalar tensors that `SAGAN.fit` logs.
-- `sigma()` returns a spectral norm, a scalar tensor: `SAGAN.fit` logs the
+- `sigma()` returns a spectral norm, a scalar tensor. `SAGAN.fit` logs the
   largest one.
 - `after_averaging(momentum)` is called on the layers of the EMA generator after
   each step; see `SpectralNormalization`.
-- `call_with_kernel(kernel, ...)` is `call` on another kernel:
-  `SpectralNormalization` uses it instead of a scope, if the wrapped layer has
-  it.
-- `call(..., return_attention_scores=True)` and a weight `gamma` make a layer
-  one that `keras_sagan.visualization.attention_maps` can show.
+- `call_with_kernel(kernel, ...)` is `call` with another kernel. If the wrapped
+  layer has it, `SpectralNormalization` uses it instead of a scope.
+- `keras_sagan.visualization.attention_maps` can show a layer that has
+  `call(..., return_attention_scores=True)` and a weight `gamma`.
 """
 
 from keras_sagan.layers.add_upsampled import AddUpsampled

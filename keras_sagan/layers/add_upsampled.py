@@ -1,4 +1,4 @@
-"""The sum of a feature map and one of half its size."""
+"""The sum of a feature map and another one of half its size."""
 
 import keras
 from keras import ops
@@ -6,9 +6,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class AddUpsampled(keras.layers.Layer):
-    """Adds a feature map of half the size, upsampled to the nearest.
+    """Adds a feature map of half the size, upsampled to the nearest pixel.
 
-    The upsampled map itself is never made. Gradients of every order are right.
+    The upsampled map is never stored. Gradients of every order are correct.
 
     Call arguments:
         inputs: Tensor `(batch, 2 * height, 2 * width, channels)`.

@@ -1,4 +1,4 @@
-"""Batch normalization with moments that hold in every precision."""
+"""Batch normalization with moments that are correct in every precision."""
 
 import keras
 from keras import ops
@@ -21,22 +21,23 @@ class BatchNorm(keras.layers.Layer):
     variance, as the SAGAN release does; inference uses the stored ones.
     Moments are computed as `mean((x - mean)^2)` in at least float32: Keras'
     `BatchNormalization` uses `E[x^2] - E[x]^2` on PyTorch, which is negative
-    for `mean 100, std 0.01`. Gradients of every order are right. As Keras'
-    own, a layer with `trainable = False` always runs in inference.
+    for `mean 100, std 0.01`. Gradients of every order are correct. As in
+    Keras, a layer with `trainable = False` always runs in inference mode.
 
     Args:
         momentum: Float in [0, 1], the share that the moving moments keep.
-            The release: 0.999 in the blocks, 0.9999 in the last layer.
+            The release uses 0.999 in the blocks and 0.9999 in the last layer.
         epsilon: Positive float, added to the variance.
         synchronized: Whether several devices that share a batch normalize by
-            the statistics of the whole batch, as one device would. With
-            False each device uses the statistics of its own part, as the
-            release did, and the moving statistics follow their mean.
+            the statistics of the whole batch, as one device would. If
+            `False`, each device uses the statistics of its own part, as in
+            the release, and the moving statistics follow their mean.
         **kwargs: Base layer arguments.
 
     Call arguments:
         inputs: Float tensor `(batch, ..., channels)`.
-        training: Whether to use, and store, the moments of this batch.
+        training: Whether to use the moments of this batch, and to move the
+            stored ones towards them.
 
     Returns:
         A tensor of the shape of `inputs`, in the compute dtype.
@@ -82,12 +83,14 @@ class BatchNorm(keras.layers.Layer):
         return {name: getattr(self, name) for name in names}
 
     def with_classes(self, rows):
-        """Returns a `ConditionalBatchNorm` whose classes are all this one.
+        """Returns a `ConditionalBatchNorm` with equal classes.
+
+        Every class gets the gamma and beta of this layer.
 
         Args:
-            rows: Floats `(classes, 1)`: ones.
+            rows: Floats `(classes, 1)`, all ones.
         """
-        # Below, because that class is one of these.
+        # Imported here, because that class is a subclass of this one.
         from keras_sagan.layers.conditional_batch_norm import (
             ConditionalBatchNorm,
         )
@@ -123,7 +126,7 @@ class BatchNorm(keras.layers.Layer):
         )
 
     def _normalize(self, inputs, gamma, beta, training):
-        """`gamma` and `beta` broadcast: `(..., channels)`."""
+        """Normalizes; `gamma` and `beta` broadcast to `(..., channels)`."""
         if training and self.trainable:
             x, mean, variance = backends.standardize(
                 inputs, self.epsilon, self.synchronized

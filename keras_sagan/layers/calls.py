@@ -1,4 +1,4 @@
-"""Calling networks on labels, in the form that each network asks for."""
+"""Calls networks with labels in the form that each network expects."""
 
 import numpy as np
 from keras import ops
@@ -13,18 +13,18 @@ def call(network, x, labels, training):
         network: A `keras.Model`.
         x: Tensor, latents `(batch, latent_dim)` or images.
         labels: Integers `(batch,)`, or None.
-        training: Whether to run in training.
+        training: Whether to run in training mode.
     """
     with normalizing_together(network, training):
         return network(network_inputs(network, x, labels), training=training)
 
 
 def network_inputs(network, x, labels):
-    """Returns what a network is called with: `x`, or `[x, labels]`.
+    """Returns the inputs of a network: `x`, or `[x, labels]`.
 
-    Labels have the form that a functional network's second input asks for:
-    integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`. A
-    subclassed network gets integers `(batch,)`.
+    The labels have the form that the second input of a functional network
+    expects: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch,
+    classes)`. A subclassed network gets integers `(batch,)`.
     """
     if labels is None:
         return x

@@ -14,14 +14,14 @@ from keras_sagan.layers.spectral_normalization import SpectralNormalization
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class ClassTable(keras.layers.Layer):
-    """Rows of a table, `(batch,)` integers to `(batch, channels)`.
+    """Looks up rows of a table: integers `(batch,)` to `(batch, channels)`.
 
-    Not an `Embedding`: spectral normalization then takes the channels for
-    outputs, as it does in a linear layer on one-hot labels.
+    It is not an `Embedding`, so that spectral normalization takes the channels
+    as outputs, as in a linear layer on one-hot labels.
 
     Args:
-        num_classes: Positive integer, rows.
-        channels: Positive integer, columns.
+        num_classes: Positive integer, the number of rows.
+        channels: Positive integer, the number of columns.
         **kwargs: Base layer arguments.
     """
 
@@ -61,15 +61,14 @@ class ConditionalBatchNorm(BatchNorm):
     `y = gamma[label] * (x - mean) / sqrt(variance + epsilon) + beta[label]`.
 
     The moments are those of the whole batch, whatever its classes, and are
-    treated as in `BatchNorm`; gradients of every order are right. The tables
-    start at ones and zeros and, as in
-    the SAGAN release, have no spectral normalization. StudioGAN puts it on
-    them: with `spectral_normalization=True` the gamma is `1 + table[label]`,
-    both tables are spectrally normalized, as linear layers from classes to
-    channels, and the module is theirs.
+    treated as in `BatchNorm`. Gradients of every order are correct. The gammas
+    start at 1 and the betas at 0. As in the SAGAN release, the tables have no
+    spectral normalization. `spectral_normalization=True` gives the module of
+    StudioGAN instead: gamma is `1 + table[label]`, and both tables are
+    spectrally normalized, as linear layers from classes to channels.
 
     Args:
-        num_classes: Positive integer.
+        num_classes: Positive integer, the number of classes.
         momentum: Float in [0, 1], the share that the moving moments keep.
         epsilon: Positive float, added to the variance.
         spectral_normalization: Whether the tables are spectrally normalized.
@@ -81,9 +80,10 @@ class ConditionalBatchNorm(BatchNorm):
     Call arguments:
         inputs: Float tensor `(batch, ..., channels)`.
         labels: Integer tensor `(batch,)`, values in `[0, num_classes)`; or
-            floats `(batch, num_classes)`, weights with which the rows of the
-            tables are added up.
-        training: Whether to use, and store, the moments of this batch.
+            floats `(batch, num_classes)`, the weights of a weighted sum of
+            the rows of the tables.
+        training: Whether to use the moments of this batch, and to move the
+            stored ones towards them.
 
     Returns:
         A tensor of the shape of `inputs`, in the compute dtype.
@@ -157,8 +157,8 @@ class ConditionalBatchNorm(BatchNorm):
         """Returns the gammas and betas of all classes.
 
         Returns:
-            Two tensors `(num_classes, channels)`: what `call` takes its rows
-            from in inference, with or without spectral normalization.
+            Two tensors `(num_classes, channels)`. In inference, `call` takes
+            its rows from them, with or without spectral normalization.
         """
         if self.spectral_normalization:
             gammas = 1.0 + self.gamma.normalized_kernel()
@@ -168,7 +168,7 @@ class ConditionalBatchNorm(BatchNorm):
         )
 
     def with_class_tables(self, gammas, betas):
-        """Returns a copy that has other classes.
+        """Returns a copy with other classes.
 
         The copy has the same statistics, and tables that are not spectrally
         normalized.
@@ -191,14 +191,15 @@ class ConditionalBatchNorm(BatchNorm):
         return copy
 
     def with_classes(self, rows):
-        """Returns a copy with other classes, each a blend of these.
+        """Returns a copy with new classes, each a blend of the old ones.
 
         Args:
             rows: Floats `(new classes, num_classes)`. The tables of the copy
-                are their products with the tables of this layer.
+                are the products of `rows` and the tables of this layer.
 
         Returns:
-            A built `ConditionalBatchNorm`, normalized as this one is.
+            A built `ConditionalBatchNorm`. Its tables are spectrally
+            normalized if those of this layer are.
         """
         copy = type(self).from_config(
             {**self.get_config(), "num_classes": len(rows)}
@@ -219,7 +220,7 @@ class ConditionalBatchNorm(BatchNorm):
         return copy
 
     def without_classes(self):
-        """Returns a `BatchNorm` of the mean of all classes."""
+        """Returns a `BatchNorm` with the mean gamma and beta of all classes."""
         channels = self.moving_mean.shape[0]
         config = BatchNorm.get_config(self)
         copy = BatchNorm.from_config(config)
@@ -234,7 +235,7 @@ class ConditionalBatchNorm(BatchNorm):
     def folded(self):
         """Returns a copy whose tables are not spectrally normalized.
 
-        In inference it computes what this layer does.
+        In inference, the copy computes the same as this layer.
         """
         return self.with_class_tables(*self.class_tables())
 
@@ -258,7 +259,7 @@ class ConditionalBatchNorm(BatchNorm):
             name=name,
         )
         table.build(())
-        table.trainable = self.trainable  # Of a layer that was saved frozen.
+        table.trainable = self.trainable  # False in a layer saved as frozen.
         return table
 
     def get_config(self):

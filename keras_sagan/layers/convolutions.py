@@ -1,4 +1,4 @@
-"""The networks' convolutions, with the resampling folded in."""
+"""The convolutions of the networks, fused with resampling."""
 
 import keras
 from keras import ops
@@ -14,17 +14,17 @@ _FIXED = ("strides", "padding", "data_format", "dilation_rate", "groups")
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` of stride 1 and "same" padding.
+    """`keras.layers.Conv2D` with stride 1 and "same" padding.
 
-    The same variables and values; it takes each backend's fastest way there,
-    which is not always the one that `keras.ops.conv` takes. Gradients of every
-    order are right.
+    It has the same variables and computes the same values. It uses the fastest
+    method of each backend, which is not always that of `keras.ops.conv`.
+    Gradients of every order are correct.
 
     Args:
-        filters: Positive integer, output channels.
+        filters: Positive integer, the number of output channels.
         kernel_size: Positive integer, side of the kernel.
-        **kwargs: Arguments of `keras.layers.Conv2D`, but no strides,
-            dilation, groups, padding or data format.
+        **kwargs: Arguments of `keras.layers.Conv2D`, except strides,
+            dilation, groups, padding and data format.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -60,10 +60,10 @@ class Conv2D(keras.layers.Conv2D):
         return self.call_with_kernel(self.kernel, inputs)
 
     def call_with_kernel(self, kernel, inputs):
-        """Runs on another kernel: `SpectralNormalization` calls it so.
+        """Runs with another kernel; `SpectralNormalization` calls this.
 
-        That is the call of a layer less, a fifth of a small step's time on
-        PyTorch.
+        This saves the call of a layer, which is a fifth of the time of a small
+        step on PyTorch.
         """
         inputs, kernel, bias = (
             x if x is None else ops.cast(x, self.compute_dtype)
@@ -84,8 +84,8 @@ class Conv2D(keras.layers.Conv2D):
 class _ResamplingConv2D(Conv2D):
     """A 3x3 convolution fused with a resampling by two.
 
-    `fused=False` computes the two one after the other: the same function of
-    the same kernel, at 36/16 of the multiplications.
+    `fused=False` computes one after the other. This is the same function of
+    the same kernel, with 36/16 times as many multiplications.
     """
 
     def __init__(self, filters, kernel_size=3, fused=True, **kwargs):
@@ -106,16 +106,18 @@ class _ResamplingConv2D(Conv2D):
 class UpsampleConv2D(_ResamplingConv2D):
     """Nearest-neighbour upsampling by two, then a 3x3 convolution.
 
-    Computed as one convolution of the small map: every output pixel sees only
-    2x2 different input pixels, so 16 of the 36 multiplications remain. The
-    kernel variable, and what spectral normalization sees, is the 3x3 one.
-    Gradients of every order are right.
+    Both are computed as one convolution of the small map: every output pixel
+    depends on only 2x2 different input pixels, so 16 of the 36 multiplications
+    remain. The kernel variable is the 3x3 kernel, and spectral normalization
+    uses this one. Gradients of every order are correct.
 
     Args:
-        filters: Positive integer, output channels.
-        kernel_size: 3.
-        fused: False to upsample first, then convolve.
-        **kwargs: As for `Conv2D`.
+        filters: Positive integer, the number of output channels.
+        kernel_size: Must be 3.
+        fused: Whether to compute both as one convolution. If `False`, the
+            layer upsamples first and then convolves.
+        **kwargs: As in `keras.layers.Conv2D`, without the arguments that are
+            fixed here.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -150,19 +152,21 @@ class UpsampleConv2D(_ResamplingConv2D):
 class DownsampleConv2D(_ResamplingConv2D):
     """A 3x3 convolution, then average pooling by two.
 
-    Computed as one convolution of stride two with a 4x4 kernel, the mean of
-    the 3x3 kernel at four shifts. The kernel variable is the 3x3 one.
-    Gradients of every order are right.
+    Both are computed as one convolution with stride two and a 4x4 kernel,
+    which is the mean of the 3x3 kernel at four shifts. The kernel variable is
+    the 3x3 kernel. Gradients of every order are correct.
 
     Args:
-        filters: Positive integer, output channels.
-        kernel_size: 3.
-        fused: False to convolve first, then pool.
-        **kwargs: As for `Conv2D`.
+        filters: Positive integer, the number of output channels.
+        kernel_size: Must be 3.
+        fused: Whether to compute both as one convolution. If `False`, the
+            layer convolves first and then pools.
+        **kwargs: As in `keras.layers.Conv2D`, without the arguments that are
+            fixed here.
 
     Call arguments:
-        inputs: Float tensor `(batch, height, width, channels)`, height and
-            width even.
+        inputs: Float tensor `(batch, height, width, channels)` with even
+            height and width.
 
     Returns:
         A tensor `(batch, height / 2, width / 2, filters)`.

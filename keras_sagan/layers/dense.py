@@ -1,4 +1,4 @@
-"""A linear layer that keeps float64."""
+"""A linear layer that does not round float64."""
 
 import keras
 from keras import ops
@@ -6,14 +6,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class Dense(keras.layers.Dense):
-    """`keras.layers.Dense` of rank 2 in the precision of its inputs.
+    """`keras.layers.Dense` for inputs of rank 2, in their precision.
 
-    `keras.ops.matmul` rounds float64 to float32 on PyTorch, where a training
-    step could then not be compared with other implementations' to 1e-8.
-    Gradients of every order are right.
+    On PyTorch, `keras.ops.matmul` rounds float64 to float32, so that a
+    training step could not be compared with other implementations to 1e-8.
+    Gradients of every order are correct.
 
     Args:
-        units: Positive integer, output features.
+        units: Positive integer, the number of output features.
         **kwargs: As in `keras.layers.Dense`.
 
     Call arguments:
@@ -33,7 +33,7 @@ class Dense(keras.layers.Dense):
         return self.call_with_kernel(self.kernel, inputs)
 
     def call_with_kernel(self, kernel, inputs):
-        """Runs on another kernel: `SpectralNormalization` calls it so."""
+        """Runs with another kernel; `SpectralNormalization` calls this."""
         inputs, kernel, bias = (
             x if x is None else ops.cast(x, self.compute_dtype)
             for x in (inputs, kernel, self.bias)

@@ -1,4 +1,4 @@
-"""Differentiable augmentation, of real and generated images alike."""
+"""Differentiable augmentation of real and generated images."""
 
 import keras
 from keras import ops
@@ -11,24 +11,29 @@ _POLICIES = ("color", "translation", "cutout")
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class DiffAugment(keras.layers.Layer):
-    """Augments what the discriminator sees, real or not (DiffAugment).
+    """Augments the discriminator's real and generated images (DiffAugment).
 
-    With few images a discriminator learns them by heart. It is given images
-    `T(x)` instead, in both updates, and the generator's gradients go through
-    `T`, so that the images themselves stay as they were.
+    A discriminator that is trained on few images learns them by heart. With
+    this layer it gets the images `T(x)` instead, in both updates. The
+    gradients of the generator go through `T`, so that the generated images
+    themselves do not look augmented.
 
-    - `color`: brightness moved by up to 0.5; saturation, the distance from
-      the gray of each pixel, times 0 to 2; contrast, the distance from the
-      mean of the image, times 0.5 to 1.5.
-    - `translation`: by up to an eighth of the side, zeros moving in.
-    - `cutout`: a square of half the side, its centre anywhere, set to zero.
+    - `color`: The brightness is moved by up to 0.5. The saturation, which is
+      the distance from the gray of each pixel, is multiplied by 0 to 2. The
+      contrast, which is the distance from the mean of the image, is multiplied
+      by 0.5 to 1.5.
+    - `translation`: The image is moved by up to an eighth of its side, and
+      zeros fill the space.
+    - `cutout`: A square of half the side is set to zero. Its centre can be
+      anywhere.
 
-    Of images with alpha, `color` changes the colours alone, and what moves in
-    or is cut out is transparent. Gray images have no saturation to change.
+    In images with alpha, `color` changes only the colours, and the space that
+    `translation` fills or `cutout` clears is transparent. Gray images have no
+    saturation to change.
 
-    Each image is augmented in its own way. `SAGAN(augmentation=...)` uses it;
-    the random numbers may be given, so that the layer is a pure function.
-    Gradients in the images are right in every order.
+    Each image is augmented in its own way. `SAGAN(augmentation=...)` uses this
+    layer. With given random numbers, the layer is a pure function. Gradients
+    with respect to the images are correct in every order.
 
     Args:
         policy: Tuple of some of `"color"`, `"translation"`, `"cutout"`, in
@@ -38,11 +43,12 @@ class DiffAugment(keras.layers.Layer):
         **kwargs: Base layer arguments.
 
     Call arguments:
-        images: Floats in [-1, 1], `(B, H, W, C)`; with alpha where C is 4.
-        draws: Floats in [0, 1), `(B, 7)`, from `draw`. None: drawn here.
+        images: Floats in [-1, 1], `(B, H, W, C)`; with alpha if C is 4.
+        draws: Floats in [0, 1), `(B, 7)`, from `draw`. If `None`, the layer
+            draws them.
 
     Returns:
-        Images of the same shape; `color` may lead beyond [-1, 1].
+        Images of the same shape. With `color`, values may be outside [-1, 1].
 
     Raises:
         ValueError: If `policy` names something else.
@@ -90,10 +96,10 @@ class DiffAugment(keras.layers.Layer):
         if name == "color":
             colors = self._color(x[..., :3], u)
             return ops.concatenate([colors, x[..., 3:]], axis=-1)
-        return self._augment(name, x + 1, u) - 1  # Zeros: black, unseen.
+        return self._augment(name, x + 1, u) - 1  # Black and transparent.
 
     def draw(self, n, seed=None):
-        """Draws what decides the augmentation of `n` images, `(n, 7)`."""
+        """Draws the random numbers that augment `n` images, `(n, 7)`."""
         seed = seed or self.seed_generator
         return keras.random.uniform((n, 7), seed=seed)
 
@@ -108,8 +114,9 @@ class DiffAugment(keras.layers.Layer):
         return level + (x - level) * (contrast + 0.5)
 
     def _translation(self, x, u):
-        # A row of the result is the row of `x` that lies `shift` above it.
-        # As matrices of zeros and ones: a product each way, on all backends.
+        # Each row of the result is the row of `x` that is `shift` above it.
+        # A product with a matrix of zeros and ones, one for each axis, does
+        # this on all backends.
         _, h, w, _ = x.shape
         down, across = (
             _shift_matrix(u[:, 3 + axis], n, x.dtype)
@@ -138,7 +145,7 @@ class DiffAugment(keras.layers.Layer):
 
 
 def _shift_matrix(u, n, dtype):
-    """`(B, n, n)`: row i has its one in column `i - shift`, if there is."""
+    """Returns matrices `(B, n, n)`: row i has a one in column `i - shift`."""
     most = round(n / 8)
     shift = ops.floor(u * (2 * most + 1)) - most
     i = ops.arange(n, dtype=u.dtype)
@@ -147,7 +154,7 @@ def _shift_matrix(u, n, dtype):
 
 
 def _inside(u, n):
-    """`(B, n)`: whether a location lies in the window around `u * n`."""
+    """Returns whether locations are in the window around `u * n`, `(B, n)`."""
     size = n // 2
     begin = ops.floor(u * n)[:, None] - size // 2
     i = ops.arange(n, dtype=u.dtype)

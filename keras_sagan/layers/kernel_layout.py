@@ -17,15 +17,16 @@ _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 @dataclasses.dataclass(frozen=True)
 class KernelLayout:
-    """How a kernel is a matrix `(groups * rows, groups * columns)`.
+    """How a kernel is read as a matrix `(groups * rows, groups * columns)`.
 
     Attributes:
         shape: Shape of the kernel.
-        view: The same, with the groups of output channels as an axis.
+        view: Shape of the kernel with an axis for the groups of output
+            channels.
         order: Axes of `view` in the order of groups, rows and columns. A row
             is an input that is summed over, and a column is an output.
-        groups: Number of blocks on the diagonal of the matrix. Outside of the
-            blocks it is zero.
+        groups: Number of blocks on the diagonal of the matrix. Outside the
+            blocks, the matrix is zero.
         rows: Number of inputs in a group.
         columns: Number of outputs in a group.
     """
@@ -45,7 +46,7 @@ class KernelLayout:
     def to_blocks(self, kernel):
         """Returns the blocks of a kernel's matrix, `(groups, rows, columns)`.
 
-        Of a kernel without groups it is the matrix itself.
+        For a kernel without groups, this is the matrix itself.
         """
         if self.view != self.shape:
             kernel = ops.reshape(kernel, self.view)
@@ -65,7 +66,7 @@ class KernelLayout:
         return ops.reshape(matrix, self.matrix_shape)
 
     def to_kernel(self, matrix):
-        """Returns the kernel of a matrix that has these blocks."""
+        """Returns the kernel from its matrix."""
         if self.groups > 1:
             shape = self.groups, self.rows, self.groups, self.columns
             matrix = ops.reshape(matrix, shape)
@@ -108,7 +109,7 @@ def kernel_layout(layer, shape):
 
 
 def _layout(shape, groups, rows, columns, view=None):
-    """Returns the layout of the axes of groups, of rows and of columns."""
+    """Returns the layout for the axes of groups, rows and columns."""
     view, kinds = view or shape, (groups, rows, columns)
     sizes = (math.prod(view[axis] for axis in axes) for axes in kinds)
     return KernelLayout(shape, view, (*groups, *rows, *columns), *sizes)

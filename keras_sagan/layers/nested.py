@@ -1,10 +1,10 @@
-"""The layers inside of a network, at any depth."""
+"""The layers inside a network, at any depth."""
 
 
 def flatten_layers(network):
-    """Returns every layer inside of a layer or model, nested ones too.
+    """Returns all layers inside a layer or model, including nested ones.
 
-    The layers of wrappers, blocks and models inside are among them; `network`
+    The layers inside wrappers, blocks and models are included; `network`
     itself is not.
 
     Args:
@@ -13,20 +13,20 @@ def flatten_layers(network):
     Returns:
         A list of `keras.Layer`.
     """
-    # Keras has no public way to reach what lies deeper than `Model.layers`.
+    # Keras has no public way to reach layers deeper than `Model.layers`.
     return network._flatten_layers(include_self=False)
 
 
 def layers_with(network, *names):
-    """Returns the layers inside of a network that have these attributes.
+    """Returns the layers inside a network that have these attributes.
 
-    This is how features find the layers that they need: by what a layer can
-    do, and not by its type, so that a user's own layers take part.
+    The package finds layers in this way: by what a layer can do, and not by
+    its type, so that a user's own layers are found, too.
 
     Args:
         network: A `keras.Layer` or `keras.Model`.
-        *names: Names of attributes; `"name()"` is a method without required
-            arguments, which an attribute of the same name is not.
+        *names: Names of attributes. With parentheses, as in `"name()"`, the
+            attribute must be callable.
 
     Returns:
         A list of `keras.Layer`.

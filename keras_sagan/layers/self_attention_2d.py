@@ -19,24 +19,24 @@ class SelfAttention2D(keras.layers.Layer):
     """Self-attention over the locations of a feature map, as in SAGAN.
 
     `beta = softmax(f(x) g(x)^T)`, `o = v(beta h(x))`, `y = x + gamma * o`
-    (Zhang et al., eq. 1-3), where the query `f`, key `g`, value `h` and the
-    output projection `v` are 1x1 convolutions, the softmax runs over the keys
-    of each query without a `1 / sqrt(d)` scale, and the scalar `gamma` starts
-    at 0: a new layer is the identity.
+    (Zhang et al., eq. 1-3). The query `f`, key `g`, value `h` and the output
+    projection `v` are 1x1 convolutions. The softmax runs over the keys of each
+    query, without a `1 / sqrt(d)` scale. The scalar `gamma` starts at 0, so
+    that a new layer is the identity.
 
-    Forms, by arguments:
+    The arguments select one of these forms:
 
     - The released code (the defaults), which produced the published numbers:
-      query and key of C / 8 channels, value of C / 2, keys and values
-      max-pooled 2x2, no biases.
+      query and key have C / 8 channels, the value has C / 2, keys and values
+      are max-pooled 2x2, and there are no biases.
     - The paper's text: `value_ratio=8, pool_size=1`.
     - The widely copied PyTorch `Self_Attn`: `value_ratio=1, pool_size=1,
       output_projection=False, use_bias=True`.
 
     Training and inference differ only in the power iteration of the
-    spectrally normalized convolutions. Gradients of every order are right,
-    with their `u` and `v` as constants; on PyTorch those beyond the first
-    hold all attention scores in memory.
+    spectrally normalized convolutions. Gradients of every order are correct,
+    with `u` and `v` of the convolutions as constants. On PyTorch, gradients
+    beyond the first order hold all attention scores in memory.
 
     Args:
         query_ratio: Positive integer; query and key have `C // query_ratio`
@@ -44,7 +44,8 @@ class SelfAttention2D(keras.layers.Layer):
         value_ratio: Positive integer; the value has `C // value_ratio`
             channels, at least 1.
         pool_size: Positive integer, side of the max-pooling of keys and
-            values; 1 is none. Must divide the height and width of the map.
+            values; 1 means no pooling. Must divide the height and width of
+            the map.
         output_projection: Whether a 1x1 convolution maps the value back to C
             channels. Without it `value_ratio` must be 1.
         use_bias: Whether the convolutions have biases.
@@ -58,13 +59,13 @@ class SelfAttention2D(keras.layers.Layer):
         return_attention_scores: Whether to return `beta` as well.
 
     Returns:
-        A tensor `(B, H, W, C)`; with `return_attention_scores`, also the
-        attention scores, `(B, H * W, keys)`, rows summing to 1, where
+        A tensor `(B, H, W, C)`. With `return_attention_scores`, also the
+        attention scores `(B, H * W, keys)`, whose rows sum to 1, where
         `keys = (H / pool_size) * (W / pool_size)`.
 
     Raises:
-        ValueError: If an argument is out of range, or the map is not four-
-            dimensional or not divisible by `pool_size`.
+        ValueError: If an argument is out of range, if the inputs do not have
+            four axes, or if `pool_size` does not divide the map.
 
     Example:
 
@@ -121,9 +122,9 @@ class SelfAttention2D(keras.layers.Layer):
     def build(self, input_shape):
         if len(input_shape) != 4 or None in input_shape[1:]:
             raise ValueError(
-                "`inputs` must have shape (batch, height, width, channels), "
-                "all but the batch known. Received: inputs of shape "
-                f"{tuple(input_shape)}"
+                "`inputs` must have shape (batch, height, width, channels), of "
+                "which only the batch may be unknown. Received: inputs of "
+                f"shape {tuple(input_shape)}"
             )
         _, height, width, channels = input_shape
         self._map_size = (height, width)
@@ -147,7 +148,7 @@ class SelfAttention2D(keras.layers.Layer):
         )
 
     def call(self, inputs, return_attention_scores=False, training=False):
-        # B images, N = H * W locations, M keys, C channels, D of a query.
+        # B images, N = H * W locations, M keys, C channels; a query has D.
         _, height, width, _ = inputs.shape
         f = self._flatten(self.query(inputs, training=training))  # (B, N, D)
         g = self._pool(self.key(inputs, training=training))  # (B, M, D)
@@ -163,7 +164,7 @@ class SelfAttention2D(keras.layers.Layer):
         o = ops.reshape(o, (-1, height, width, o.shape[-1]))  # (B, H, W, C')
         if self.output_projection:
             o = self.projection(o, training=training)  # (B, H, W, C)
-        # Of tensors, not of a variable: Keras 3.16 would round float64 there.
+        # A product of tensors: with a variable, Keras 3.16 rounds float64.
         y = inputs + ops.convert_to_tensor(self.gamma) * o
         return (y, beta) if return_attention_scores else y
 
@@ -185,8 +186,8 @@ class SelfAttention2D(keras.layers.Layer):
     def folded(self):
         """Returns a copy without spectral normalization.
 
-        The kernels of its convolutions are those that this layer's run on:
-        in inference it computes what this layer does.
+        Its convolutions have the normalized kernels of this layer, so that in
+        inference the copy computes the same.
         """
         copy = rebuild(self, spectral_normalization=False)
         assign([copy.gamma], [self.gamma])
@@ -210,7 +211,7 @@ class SelfAttention2D(keras.layers.Layer):
                 conv, epsilon=self.spectral_epsilon, name=name
             )
         conv.build(input_shape)
-        conv.trainable = self.trainable  # Of a layer that was saved frozen.
+        conv.trainable = self.trainable  # False in a layer saved as frozen.
         return conv
 
     def _pool(self, x):

@@ -9,16 +9,16 @@ from keras_sagan.backends.precision import at_least_float32
 def leading_singular_vector(matrix):
     """Returns the right singular vector of the largest singular value.
 
-    It is searched for in the smaller one of the two Gram matrices.
+    It is computed from the smaller of the two Gram matrices.
 
     Args:
         matrix: Float tensor `(rows, columns)`, or matrices `(groups, rows,
             columns)`.
 
     Returns:
-        A unit vector `(columns,)`, in at least float32, of either sign, or
-        one for each matrix, `(groups, columns)`. It is zero for a matrix of
-        zeros that has more columns than rows.
+        A unit vector `(columns,)`, or one for each matrix, `(groups,
+        columns)`, in at least float32. Its sign is arbitrary. It is zero for a
+        matrix of zeros that has more columns than rows.
 
     Example:
 
@@ -42,7 +42,7 @@ def leading_singular_vector(matrix):
 
 
 def normalize_groups(vector, groups, epsilon, otherwise):
-    """Divides the part of each group by its norm, as `backends.normalize`."""
+    """Divides each group's part by its norm; see `backends.normalize`."""
     shape = groups, vector.shape[0] // groups
     parts = ops.reshape(vector, shape)
     norms = ops.sqrt(ops.sum(ops.square(parts), axis=1, keepdims=True))
@@ -59,14 +59,14 @@ def of_group(vector, chosen):
     return ops.reshape(parts * chosen[:, None], (-1,))
 
 
-# With `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.
+# These use `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.
 
 
 def row(vector, matrix):
-    """`(rows,) (rows, columns)` to `(columns,)`."""
+    """Returns `vector @ matrix`: `(rows,) @ (rows, columns)`."""
     return (vector[None, :] @ matrix)[0]
 
 
 def column(matrix, vector):
-    """`(rows, columns) (columns,)` to `(rows,)`."""
+    """Returns `matrix @ vector`: `(rows, columns) @ (columns,)`."""
     return (matrix @ vector[:, None])[:, 0]

@@ -20,56 +20,58 @@ _PACKAGE = "keras_sagan"
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class SpectralNormalization(keras.layers.Wrapper):
-    """Runs a layer on its kernel divided by the kernel's spectral norm.
+    """Runs a layer with its kernel divided by the kernel's spectral norm.
 
-    `W_bar = W / sigma(W)` with `sigma(W) = v W u^T` (Miyato et al., eq. 8-12),
-    where `W` is the kernel reshaped to `(rows, columns)`, columns being the
-    output channels, and `u` and `v` are its leading right and left singular
-    vectors, tracked by power iteration:
+    `W_bar = W / sigma(W)` with `sigma(W) = v W u^T` (Miyato et al., eq. 8-12).
+    `W` is the kernel reshaped to `(rows, columns)`, where the columns are the
+    output channels. `u` and `v` are its leading right and left singular
+    vectors, which power iteration updates:
     `v <- normalize(u W^T)`, `u <- normalize(v W)`.
 
-    A drop-in replacement for `keras.layers.SpectralNormalization`, with three
-    differences:
+    This is a drop-in replacement for `keras.layers.SpectralNormalization`, with
+    three differences:
 
-    - The kernel variable is never written: the wrapped layer runs on `W_bar`,
-      a function of the kernel, so gradients flow through `sigma` too.
-      `u` and `v` are constants to the gradient, as in PyTorch; the SAGAN
-      release lets it flow through them.
-    - Training and inference run on the same effective kernel. A training call
-      iterates, and stores both vectors; an inference call uses the stored
-      pair and changes nothing.
+    - The kernel variable is never changed. The wrapped layer runs with `W_bar`,
+      a function of the kernel, so gradients flow through `sigma`, too. They
+      treat `u` and `v` as constants, as in PyTorch; in the SAGAN release they
+      flow through `u` and `v`.
+    - Training and inference use the same effective kernel. A training call
+      iterates and stores both vectors. An inference call uses the stored pair
+      and changes nothing.
     - A new layer starts from the exact leading singular vectors, so that
       `sigma(W_bar) = 1` from the first call on.
 
-    Gradients of every order are right, with `u` and `v` as constants and
+    Gradients of every order are correct, with `u` and `v` as constants and
     `sigma` as a function of the kernel.
 
     All of this is computed in the dtype of the kernel variable (float32 under
-    `mixed_bfloat16`); the wrapped layer then computes in its own dtype.
+    `mixed_bfloat16`). The wrapped layer then computes in its own dtype.
 
     Args:
         layer: A `keras.layers.Layer` with a variable `kernel` (convolutions,
             `Dense`, `EinsumDense`, ...) or `embeddings` (`Embedding`).
-            The last axis of a kernel is taken as output channels; in the
-            `Conv*Transpose` layers it is the last but one, in `EinsumDense`
-            the equation says which axes are outputs, and the matrix of an
+            The last axis of a kernel is the axis of output channels. In the
+            `Conv*Transpose` layers it is the last but one; in `EinsumDense`
+            the equation says which axes are outputs; the matrix of an
             `Embedding` is the transposed table, `(output_dim, input_dim)`.
-            A convolution in groups, such as `DepthwiseConv2D`, is a matrix of
-            blocks, one for each group, and zeros: each block has its own part
-            of `u` and `v`, and the largest of their norms is `sigma`.
+            The matrix of a convolution with groups, such as
+            `DepthwiseConv2D`, has one block for each group and is zero
+            elsewhere. Each block has its own part of `u` and `v`, and the
+            largest norm of a block is `sigma`.
         power_iterations: Positive integer, iterations per training call.
-        epsilon: Non-negative float, the least norm that a vector is divided
-            by. Released code 1e-12, BigGAN-PyTorch 1e-8, StudioGAN 1e-6.
+        epsilon: Non-negative float, the smallest norm that a vector is
+            divided by. The released code uses 1e-12, BigGAN-PyTorch 1e-8 and
+            StudioGAN 1e-6.
         **kwargs: Base layer arguments. The dtype is that of `layer`.
 
     Call arguments:
-        inputs, *args, **kwargs: What the wrapped layer takes.
+        inputs, *args, **kwargs: The arguments of the wrapped layer.
         training: Whether to run the power iteration. Defaults to the
             training flag of the enclosing call.
 
     Raises:
         ValueError: If `power_iterations`, `epsilon` or `initial_vectors` is
-            out of range, or, when built, if the layer has no kernel variable.
+            out of range, or, in `build`, if the layer has no kernel variable.
 
     Example:
 
@@ -102,8 +104,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.epsilon = float(epsilon)
         self.initial_vectors = initial_vectors
         self.seed = seed
-        # The wrapper itself computes on the float32 kernel; only the wrapped
-        # layer casts, so its policy alone decides the compute dtype.
+        # The wrapper computes with the float32 kernel. Only the wrapped layer
+        # casts, so only its policy decides the compute dtype.
         self.dtype_policy = keras.DTypePolicy(layer.variable_dtype)
         self.autocast = False
 
@@ -111,8 +113,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         super().build(input_shape)
         self._layout = kernel_layout(self.layer, tuple(self.kernel.shape))
         rows, columns = self._layout.matrix_shape
-        # Initializers, not values: a model that is built while it is traced
-        # gets its kernels later, and these right after them.
+        # These are initializers and not values: a model that is built while it
+        # is traced gets its kernels later, and these vectors after them.
         self.u = self.add_weight(
             shape=(columns,),
             initializer=self._initial_u,
@@ -146,15 +148,15 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self._normalized_by(u, v, self.sigma())
 
     def sigma(self):
-        """Returns the norm that `u` and `v` give, `v W u^T`, a scalar tensor.
+        """Returns the spectral norm `v W u^T`, a scalar tensor.
 
-        Of several groups it is the largest one.
+        With several groups, it is the largest of their norms.
         """
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         return self._sigma(singular_vectors.row(v, self.matrix()), u)
 
     def iterate(self):
-        """Stores what `iterated_vectors` returns, and returns it."""
+        """Stores the vectors of `iterated_vectors`; returns them and sigma."""
         u, v, sigma = self.iterated_vectors()
         self.u.assign(u)
         self.v.assign(v)
@@ -164,7 +166,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         """Returns `u` and `v` after the power iterations, and their sigma."""
         matrix = ops.stop_gradient(self.matrix())
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
-        # A zero kernel (a zero-initialized residual branch, say) must not
+        # A zero kernel (such as a zero-initialized residual branch) must not
         # erase the vectors that later iterations start from.
         for _ in range(self.power_iterations):
             v = self._normalize(singular_vectors.column(matrix, u), v)
@@ -173,14 +175,14 @@ class SpectralNormalization(keras.layers.Wrapper):
         return u, v, self._sigma(row, u)
 
     def after_averaging(self, momentum):
-        """Makes averaged `u` and `v` those of the averaged kernel.
+        """Corrects averaged `u` and `v`, so that they fit the averaged kernel.
 
-        The mean of unit vectors is no unit vector, and sigma would be too
-        small while `u` still turns: one power iteration puts it right.
+        The mean of unit vectors is not a unit vector, and sigma would be too
+        small while `u` still changes. A power iteration corrects both.
 
         Args:
-            momentum: Scalar tensor. Where it is 0, nothing was averaged, and
-                the vectors stay.
+            momentum: Scalar tensor. If it is 0, nothing was averaged, and the
+                vectors stay unchanged.
         """
         copied = [ops.convert_to_tensor(x) for x in (self.u, self.v)]
         u, v, _ = self.iterated_vectors()
@@ -190,7 +192,8 @@ class SpectralNormalization(keras.layers.Wrapper):
     def folded(self):
         """Returns a copy of the wrapped layer whose kernel is `W_bar`.
 
-        In inference it computes what this layer does, and has its name.
+        In inference, the copy computes the same as this layer. It has the same
+        name.
         """
         copy = rebuild(self.layer, name=self.name)
         kernel, normalized = self.kernel, self.normalized_kernel()
@@ -203,10 +206,10 @@ class SpectralNormalization(keras.layers.Wrapper):
     def around(self, layer):
         """Returns a wrapper like this one around another layer.
 
-        Its `u` and `v` are found anew, from the kernel of that layer.
+        Its `u` and `v` are computed from the kernel of that layer.
 
         Args:
-            layer: A built layer of the kind that this one wraps.
+            layer: A built layer of the same kind as the wrapped one.
         """
         config = {**self.get_config(), "layer": layer, "name": layer.name}
         other = type(self)(**config)
@@ -214,7 +217,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return other
 
     def restart(self):
-        """Sets `u` and `v` to the singular vectors of the kernel as it is."""
+        """Sets `u` and `v` to the singular vectors of the current kernel."""
         self.u.assign(self._initial_u(self.u.shape, self.u.dtype))
         column = singular_vectors.column(self.matrix(), self.u.value)
         self.v.assign(self._normalize(column, 0.0))
@@ -229,7 +232,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         )
 
     def _sigmas(self, row, u):
-        """`v W` and `u` to the norm of each group."""
+        """Returns the norm of each group, from `v W` and `u`."""
         return ops.sum(ops.reshape(row * u, (self._layout.groups, -1)), 1)
 
     def _sigma(self, row, u):
@@ -239,11 +242,12 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def _normalized_by(self, u, v, sigma):
         if self._layout.groups > 1:
-            # Of the group whose norm is the largest, and zeros.
+            # Keep the vectors of the group with the largest norm. The others
+            # become zero.
             sigmas = self._sigmas(singular_vectors.row(v, self.matrix()), u)
             chosen = ops.one_hot(ops.argmax(sigmas), len(sigmas), dtype=u.dtype)
             u, v = (singular_vectors.of_group(x, chosen) for x in (u, v))
-        # A kernel of zeros stays one: 0 / 0 would poison the network.
+        # A kernel of zeros stays zero: 0 / 0 would spread NaN in the network.
         matrix = backends.divide_by_norm(
             self.matrix(), *(ops.stop_gradient(x) for x in (sigma, u, v))
         )
@@ -252,7 +256,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     @property
     def kernel(self):
         """The kernel W, a variable of the wrapped layer."""
-        # Not an attribute of this one too: it would be saved twice.
+        # It is not an attribute of the wrapper: it would be saved twice.
         for name in ("kernel", "embeddings"):
             kernel = getattr(self.layer, name, None)
             if not isinstance(kernel, keras.Variable):
@@ -261,7 +265,7 @@ class SpectralNormalization(keras.layers.Wrapper):
                 return kernel
             raise ValueError(
                 "`layer` must have a kernel of floats; to quantize a layer, "
-                "take `folded()` first, which needs no norm. Received: a "
+                "call `folded()` first and quantize its result. Received: a "
                 f"kernel of {kernel.dtype} in {self.name}"
             )
         raise ValueError(
@@ -275,7 +279,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     @property
     def iterates_together(self):
-        """Whether it may iterate with others; see `together`."""
+        """Whether this layer can iterate with others; see `together`."""
         return (
             type(self) is SpectralNormalization
             and self.built
@@ -292,7 +296,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self._normalize(normal(shape, dtype), 0.0)
 
     def _call_with_kernel(self, kernel, *args, **kwargs):
-        """Runs the wrapped layer with `kernel` in the variable's place."""
+        """Runs the wrapped layer with `kernel` in place of its variable."""
         if hasattr(self.layer, "call_with_kernel"):
             return self.layer.call_with_kernel(kernel, *args, **kwargs)
         variables = self.layer.variables
@@ -304,7 +308,7 @@ class SpectralNormalization(keras.layers.Wrapper):
             outputs = self.layer(*args, **kwargs)
             after = [scope.get_current_value(v) for v in variables]
         for variable, old, new in zip(variables, before, after):
-            if new is not old:  # State that the layer itself moved.
+            if new is not old:  # State that the layer itself changed.
                 variable.assign(new)
         for loss in scope.losses:
             self.add_loss(loss)

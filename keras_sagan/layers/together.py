@@ -1,8 +1,8 @@
 """Spectral normalization of all kernels of a network in few operations.
 
-One layer after the other, power iterations and norms are half of the
-operations of a training step, and a fast device waits for the host that
-launches them. Where the backend fuses operations, nothing here is needed.
+Computed layer by layer, power iterations and norms are half of the operations
+of a training step, and a fast device waits for the host to launch them. If the
+backend fuses operations, this module is not needed.
 """
 
 import contextlib
@@ -13,11 +13,11 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan.layers.nested import layers_with
 
-_prepared = {}  # By the id of the layer.
+_prepared = {}  # The keys are ids of layers.
 
 
 class _Prepared:
-    """What a layer's next training call computes: kernel, `u` and `v`."""
+    """The results for a layer's next training call: kernel, `u` and `v`."""
 
     def __init__(self, layer, matrix, u, v):
         self.layer, self.matrix = layer, matrix
@@ -27,15 +27,16 @@ class _Prepared:
 
 @contextlib.contextmanager
 def normalizing_together(network, training):
-    """Inside, a network is called, and its layers find their kernels ready.
+    """Prepares the kernels of a network for a call inside the block.
 
-    A layer that is not called keeps its `u` and `v`, and one that is called
-    once more iterates by itself: all numbers are those of single layers, but
-    for the order in which a sum is rounded.
+    A layer that is not called keeps its `u` and `v`, and a layer that is called
+    once more iterates by itself. All numbers are those of single layers, except
+    for the order of rounding in sums.
 
     Args:
         network: A `keras.Model`.
-        training: Whether it is called in training; only then kernels change.
+        training: Whether the network is called in training mode. If `False`,
+            there is nothing to prepare.
     """
     if not training or not backends.NORMALIZES_TOGETHER:
         yield
@@ -66,14 +67,14 @@ def prepared_matrix(layer):
     if not prepared.is_taken:
         prepared.is_taken = True
         return prepared.matrix
-    _store([_prepared.pop(id(layer))])  # It goes on from there by itself.
+    _store([_prepared.pop(id(layer))])  # From now on it iterates by itself.
     return None
 
 
 def after_averaging(network, momentum):
     """Calls `after_averaging(momentum)` of the layers that have it.
 
-    For spectral normalization, all together where that is faster.
+    Layers with spectral normalization run together if this is faster.
     """
     done = set()
     if backends.NORMALIZES_TOGETHER:
@@ -94,7 +95,7 @@ def after_averaging(network, momentum):
 
 
 def _groups(network):
-    """Yields layers that iterate together, their matrices, `u` and `v`."""
+    """Yields groups of layers, and the matrices, `u` and `v` of each group."""
     groups = {}
     for layer in layers_with(network, "iterates_together"):
         if layer.iterates_together is True:

@@ -1,7 +1,7 @@
 """Adversarial losses and gradient penalties, as objects with a config.
 
-`SAGAN.compile(loss=..., gradient_penalty=...)` takes them, or their names. A
-loss of your own is a subclass of `AdversarialLoss`::
+`SAGAN.compile(loss=..., gradient_penalty=...)` takes them, or their names. Your
+own loss is a subclass of `AdversarialLoss`::
 
     @keras.saving.register_keras_serializable(package="mine")
     class SquaredHinge(keras_sagan.losses.AdversarialLoss):
@@ -15,8 +15,8 @@ loss of your own is a subclass of `AdversarialLoss`::
 
     model.compile(loss=SquaredHinge())
 
-In all of them `real_logits` are the logits D(x) of real images, and
-`fake_logits` the logits D(G(z)) of generated ones.
+In all losses, `real_logits` are the logits D(x) of real images, and
+`fake_logits` are the logits D(G(z)) of generated images.
 """
 
 from keras_sagan.losses.adversarial import AdversarialLoss

@@ -11,21 +11,21 @@ _PACKAGE = "keras_sagan"
 
 
 class AdversarialLoss:
-    """What the discriminator and the generator minimize: subclass this.
+    """Base class of the losses of the discriminator and the generator.
 
-    Both methods get the logits as the discriminator gives them, one logit for
-    each image `(batch, 1)` or a map of logits `(batch, height, width, 1)`, and
-    return a scalar tensor: average over every axis. Either may return a pair
-    `(loss, logs)` instead, with a dict of scalars that `fit` and `evaluate`
-    then log by these names, averaged over the epoch. `compile` calls both
-    methods once with zeros to check what they return.
+    Both methods get the logits that the discriminator returns: one logit for
+    each image `(batch, 1)`, or a map of logits `(batch, height, width, 1)`.
+    They return a scalar tensor, so average over every axis. Either method may
+    return a pair `(loss, logs)` instead, where `logs` is a dict of scalars:
+    `fit` and `evaluate` log them under these names, averaged over the epoch.
+    `compile` calls both methods once with zeros to check what they return.
 
     Arguments of a subclass that are in its `get_config` are saved with the
     model.
 
     Args:
-        name: String, or None for the name of the class in snake case, without
-            "loss".
+        name: String. If `None`, defaults to the name of the class in snake
+            case, without "loss".
 
     Attributes:
         needs_real_logits: Whether `generator_loss` uses `real_logits`. The
@@ -70,7 +70,7 @@ class AdversarialLoss:
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class HingeLoss(AdversarialLoss):
-    """The hinge loss, SAGAN's own.
+    """The hinge loss, the loss of SAGAN.
 
     `L_D = E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]`,
     `L_G = -E[D(G(z))]`.
@@ -99,7 +99,7 @@ class HingeLoss(AdversarialLoss):
 
 @keras.saving.register_keras_serializable(package=_PACKAGE)
 class NonSaturatingLoss(AdversarialLoss):
-    """The logistic loss of the first GANs, whose generator does not saturate.
+    """The non-saturating logistic loss of the first GANs.
 
     With `softplus(t) = log(1 + exp(t))`:
     `L_D = E[softplus(-D(x))] + E[softplus(D(G(z)))]`,
@@ -252,7 +252,7 @@ def get(loss):
 
 
 def with_logs(result):
-    """Returns `(loss, logs)` of what a loss function returned.
+    """Returns the result of a loss function as a pair `(loss, logs)`.
 
     Example:
 
@@ -277,7 +277,7 @@ def mean_logit(logits):
 
 
 def checked_name(name):
-    """Returns a name, or None; a `ValueError` for what is neither."""
+    """Returns a name or None; raises a `ValueError` for anything else."""
     if name is not None and not (isinstance(name, str) and name):
         raise ValueError(
             f"`name` must be a string or None. Received: name={name!r}"

@@ -14,23 +14,24 @@ _PACKAGE = "keras_sagan"
 
 
 class GradientPenalty:
-    """A penalty on the gradient of the discriminator in its images.
+    """A penalty on the discriminator's gradient with respect to its images.
 
     The penalty is added to the discriminator's loss. The gradient is that of
-    each image's logit (of a map of logits, their mean), taken at the images
-    as the discriminator sees them, augmented or not. That pass runs the
-    discriminator in inference, on the spectral norms of this step, so that it
-    changes no state.
+    each image's logit, or of the mean of its map of logits. It is taken at the
+    images that the discriminator gets, after augmentation if there is any.
+    This pass runs the discriminator in inference mode, with the spectral norms
+    of this step, so that it changes no state.
 
-    Subclasses say at which images (`points`), and what is penalized there
-    (`value`).
+    Subclasses define at which images the gradient is taken (`points`), and what
+    the penalty is there (`value`).
 
     Args:
         weight: Positive float, by which the penalty is multiplied.
-        every: Positive integer, the training steps from one penalty to the
-            next. The penalty is multiplied by it, so that its mean over the
-            steps stays the same.
-        name: String, or None for the name of the class in snake case.
+        every: Positive integer, the number of training steps from one penalty
+            to the next. The penalty is multiplied by it, so that its mean over
+            the steps stays the same.
+        name: String. If `None`, defaults to the name of the class in snake
+            case.
 
     Raises:
         ValueError: If `weight` or `every` is out of range.
@@ -62,8 +63,8 @@ class GradientPenalty:
         """Returns the images and labels at which the gradient is taken.
 
         Args:
-            real: Pair of real images and their labels, or None.
-            fake: Pair of generated images and their labels, or None.
+            real: Pair of real images and their labels; labels may be None.
+            fake: Pair of generated images and their labels, which may be None.
             interpolation: Floats `(batch, 1, 1, 1)`, uniform in [0, 1), or
                 None unless `needs_interpolation` is True.
 
@@ -115,7 +116,8 @@ class GradientPenalty:
 class R1(GradientPenalty):
     """Zero-centred gradient penalty on real images.
 
-    `weight / 2 * E[|grad D(x)|^2]`. Arguments as in `GradientPenalty`.
+    `weight / 2 * E[|grad D(x)|^2]`. The arguments are those of
+    `GradientPenalty`.
 
     Example:
 
@@ -139,7 +141,8 @@ class R1(GradientPenalty):
 class R2(GradientPenalty):
     """Zero-centred gradient penalty on generated images.
 
-    `weight / 2 * E[|grad D(G(z))|^2]`. Arguments as in `GradientPenalty`.
+    `weight / 2 * E[|grad D(G(z))|^2]`. The arguments are those of
+    `GradientPenalty`.
 
     Example:
 
@@ -165,7 +168,7 @@ class WassersteinGradientPenalty(GradientPenalty):
 
     `weight * E[(|grad D(x')| - 1)^2]` at `x' = e x + (1 - e) G(z)`, where `e`
     is uniform in [0, 1); with classes, `x'` has the label of `x`. The paper's
-    weight is 10. Arguments as in `GradientPenalty`.
+    weight is 10. The arguments are those of `GradientPenalty`.
 
     Example:
 
@@ -186,5 +189,5 @@ class WassersteinGradientPenalty(GradientPenalty):
         return e * real[0] + (1.0 - e) * fake[0], real[1]
 
     def value(self, squared_norm):
-        # The root has an infinite slope at 0.
+        # The square root has an infinite slope at 0.
         return ops.square(ops.sqrt(squared_norm + 1e-12) - 1.0)

@@ -172,8 +172,8 @@ class DensityCoverage(_OfNeighbors):
 class IntraFID(Metric):
     """`"intra_fid"`: FID class by class, see `metrics.intra_fid`.
 
-    Of a model, it generates as many images of each class as the protocol
-    says, and forgets them before the next class.
+    For a model, it generates as many images of each class as the protocol says,
+    and discards them before the next class.
 
     Example:
 
@@ -210,7 +210,7 @@ class IntraFID(Metric):
             )
         classes = np.arange(num_classes)
         check_classes(np.asarray(real.labels), np.repeat(classes, 2))
-        # Of several processes each takes every n-th class.
+        # Each of n processes takes every n-th class.
         process, processes = backends.process()
         own = classes[process::processes].tolist()
         n, distances = protocol["images_per_class"], np.zeros(num_classes)
@@ -266,17 +266,18 @@ def list_metrics():
 
 
 def get_metrics(metrics):
-    """Returns `Metric` objects for what is given to `evaluate`.
+    """Returns `Metric` objects for the `metrics` that `evaluate` takes.
 
     Args:
         metrics: The name of a built-in metric or a `Metric`, or a list of
-            such.
+            these.
 
     Returns:
         A list of `Metric`.
 
     Raises:
-        ValueError: If one is neither, or if two give a value of one name.
+        ValueError: If an item is neither, or if two metrics give a value of the
+            same name.
 
     Example:
 
@@ -288,7 +289,7 @@ def get_metrics(metrics):
     found = [METRICS.get(x) if isinstance(x, str) else x for x in metrics]
     if not found or not all(isinstance(x, Metric) for x in found):
         raise ValueError(
-            f"`metrics` must be of {', '.join(METRICS)}, or `Metric` objects. "
+            f"`metrics` must be {', '.join(METRICS)}, or `Metric` objects. "
             f"Received: metrics={metrics}"
         )
     names = [value.name for metric in found for value in metric.values]

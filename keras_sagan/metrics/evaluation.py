@@ -42,27 +42,27 @@ def evaluate(
 ):
     """Computes FID and other metrics of a generator, or of images.
 
-    Memory is bounded. Images are forgotten as soon as their features are
-    computed, and features are kept only for the metrics that need them: none
-    for FID, and 400 MB for each side of 50,000 images for KID, precision and
-    coverage. Intra-FID generates one class after the other.
+    Memory is bounded. Images are discarded as soon as their features are
+    computed, and features are kept only for the metrics that need them: FID
+    keeps none, and KID, precision and coverage keep 400 MB for each side of
+    50,000 images. Intra-FID generates one class at a time.
 
     If several processes work together (see `distribution.start`), all of them
-    must call this function. Each generates and evaluates a part, a thousand
-    images at a time or a class, and each returns the results of all. Only the
-    first process writes the cache. The devices of a process share the work of
-    generating and of the Inception network.
+    must call this function. Each generates and evaluates a part of the images,
+    one class or a thousand images at a time, and each returns the results for
+    all images. Only the first process writes the cache. The devices of a
+    process share the work of generating and of the Inception network.
 
     Args:
-        model: A `SAGAN`; or generated images, in a form that `real` may have.
+        model: A `SAGAN`, or generated images in any form that `real` may have.
         real: Real images: a uint8 array `(N, H, W)` or `(N, H, W, channels)`
             with 1, 3 or 4 channels; a pair of such an array and labels
             `(N,)`; a source, with `len(source)` and `source[i]`; the path of a
             folder of pictures, which are read as RGB, or of an `.npz` file
-            with `images` and perhaps `labels`; for FID also the path of
-            an `.npz` file with `mu` and `sigma`; or what `metrics.reference`
-            returned. None if no metric needs real images, as the Inception
-            Score.
+            with `images` and perhaps `labels`; for FID also the path of an
+            `.npz` file with `mu` and `sigma`; or the result of
+            `metrics.reference`. It may be None if no metric needs real images,
+            as with the Inception Score.
         metrics: A metric or a list of metrics, each a `metrics.Metric` or the
             name of a built-in one: `"fid"`, `"is"`, `"kid"`,
             `"precision_recall"`, `"density_coverage"`, `"intra_fid"`.
@@ -70,20 +70,19 @@ def evaluate(
             generates 50,000.
         protocol: `"torch-fidelity"`, `"paper"`, or a dict, see
             `metrics.get_protocol`.
-        feature_extractor: Callable from images, uint8 `(n, H, W, channels)`
-            (floats in [-1, 1] where the protocol does not quantise), to
-            features `(n, D)`, or to features and logits. None:
-            `metrics.Inception`, which repeats gray images three times and lays
-            transparent ones on white.
-            Another extractor's distance is not FID: reports give the
-            extractor's `name`.
+        feature_extractor: Callable that takes images, uint8
+            `(n, H, W, channels)` (floats in [-1, 1] if the protocol does not
+            quantise), and returns features `(n, D)`, or features and logits.
+            Defaults to `metrics.Inception`, which repeats gray images three
+            times and lays transparent ones on white. With another extractor,
+            the distance is not FID: reports give the extractor's `name`.
         batch_size: Positive integer, number of images that a process
             evaluates at a time.
-        seed: Non-negative integer, from which latents and labels are drawn,
-            and the real images where the protocol uses a part of them.
-        cache: Folder to keep the statistics of the real images in. They are
-            used again if they were made from the same images in the same way.
-            None: they are not kept.
+        seed: Non-negative integer, the seed of the latents and labels, and of
+            the choice of real images if the protocol uses only some of them.
+        cache: Folder in which to keep the statistics of the real images. They
+            are used again if they were made from the same images in the same
+            way. If `None`, they are not kept.
         **generate_arguments: Arguments of `SAGAN.generate`: `ema`,
             `truncation`, `standing_statistics`.
 
@@ -91,7 +90,7 @@ def evaluate(
         A dict with the values of the metrics (`fid`; `is` and `is_std`; `kid`
         and `kid_std`; `precision` and `recall`; `density` and `coverage`;
         `intra_fid` and `intra_fid_per_class`), and with `protocol`, a dict
-        that says how they were computed. `metrics.report` makes text of it.
+        that says how they were computed. `metrics.report` converts it to text.
 
     Raises:
         ValueError: If an argument does not fit, a class has no images, or
@@ -166,7 +165,7 @@ def reference(
     seed=0,
     cache=None,
 ):
-    """Computes once what `evaluate` needs of real images, to use it often.
+    """Computes what `evaluate` needs from real images, for repeated use.
 
     If several processes work together, all of them must call this function.
 
@@ -180,7 +179,7 @@ def reference(
         cache: As in `evaluate`.
 
     Returns:
-        `Features`, to be given to `evaluate` as `real`.
+        `Features`, to pass to `evaluate` as `real`.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -202,7 +201,7 @@ def reference(
 
 
 def _checked(metrics, protocol, feature_extractor, batch_size, cache):
-    """Returns what `evaluate` and `reference` make of these arguments."""
+    """Checks and converts the arguments of `evaluate` and `reference`."""
     metrics = get_metrics(metrics)
     protocol = get_protocol(protocol)
     check_callable("feature_extractor", feature_extractor, optional=True)

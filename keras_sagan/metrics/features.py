@@ -16,7 +16,7 @@ from keras_sagan.metrics.statistics import check_features
 
 
 class Features:
-    """Statistics of the features of images, and perhaps the features.
+    """Statistics of the features of images, and optionally the features.
 
     `extract` and `metrics.reference` return such objects.
 
@@ -47,13 +47,14 @@ def extract(
 
     Args:
         images: `Images` or `Generated`.
-        extractor: Callable from a batch of images to features, floats `(n,
-            D)`, or to features and logits.
+        extractor: Callable that maps a batch of images to features, floats
+            `(n, D)`, or to features and logits.
         protocol: Dict, see `get_protocol`.
-        keep: Arrays to keep beside the statistics: `"features"`, `"logits"`.
+        keep: Arrays to keep in addition to the statistics: `"features"`,
+            `"logits"`.
         batch_size: Positive integer.
         indices: Indices of the images to use, or None for all.
-        folder: Folder for files that hold the arrays. None: the arrays are
+        folder: Folder for files that hold the arrays. If `None`, the arrays are
             held in memory.
 
     Returns:
@@ -131,7 +132,7 @@ class Cache:
     Other tools can read `statistics.npz`. `features.npy` and `labels.npy` lie
     beside it if a metric needed them. `statistics.npz` is removed before
     anything is written, and written last, so that an interrupted run leaves
-    nothing that would be taken for complete.
+    nothing that looks complete.
 
     Args:
         folder: Path.
@@ -155,13 +156,13 @@ class Cache:
         }
 
     def load(self, keep):
-        """Returns the `Features`, or None if they are of something else."""
+        """Returns the `Features`, or None if they were made differently."""
         path = self.folder / "statistics.npz"
         if not path.exists():
             return None
         statistics = GaussianStatistics.load(path)
         made_from = dict(statistics.made_from or {})
-        # Different extractors may have one name: their features differ.
+        # Extractors of the same name may differ, but then so do their features.
         probe = made_from.pop("probe", None)
         keeps = made_from.pop("keeps", [])
         if (
@@ -178,7 +179,7 @@ class Cache:
                 for name, file in files.items()
                 if file.exists()
             }
-        except (ValueError, EOFError):  # Damaged: they are computed again.
+        except (ValueError, EOFError):  # Damaged, so they are computed again.
             return None
         if not set(keep) <= set(arrays):
             return None
@@ -205,7 +206,7 @@ class Cache:
 
 
 def name_of(extractor):
-    """Returns the name of an extractor, as results tell it."""
+    """Returns the name of an extractor, as given in the results."""
     return getattr(extractor, "name", None) or getattr(
         extractor, "__name__", type(extractor).__name__
     )

@@ -7,15 +7,16 @@ from keras_sagan.metrics.statistics import check_features
 
 
 def frechet_distance(real, fake):
-    """Frechet distance of two sets of features, as if both were Gaussian.
+    """Computes the Frechet distance of two sets of features.
 
+    Both sets are treated as Gaussian. The distance is
     `|m_1 - m_2|^2 + tr(S_1 + S_2 - 2 (S_1 S_2)^(1/2))`, with means `m` and
     unbiased covariances `S`. It is FID only with the features of the Inception
-    network, so a value should be published with the name of its features.
+    network, so name the features when you publish a value.
 
     Args:
-        real: Floats `(N, D)`, N at least 2, or `GaussianStatistics`. For N
-            up to D no covariance is computed, which is faster.
+        real: Floats `(N, D)` with N at least 2, or `GaussianStatistics`. If N
+            is at most D, no covariance is computed, which is faster.
         fake: Floats `(M, D)` or `GaussianStatistics`, likewise.
 
     Returns:
@@ -69,7 +70,7 @@ class _Gaussian:
 
 
 def _trace_of_root(a, b):
-    """Trace of `(S_a S_b)^(1/2)`.
+    """Returns the trace of `(S_a S_b)^(1/2)`.
 
     The eigenvalues of `S_a S_b` are those of the symmetric `A S_b A^T`: they
     are real, and negative only by rounding. If both have factors, the roots
@@ -88,9 +89,9 @@ def _trace_of_root(a, b):
 def _factor(covariance):
     """Returns `A` with `S = A^T A`, of full rank.
 
-    Cholesky's decomposition needs a sixth of the work of eigenvectors. These
-    are used where a pivot is so small that it may be rounding; `A` then has
-    one row for each direction in which anything varies.
+    Cholesky's decomposition needs a sixth of the work of eigenvectors.
+    Eigenvectors are used if a pivot is so small that it may be a rounding
+    error; `A` then has one row for each direction in which the features vary.
     """
     d = len(covariance)
     rounding = np.finfo("float64").eps * d

@@ -1,4 +1,4 @@
-"""Images to evaluate, in batches, whatever form they come in."""
+"""Images to evaluate, in batches, from any kind of input."""
 
 import pathlib
 
@@ -15,10 +15,10 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
 
 
 class Images:
-    """Images that exist: an array, a source, a folder or an `.npz` file.
+    """Existing images: an array, a source, a folder or an `.npz` file.
 
     Args:
-        name: String, what errors call the images.
+        name: String, the name of the images in error messages.
         images: A uint8 array `(N, H, W)` or `(N, H, W, channels)` with 1, 3 or
             4 channels; a pair of such an array and integer labels `(N,)`; a
             source, where `source[i]` is a uint8 image and its label; the path
@@ -175,7 +175,7 @@ def _check_labels(name, labels, n):
 
 
 class Generator:
-    """A model to evaluate, and how it is to generate images.
+    """A model to evaluate, and the arguments for generating images.
 
     Args:
         model: A `SAGAN`, or another object with its `generate`.
@@ -189,12 +189,12 @@ class Generator:
         self.arguments = arguments
 
     def images(self, num_images, seed, labels=None):
-        """Returns images for `extract`, which are generated as it asks.
+        """Returns images for `extract`, which are generated when needed.
 
         Args:
             num_images: Positive integer.
-            seed: Non-negative integer, or a tuple of such.
-            labels: Integers `(num_images,)`, or None for uniform ones.
+            seed: Non-negative integer, or a tuple of them.
+            labels: Integers `(num_images,)`, or None to draw them uniformly.
         """
         return Generated(self.model, num_images, seed, labels, **self.arguments)
 
@@ -206,7 +206,7 @@ class Generated:
         model: A `SAGAN`, or another object with its `generate`.
         num_images: Positive integer.
         seed: Integer, or a tuple of integers.
-        labels: Integers `(num_images,)`, or None for uniform ones.
+        labels: Integers `(num_images,)`, or None to draw them uniformly.
         **arguments: Arguments of `SAGAN.generate`.
     """
 
@@ -242,7 +242,7 @@ class Generated:
             images = self.model.generate(
                 labels=labels,
                 num_images=n,
-                # Each chunk has a seed of its own, made from the one seed.
+                # Each chunk has its own seed, made from the given one.
                 seed=(*np.atleast_1d(self.seed).tolist(), begin),
                 quantize=False,
                 **self.arguments,

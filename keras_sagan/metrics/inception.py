@@ -1,4 +1,4 @@
-"""The Inception network that FID and the Inception Score are defined by.
+"""The Inception network that defines FID and the Inception Score.
 
 It is not `keras.applications.InceptionV3`, which has other weights, counts the
 padding of its average pools, averages in the last block where this network
@@ -16,21 +16,22 @@ from keras_sagan.metrics.inception_weights import inception_tensors
 from keras_sagan.metrics.resizing import resize_as_tf1
 
 IMAGE_SIZE = 299
-_EPSILON = 1e-3  # That of the batch norms.
+_EPSILON = 1e-3  # Of the batch norms.
 
 
 class Inception:
-    """Computes the features and logits of images by the Inception of FID.
+    """Computes features and logits of images with FID's Inception network.
 
-    It computes in float32 whatever the global dtype policy, on GPUs too.
+    It computes in float32 for any global dtype policy, also on GPUs.
 
     Args:
-        tensors: Dict of arrays by the names of the canonical `.pth` file.
-            None: the tensors of that file, which is found or downloaded, see
-            `inception_tensors`. The distance of other tensors is not FID.
+        tensors: Dict of arrays, with the names of the canonical `.pth` file.
+            Defaults to the tensors of that file, which is found or downloaded,
+            see `inception_tensors`. With other tensors, the distance is not
+            FID.
         logits: `"unbiased"`, without the bias of the last layer, as in
             torch-fidelity's Inception Score; or `"biased"`.
-        name: String, what reports call the extractor.
+        name: String, the name of the extractor in reports.
 
     Call arguments:
         images: uint8 `(N, height, width, channels)`, or floats in [-1, 1],
@@ -99,10 +100,10 @@ def build_inception(tensors):
 
     Batch norms are folded into the convolutions before them, in float64, and
     the 1x1 convolutions that begin the branches of a block are joined. The
-    network computes in float32 whatever the global dtype policy.
+    network computes in float32 for any global dtype policy.
 
     Args:
-        tensors: Dict of arrays by the names of the canonical `.pth` file.
+        tensors: Dict of arrays, with the names of the canonical `.pth` file.
 
     Returns:
         A `keras.Model` from normalized images `(batch, 299, 299, 3)` to a
@@ -111,7 +112,7 @@ def build_inception(tensors):
         resizes and normalizes images for it.
 
     Raises:
-        ValueError: If tensors are missing, left over or of another shape.
+        ValueError: If tensors are missing, unknown or of the wrong shape.
 
     Example:
 
@@ -148,7 +149,7 @@ def build_inception(tensors):
 
 
 class _Network:
-    """Builds the layers, and gives each its tensors."""
+    """Builds the layers, and sets their weights."""
 
     def __init__(self, tensors):
         self.tensors = tensors
@@ -247,7 +248,7 @@ class _Network:
         return outputs
 
     def convolve(self, x, *names, stride=1, padding="same", activation=True):
-        """Runs convolution, batch norm and ReLU; several names give a list."""
+        """Runs convolution, norm and ReLU; returns a list for several names."""
         kernels, biases = zip(*(self.folded(n, x.shape[-1]) for n in names))
         kernel = np.concatenate(kernels, axis=-1)
         layer = _Convolution(
@@ -268,7 +269,7 @@ class _Network:
         return ops.split(y, sizes.tolist(), axis=-1)
 
     def folded(self, name, channels):
-        """Returns kernel `(h, w, C, D)` and bias, with the batch norm."""
+        """Returns kernel `(h, w, C, D)` and bias, with batch norm folded in."""
         kernel = self.get(f"{name}.conv.weight", 4)  # (D, C, h, w)
         if kernel.shape[1] != channels:
             raise ValueError(

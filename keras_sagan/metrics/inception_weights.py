@@ -1,7 +1,7 @@
-"""The file of weights that FID is defined by.
+"""The file of weights that defines FID.
 
 Other weights give other values. A file that differs from this one by a byte is
-refused, and nothing else takes its place.
+refused, and no other weights are used instead.
 """
 
 import hashlib
@@ -36,11 +36,12 @@ URLS = (
 def inception_tensors(path=None):
     """Returns the tensors of the Inception network of FID, by name.
 
-    The file is read from `path`; or else from where the environment variable
-    `KERAS_SAGAN_INCEPTION` says; or else from torch hub's cache, under the
-    names that pytorch-fid and torch-fidelity give it; or else it is
-    downloaded from their releases (91 MiB). Its size and sha256 are checked,
-    and it is converted once to an `.npz` file in `cache_folder()`.
+    The file is read from `path`, if given. Otherwise it is read from the path
+    in the environment variable `KERAS_SAGAN_INCEPTION`, or else from torch
+    hub's cache, under the names that pytorch-fid and torch-fidelity give it. If
+    it is not there, it is downloaded from their releases (91 MiB). Its size and
+    sha256 are checked, and it is converted once to an `.npz` file in
+    `cache_folder()`.
 
     Args:
         path: The canonical file `pt_inception-2015-12-05-6726825d.pth`, or
@@ -50,7 +51,8 @@ def inception_tensors(path=None):
         A dict of float32 arrays.
 
     Raises:
-        FileNotFoundError: If `path` or the variable names no file.
+        FileNotFoundError: If there is no file at `path` or at the path in the
+            variable.
         ValueError: If a file is not the canonical one.
         OSError: If the file can neither be found nor downloaded. The message
             says what to do.
@@ -121,7 +123,7 @@ def _converted(file):
             np.savez(temporary, **tensors)
         with replacing(converted.with_suffix(".sha256")) as temporary:
             temporary.write_text(_sha256(converted))
-    except OSError as error:  # A read-only home makes this slower, no more.
+    except OSError as error:  # A read-only home only makes this slower.
         warnings.warn(
             f"The weights could not be kept in {converted} ({error}); they "
             "will be read from the .pth again",
@@ -159,7 +161,7 @@ def _download(file):
 
 
 def _fetch(url, file):
-    """Streams a URL to a file, and shows on a terminal how much is there."""
+    """Downloads a URL to a file, and shows the progress on a terminal."""
     done = 0
     with (
         urllib.request.urlopen(url, timeout=30) as answer,

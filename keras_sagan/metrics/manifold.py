@@ -39,11 +39,12 @@ def coverage(real, fake, nearest_k=5):
 
 
 def density_coverage(real, fake, nearest_k=5):
-    """Density and coverage, which outliers affect less than precision, recall.
+    """Computes density and coverage.
 
-    Density is the number of real images within whose reach a generated image
-    lies, averaged over the generated images and divided by `nearest_k`; it
-    may exceed 1. See `coverage` for the reach and for coverage.
+    Outliers affect them less than precision and recall. Density is the number
+    of real images within whose reach a generated image lies, averaged over the
+    generated images and divided by `nearest_k`; it may exceed 1. See `coverage`
+    for the reach and for coverage.
 
     Args:
         real: Floats or uint8 `(N, ...)`, images or features, N > `nearest_k`.
@@ -173,20 +174,21 @@ def squares(x):
 
 
 def mean_class_distance(images, labels):
-    """Mean over the classes of the mean distance of two images of the class.
+    """Mean over the classes of the mean distance between two of its images.
 
-    Divided by the value of real images it is the within-class diversity: 1 if
+    Divided by the value for real images, it is the within-class diversity: 1 if
     generated images are as varied as real ones, 0 for one picture per class.
 
     Args:
         images: Floats or uint8 `(N, ...)`.
-        labels: Integers `(N,)`; every class that occurs must occur twice.
+        labels: Integers `(N,)`; every class that occurs must occur at least
+            twice.
 
     Returns:
         A float, in the unit of the images.
 
     Raises:
-        ValueError: If a class occurs once.
+        ValueError: If a class occurs only once.
 
     Example:
 
@@ -217,7 +219,7 @@ def _flatten(name, images):
     images = np.asarray(images)
     if images.ndim < 2:
         raise ValueError(
-            f"`{name}` must have at least two axes, the first one counting. "
+            f"`{name}` must have at least two axes, images along the first. "
             f"Received: {name} of shape {images.shape}"
         )
     images = images.reshape(len(images), -1)

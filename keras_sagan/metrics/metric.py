@@ -1,20 +1,21 @@
-"""What a metric is: the base class that users subclass, and its values."""
+"""The base class of metrics, and the values that they give."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """A number that a metric gives, and how it is written.
+    """A value of a metric, and how it is formatted.
 
     Attributes:
-        name: String, the number's key in the results of `evaluate`.
-        title: String, what reports call it.
-        higher_is_better: Whether more is better.
+        name: String, the key of the value in the results of `evaluate`.
+        title: String, the name of the value in reports.
+        higher_is_better: Whether higher values are better.
         format: Format specification of Python, such as `".4f"`.
-        generic_title: What reports call it where the features are not those
-            of the Inception network: FID, for example, is the name of the
-            Frechet distance of Inception's features alone. None: `title`.
+        generic_title: String, the name of the value in reports if the features
+            are not those of the Inception network. FID, for example, is the
+            name of the Frechet distance for Inception's features only. Defaults
+            to `title`.
 
     Example:
 
@@ -32,27 +33,27 @@ class Value:
 
 
 class Metric:
-    """Base class of metrics: subclass it to evaluate by a measure of your own.
+    """Base class of metrics; subclass it to define a metric of your own.
 
-    A metric says what it is called, how its value is written, and what it
-    needs of the images; `compute` returns the value. Its objects are
-    given to `metrics.evaluate`, `metrics.report` and `callbacks.Evaluation`,
-    alone or beside the names of built-in metrics.
+    A metric defines its name, how its value is formatted, and what it needs
+    from the images; `compute` returns the value. Pass its instances to
+    `metrics.evaluate`, `metrics.report` and `callbacks.Evaluation`, alone or
+    together with names of built-in metrics.
 
     Class attributes, which a subclass sets:
 
     - `name`: string, the key in the results of `evaluate`.
-    - `title`: string, what reports call the value. None: `name`.
-    - `higher_is_better`: whether more is better. `callbacks.Evaluation` keeps
-      the best model by it.
-    - `format`: format specification of Python, `".4f"` unless set.
-    - `real_needs`: which arrays are kept of the real images beside their
-      statistics, `"features"` or `"logits"` in a tuple. An empty tuple:
-      statistics are enough. None: no real images are needed.
-    - `generated_needs`: likewise for the generated images, a tuple.
-    - `generates`: whether the metric, where a model is evaluated, generates
-      images of its own in `compute_from_model`. False: `compute` gets the
-      images that all metrics share.
+    - `title`: string, the name of the value in reports. Defaults to `name`.
+    - `higher_is_better`: whether higher values are better.
+      `callbacks.Evaluation` uses it to keep the best model.
+    - `format`: format specification of Python. Defaults to `".4f"`.
+    - `real_needs`: tuple of the arrays to keep for the real images in addition
+      to their statistics, `"features"` or `"logits"`. An empty tuple means that
+      statistics are enough, and None that no real images are needed.
+    - `generated_needs`: the same for the generated images, a tuple.
+    - `generates`: whether the metric generates its own images in
+      `compute_from_model` when a model is evaluated. If it is False, `compute`
+      gets the images that all metrics share.
 
     Example:
 
@@ -87,10 +88,10 @@ class Metric:
 
     @property
     def values(self):
-        """The numbers that the metric gives, a tuple of `Value`.
+        """The values that the metric gives, a tuple of `Value`.
 
-        A metric of several numbers overrides this; otherwise it is the one
-        that the class attributes describe.
+        A metric with several values overrides this. By default, there is one
+        value, which the class attributes describe.
         """
         title = self.title or self.name
         return (Value(self.name, title, self.higher_is_better, self.format),)
@@ -99,17 +100,18 @@ class Metric:
         """Computes the metric.
 
         Args:
-            real: The real images' `statistics` (`GaussianStatistics`:
-                `count`, `mean`, `covariance`), `features` and `logits` (float
-                arrays `(N, D)` and `(N, classes)` if they are needed, or
-                None) and `labels` (integers `(N,)` or None), as attributes of
-                one object; or None if no metric needs real images.
-            generated: Likewise for the generated images.
+            real: Object that describes the real images, with the attributes
+                `statistics` (`GaussianStatistics`: `count`, `mean`,
+                `covariance`), `features` and `logits` (float arrays `(N, D)`
+                and `(N, classes)` if they are needed, or None) and `labels`
+                (integers `(N,)` or None). It is None if no metric needs real
+                images.
+            generated: The same for the generated images.
             protocol: Dict, see `metrics.get_protocol`.
 
         Returns:
-            A float; or, for a metric of several numbers, a dict with the
-            name of each. A dict may hold more: `NAME_std` is reported as the
+            A float; or, for a metric with several values, a dict with a float
+            for each name. The dict may hold more: `NAME_std` is reported as the
             standard deviation of `NAME`.
         """
         raise NotImplementedError(
@@ -118,20 +120,20 @@ class Metric:
         )
 
     def compute_from_model(self, real, generator, protocol, extract):
-        """Computes the metric of images that it generates by itself.
+        """Computes the metric for images that it generates itself.
 
         Args:
             real: As in `compute`.
             generator: An object with the attributes `model`, `seed` and
                 `arguments`, a dict of arguments for `model.generate`; and
                 with a method `images(num_images, seed, labels=None)` that
-                gives images to `extract`.
+                returns images for `extract`.
             protocol: As in `compute`.
-            extract: Function from such images to their statistics, as
+            extract: Function that takes such images and returns an object like
                 `generated` in `compute`.
 
         Returns:
-            As `compute`.
+            As in `compute`.
         """
         raise NotImplementedError(
             f"`{type(self).__name__}` must have a method `compute_from_model("
@@ -140,22 +142,22 @@ class Metric:
         )
 
     def details(self, results, protocol):
-        """Returns what a report adds about how it was computed, or None.
+        """Returns text for reports on how the metric was computed, or None.
 
         Args:
             results: Dict of `metrics.evaluate`.
-            protocol: Dict, that of the results.
+            protocol: Dict, the protocol of the results.
         """
         return None
 
     def needs_of(self, side):
-        """The arrays that are kept of `"real"` or `"generated"` images."""
+        """Returns the arrays to keep for `"real"` or `"generated"` images."""
         needs = self.real_needs if side == "real" else self.generated_needs
         return needs or ()
 
 
 def as_results(metric, computed):
-    """Returns what a metric computed as a dict, its values as floats.
+    """Returns what a metric computed as a dict, with values as floats.
 
     Raises:
         ValueError: If a value is missing.

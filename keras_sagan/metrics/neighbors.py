@@ -15,16 +15,16 @@ def nearest_neighbors(
 ):
     """Finds the images that are nearest to each sample.
 
-    The samples of a generator that memorized its training images are at a
-    distance of nearly 0 from some. The training images are read once, batch
-    by batch.
+    If a generator has memorized its training images, its samples are at a
+    distance of nearly 0 from some of them. The training images are read once,
+    batch by batch.
 
     Args:
         samples: uint8 `(N, H, W, channels)`.
         images: Training images, as `real` in `metrics.evaluate`.
         count: Positive integer, number of neighbours of each sample.
-        feature_extractor: As in `metrics.evaluate`: distances are those of
-            its features. None: they are those of pixels in [0, 1].
+        feature_extractor: As in `metrics.evaluate`. Distances are those of its
+            features, or of pixels in [0, 1] if it is None.
         batch_size: Positive integer.
 
     Returns:
@@ -33,7 +33,7 @@ def nearest_neighbors(
 
     Raises:
         ValueError: If there are fewer images than `count`, or an argument is
-            not as above.
+            invalid.
 
     Example:
 
@@ -70,7 +70,7 @@ def nearest_neighbors(
         distances = np.take_along_axis(both, order, axis=1)
         indices = np.take_along_axis(places, order, axis=1)
         begin += len(y)
-    # At a distance of 0 only rounding is left.
+    # Squared distances as small as this are rounding errors of 0.
     rounding = 1e-12 * squares(x)[:, None]
     distances = np.where(distances < rounding, 0.0, distances)
     return indices, np.sqrt(distances)

@@ -13,9 +13,9 @@ _ROWS = 1000  # Rows per exchange: 8 MB of features from each process.
 def local_slice(images, indices, batch_size):
     """Returns the indices of the images that this process evaluates.
 
-    They make whole pieces, so that the batches are those that a single
-    process would make. The parts of the processes follow one another. A
-    single process gets `indices`.
+    They form whole pieces, so that the batches are those that a single process
+    would make. The parts of the processes follow one another. A single process
+    gets `indices`.
     """
     process, processes = backends.process()
     if processes == 1:
@@ -33,7 +33,7 @@ def merge(own, keep, folder=None):
     Args:
         own: `Features` of this process' part, which may have no images.
         keep: Names of the arrays that all processes keep.
-        folder: Folder for files that hold the arrays. None: the arrays are
+        folder: Folder for files that hold the arrays. If `None`, the arrays are
             held in memory.
     """
     counts = backends.gather(own.statistics.count)  # (processes,)
@@ -69,7 +69,7 @@ def _merge_statistics(own, counts):
 
 
 def _or_none(rows, dtype):
-    """Returns the rows, or an empty array as wide as the other processes'."""
+    """Returns the rows, or an empty array as wide as those of the others."""
     columns = backends.gather(0 if rows is None else rows.shape[1]).max()
     if rows is None:
         rows = np.empty((0, columns), dtype)

@@ -1,4 +1,4 @@
-"""Showing how far a long computation is."""
+"""Shows the progress of long computations."""
 
 import sys
 import time
@@ -10,13 +10,14 @@ def progress(items, title, size=None, stream=None):
     """Yields the items, and shows on a terminal how many are done.
 
     If the output is not a terminal, computations of more than half a minute
-    write a line after each tenth. Of several processes only the first writes.
+    write a line after each tenth. If there are several processes, only the
+    first one writes.
 
     Args:
         items: Iterable.
         title: String.
         size: Number of items, if `items` has no length.
-        stream: Where to write. None: standard error.
+        stream: Where to write. Defaults to standard error.
     """
     if backends.process()[0]:
         yield from items

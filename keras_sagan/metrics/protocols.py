@@ -3,8 +3,8 @@
 from keras_sagan.arguments import check_choice
 
 PROTOCOLS = {
-    # The numbers of torch-fidelity 0.4.0, which are those of the TensorFlow
-    # code of FID to its rounding.
+    # The numbers of torch-fidelity 0.4.0, which equal those of the TensorFlow
+    # code of FID up to its rounding.
     "torch-fidelity": {
         "description": "torch-fidelity 0.4.0: uint8 images, all real ones",
         "quantised": True,
@@ -46,15 +46,15 @@ PROTOCOLS = {
 
 
 def get_protocol(protocol):
-    """Returns a protocol, a new dict.
+    """Returns a protocol as a new dict.
 
     Args:
         protocol: `"torch-fidelity"` or `"paper"`, or a dict with the same
             keys, which is copied.
 
     Raises:
-        ValueError: If there is no such protocol, or if a dict lacks keys or
-            has others.
+        ValueError: If there is no such protocol, or if a dict lacks keys or has
+            unknown ones.
 
     Example:
 
@@ -62,7 +62,7 @@ def get_protocol(protocol):
     1
     """
     if isinstance(protocol, dict):
-        # Protocols that were saved before there was this key go on.
+        # Protocols that were saved before this key existed still work.
         protocol = {"channels": PROTOCOLS["paper"]["channels"], **protocol}
         missing = sorted(set(PROTOCOLS["paper"]) - set(protocol))
         if missing:

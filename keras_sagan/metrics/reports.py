@@ -5,16 +5,16 @@ from keras_sagan.metrics.built_in import get_metrics
 
 
 def report(results, metrics=()):
-    """Makes text of results: a line for each value, and the protocol.
+    """Converts results to text: a line for each value, and the protocol.
 
     Args:
         results: Dict, as `evaluate` returns it.
-        metrics: The `Metric` objects of your own that the results are of. A
-            value of a metric that is neither built-in nor given here is
-            called by its name.
+        metrics: Your own `Metric` objects that the results come from. A value
+            of a metric that is neither built-in nor given here is shown with
+            its name instead of a title.
 
     Returns:
-        A string of some lines.
+        A string of several lines.
 
     Example:
 
@@ -53,7 +53,7 @@ def report(results, metrics=()):
 
 
 def _lines(results, metrics, is_inception):
-    """A line for each value: its title, and the value as the metric says."""
+    """Returns a line for each value: its title, and the formatted value."""
     rows, told = [], set()
     for value in (value for metric in metrics for value in metric.values):
         title = value.title

@@ -17,8 +17,8 @@ def inception_score(logits, splits=10, seed=2020):
         logits: Floats `(N, classes)` of generated images.
         splits: Positive integer up to N, number of parts; each has a score
             with its own p(y).
-        seed: Integer, from which the order before splitting is drawn
-            (torch-fidelity uses 2020). None: the order is kept.
+        seed: Integer, the seed for the random order before splitting
+            (torch-fidelity uses 2020). If `None`, the order is kept.
 
     Returns:
         Mean and standard deviation of the scores of the parts, floats.
@@ -71,11 +71,11 @@ def kernel_distance(
 
     Args:
         real: Floats `(N, D)`, N at least `subset_size`.
-        fake: Floats `(M, D)`, likewise.
+        fake: Floats `(M, D)`, M at least `subset_size`.
         subsets: Positive integer, number of subsets.
         subset_size: Integer, at least 2.
         degree: Positive integer.
-        seed: Integer, from which the subsets are drawn.
+        seed: Integer, the seed for drawing the subsets.
 
     Returns:
         Mean and standard deviation over the subsets, floats.
@@ -135,8 +135,8 @@ def intra_fid(real, real_labels, fake, fake_labels):
     intra-FID.
 
     Args:
-        real: Floats `(N, D)`, an array in memory or in a file: the features
-            are read one class at a time.
+        real: Floats `(N, D)`, an array in memory or in a file. The features are
+            read one class at a time.
         real_labels: Integers `(N,)`.
         fake: Floats `(M, D)`, likewise.
         fake_labels: Integers `(M,)`.

@@ -8,18 +8,18 @@ import numpy as np
 from keras_sagan.files import read_npz
 from keras_sagan.files import replacing
 
-_AT_ONCE = 5000  # Intra-FID has as many per class: 80 MB at D = 2048.
+_AT_ONCE = 5000  # As many as intra-FID has per class: 80 MB at D = 2048.
 
 
 class GaussianStatistics:
     """Mean and unbiased covariance of features, in float64.
 
-    Any number of batches needs the memory of one covariance. Parts can be
-    merged: after `a.merge(b)`, `a` is what all features together give.
+    Any number of batches needs the memory of only one covariance. Parts can be
+    merged: after `a.merge(b)`, `a` has the statistics of all features together.
 
     Args:
-        made_from: Dict that says what the features were made from, which is
-            kept in the file; or None.
+        made_from: Dict that says what the features were made from, or None. It
+            is stored in the file.
 
     Example:
 
@@ -39,12 +39,12 @@ class GaussianStatistics:
         self._count = 0
         self._mean = None  # (D,)
         self._scatter = None  # Sum of (x - mean)(x - mean)^T, (D, D)
-        self._waiting = []  # Batches, taken in together: it is far cheaper.
-        self._covariance = None  # That of a file without a count.
+        self._waiting = []  # Batches, to be added together: it is far cheaper.
+        self._covariance = None  # From a file without a count.
 
     @property
     def count(self):
-        """Number of features; 0 if a file does not tell it."""
+        """Number of features, or 0 for a file without a count."""
         return self._count + sum(len(x) for x in self._waiting)
 
     @property
@@ -73,7 +73,7 @@ class GaussianStatistics:
         return self._scatter
 
     def update(self, features):
-        """Takes in a batch of features, floats `(N, D)`."""
+        """Adds a batch of features, floats `(N, D)`."""
         features = check_features("features", features)
         mean = self._waiting[0] if self._waiting else self._mean
         if mean is not None and features.shape[1] != mean.shape[-1]:
@@ -86,7 +86,7 @@ class GaussianStatistics:
             self._take_in()
 
     def merge(self, other):
-        """Takes in the features that another `GaussianStatistics` has."""
+        """Adds the features of another `GaussianStatistics`."""
         if self._covariance is not None or other._covariance is not None:
             raise ValueError(
                 "Statistics to merge must know their number of images. "
@@ -118,13 +118,13 @@ class GaussianStatistics:
 
     @classmethod
     def from_moments(cls, count, mean, scatter):
-        """Makes statistics of a count, a mean and a `scatter`."""
+        """Makes statistics from a count, a mean and a `scatter`."""
         statistics = cls()
         statistics._add(count, mean, scatter)
         return statistics
 
     def save(self, path):
-        """Writes an `.npz` file with `mu` and `sigma`, for other tools too.
+        """Writes an `.npz` file with `mu` and `sigma`, which other tools read.
 
         It also holds `count` and, as JSON, `made_from`.
         """
@@ -139,7 +139,7 @@ class GaussianStatistics:
 
     @classmethod
     def load(cls, path):
-        """Reads an `.npz` file with `mu` and `sigma`, also of other tools.
+        """Reads an `.npz` file with `mu` and `sigma`, also from other tools.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -181,7 +181,7 @@ class GaussianStatistics:
 
 
 def check_features(name, features, dtype="float64"):
-    """Returns features `(N, D)`, checked; dtype None keeps that given."""
+    """Returns checked features `(N, D)`; `dtype=None` keeps their dtype."""
     features = np.asarray(features)
     if (
         features.ndim != 2

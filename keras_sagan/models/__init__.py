@@ -1,4 +1,4 @@
-"""The networks, SAGAN itself, and what a saved one holds."""
+"""The networks, the model `SAGAN`, and the content of saved models."""
 
 from keras_sagan.models.blocks import residual_control
 from keras_sagan.models.discriminator import build_discriminator

@@ -1,4 +1,4 @@
-"""The blocks that generator and discriminator are made of."""
+"""The blocks of the generator and the discriminator."""
 
 import dataclasses
 import numbers
@@ -21,7 +21,7 @@ from keras_sagan.layers import UpsampleConv2D
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.sizes import check_channels
 
-_MOST = 10**6  # Classes, or channels: what no memory would hold.
+_MOST = 10**6  # No memory would hold so many classes, or channels.
 ATTENTION_FORMS = {
     "released": {},
     "paper": {"value_ratio": 8, "pool_size": 1},
@@ -30,10 +30,11 @@ ATTENTION_FORMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Blocks:
-    """What the blocks of one network share; each method adds one to a graph.
+    """Settings that the blocks of a network share, and methods to add blocks.
 
-    `x` is a symbolic feature map `(B, H, W, C)`, `labels` a symbolic `(B,)`
-    or None; `name` prefixes the names of the layers.
+    In the methods, `x` is a symbolic feature map `(B, H, W, C)`, and `labels`
+    is a symbolic tensor `(B,)` or None. `name` is the prefix of the names of
+    the layers.
     """
 
     num_classes: int | None
@@ -48,7 +49,7 @@ class Blocks:
     shortcut_after_relu: bool = False
 
     def normalized(self, layer):
-        """Wraps a layer in spectral normalization, if the network has it."""
+        """Wraps a layer in spectral normalization, if the network uses it."""
         if not self.spectral_normalization:
             return layer
         return SpectralNormalization(
@@ -86,7 +87,7 @@ class Blocks:
         return layers.Add(name=name)([x, shortcut])
 
     def down_block(self, x, filters, name, downsample=True):
-        """ReLU, conv, ReLU, conv, pool; the shortcut sees x before the ReLU."""
+        """ReLU, conv, ReLU, conv, pool; the shortcut gets x before the ReLU."""
         rectified = layers.ReLU(name=f"{name}_relu_1")(x)
         shortcut = rectified if self.shortcut_after_relu else x
         if downsample:
@@ -103,7 +104,7 @@ class Blocks:
         return layers.Add(name=name)([x, shortcut])
 
     def pool(self, x, name):
-        """Halves the map: means of 2x2 locations."""
+        """Halves the map by the mean of each 2x2 locations."""
         return layers.AveragePooling2D(
             2, data_format="channels_last", name=name
         )(x)
@@ -114,7 +115,7 @@ class Blocks:
         )(x)
 
     def attend(self, x):
-        """Self-attention in one of its forms, or what the user puts there."""
+        """Adds self-attention, or calls the user's function instead."""
         if callable(self.attention):
             return self.attention(x, self)
         return SelfAttention2D(
@@ -125,7 +126,7 @@ class Blocks:
         )(x)
 
     def class_norm(self, x, labels, name):
-        """Conditional batch norm, or a plain one without labels."""
+        """Adds a conditional batch norm, or a plain one without labels."""
         momentum = self.batch_norm_momentum[0]
         if labels is None:
             return self._norm(momentum, name)(x)
@@ -153,12 +154,12 @@ class Blocks:
 
 
 def residual_control(x, blocks):
-    """The control of the paper's Table 1, in the place of the attention.
+    """Adds the control of the paper's Table 1 in place of the attention.
 
-    "A residual block with the same number of parameters": two 3x3
-    convolutions, `x + conv(relu(conv(relu(x))))`, whose inner width makes
-    them as many as the attention's. For an ablation, give it to both
-    builders: `build_generator(attention=residual_control)`.
+    It is "a residual block with the same number of parameters": two 3x3
+    convolutions, `x + conv(relu(conv(relu(x))))`, with an inner width that
+    gives as many parameters as in the attention. For an ablation, give it to
+    both builders: `build_generator(attention=residual_control)`.
 
     Args:
         x: Symbolic feature map `(batch, height, width, channels)`.
@@ -191,11 +192,12 @@ def residual_control_size(channels):
     """Returns the width of the residual control and both parameter counts.
 
     Args:
-        channels: Channels C of the feature map.
+        channels: Number C of channels of the feature map.
 
     Returns:
-        `(m, (attention, control))`: `m = max(1, round(P / 18 C))` and the
-        parameters P of the released attention and `18 C m` of the control.
+        `(m, (attention, control))`: the width `m = max(1, round(P / 18 C))`,
+        the number P of parameters of the released attention, and the number
+        `18 C m` of parameters of the control.
     """
     query, value = max(1, channels // 8), max(1, channels // 2)
     attention = 2 * channels * query + 2 * channels * value + 1
@@ -206,9 +208,9 @@ def residual_control_size(channels):
 def check_architecture(
     num_classes, base_channels, channels, attention, **flags
 ):
-    """Raises a ValueError where a network of these arguments has no meaning.
+    """Raises a `ValueError` unless the arguments describe a network.
 
-    `flags` are further arguments, each True or False.
+    `flags` are further arguments that must be True or False.
     """
     for name, value in flags.items():
         check_bool(name, value)
@@ -224,7 +226,7 @@ def check_architecture(
 
 
 def check_attention_resolutions(attention_resolutions, default, valid):
-    """Returns the map heights to attend at, the default for None."""
+    """Returns the heights of the maps for attention; None is the default."""
     if attention_resolutions is None:
         return (default,)
     if not isinstance(attention_resolutions, (tuple, list)):
@@ -241,5 +243,5 @@ def check_attention_resolutions(attention_resolutions, default, valid):
 
 
 def full_precision():
-    """The dtype of what must not be rounded to bfloat16: at least float32."""
+    """Returns the dtype for what must not be rounded: at least float32."""
     return at_least_float32(keras.config.dtype_policy().compute_dtype)

@@ -1,21 +1,22 @@
-"""Datasets that check their batches as they come."""
+"""Datasets that check each batch when it is read."""
 
 import copy
 import itertools
 
 import keras
 
-# Keras takes fewer batches to see their shapes (NUM_BATCHES_FOR_TENSOR_SPEC).
+# Keras reads fewer batches to find shapes (NUM_BATCHES_FOR_TENSOR_SPEC).
 _PEEKED = 3
 
 
 def peek(x, check, num_classes):
     """Returns a dataset that checks its batches, and its first batch.
 
-    A stream gives its batch away only once: what is returned still has it.
+    A stream yields its first batch only once; the returned dataset still
+    yields it.
 
     Args:
-        x: Dataset that `fit` takes.
+        x: A dataset for `fit`.
         check: Function that raises an error for a bad batch.
         num_classes: Number of classes, or None. The labels of a
             `tf.data.Dataset` are checked against it, in its graph.
@@ -49,16 +50,16 @@ def _without_batches(x):
 
 
 def _checked_graph(dataset, num_classes):
-    """Returns a `tf.data.Dataset` that fails at a label that is no class.
+    """Returns a `tf.data.Dataset` that fails at a label that is not a class.
 
-    It is TensorFlow's on every backend, and runs beside the device.
+    TensorFlow runs the check on every backend, in parallel with the device.
     """
     import tensorflow
 
     def check(images, labels):
         inside = (labels >= 0) & (labels < num_classes)
         message = (
-            f"Labels must be in [0, {num_classes}), as the networks were built"
+            f"Labels must be in [0, {num_classes}), the classes of the networks"
         )
         right = tensorflow.debugging.Assert(
             tensorflow.reduce_all(inside), [message, labels]
@@ -70,7 +71,7 @@ def _checked_graph(dataset, num_classes):
 
 
 def _with_first(batch, rest, check):
-    # A generator, not `itertools.chain`: Keras knows the type.
+    # This is a generator, because Keras does not know `itertools.chain`.
     yield batch
     for batch in rest:
         check(batch)
@@ -78,10 +79,11 @@ def _with_first(batch, rest, check):
 
 
 def _checked_loader(loader, first, rest, check):
-    """Returns a copy of a `DataLoader` that begins with what was begun.
+    """Returns a copy of a `DataLoader` that first yields what was begun.
 
-    Keras takes two batches for their shapes on some backends, drops them, and
-    begins again (`TorchDataLoaderAdapter`, 3.15.1): it gets them twice.
+    On some backends, Keras reads two batches to find their shapes, drops them,
+    and starts again (`TorchDataLoaderAdapter`, 3.15.1). It then gets the same
+    batches a second time.
     """
     begun = [_with_first(first, rest, check)]
 
@@ -108,7 +110,7 @@ def _checked_loader(loader, first, rest, check):
 
 
 class _CheckedDataset(keras.utils.PyDataset):
-    """A `PyDataset` whose batches are checked as they come."""
+    """A `PyDataset` that checks each batch when it is read."""
 
     def __init__(self, dataset, check):
         super().__init__(
@@ -130,7 +132,7 @@ class _CheckedDataset(keras.utils.PyDataset):
 
     @property
     def start_step(self):
-        """Where a dataset of `keras_sagan.data` is; others have None."""
+        """Position of a dataset of `keras_sagan.data`; None for others."""
         return getattr(self.dataset, "start_step", None)
 
     @start_step.setter

@@ -1,4 +1,4 @@
-"""Checks of what users give to `SAGAN`, each with a message that helps."""
+"""Checks of the arguments of `SAGAN`, with messages that help."""
 
 import keras
 from keras import ops
@@ -15,7 +15,7 @@ from keras_sagan.models.meter import Meter
 
 
 def check_count(name, value, n):
-    """Raises a ValueError if a count is given that is not `n`."""
+    """Raises a `ValueError` if a count is given and is not `n`."""
     if value not in (None, n):
         raise ValueError(
             f"`{name}` must be {n}, as many as there are class weights. "
@@ -68,10 +68,11 @@ def check_precision(precision):
 
 
 def check_processes(model, x, batch_size, epochs, arguments):
-    """Raises unless all processes train the same model in the same way.
+    """Raises an error unless all processes train in the same way.
 
-    Another width would end the engine, other data train another model, and
-    another number of steps leave the others waiting.
+    With another width, the exchange between the processes would fail; with
+    other data, another model would be trained; and with another number of
+    steps, the other processes would wait forever.
     """
     process = backends.process()
     if process[1] == 1:
@@ -94,17 +95,17 @@ def check_processes(model, x, batch_size, epochs, arguments):
         raise ValueError(
             "`shard` of the dataset must be `devices.shard` of "
             "`devices = keras_sagan.distribution.start()`. "
-            f"Received: shard={own} in the process {process}, and the wrong "
-            f"one in {taken.size - taken.sum()} of {taken.size} processes"
+            f"Received: shard={own} in the process {process}, and a wrong "
+            f"shard in {taken.size - taken.sum()} of {taken.size} processes"
         )
 
 
 def check_loss(loss):
-    """Returns the names that a loss logs beside the losses themselves.
+    """Returns the names that a loss logs in addition to the losses.
 
     Raises:
         ValueError: If one of its methods does not return a scalar, or logs
-            under a name that is taken.
+            under a name that is already used.
     """
     zeros = ops.zeros((4, 1))
     real = zeros if loss.needs_real_logits else None

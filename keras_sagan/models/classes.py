@@ -1,4 +1,4 @@
-"""Giving a trained model other classes: the method `with_classes`."""
+"""Other classes for a trained model: the method `with_classes`."""
 
 import re
 from functools import partial
@@ -23,38 +23,39 @@ def with_classes(
 
     Everything else that was learned is kept: the weights of both networks and
     of the EMA generator, the statistics of the batch norms and the vectors of
-    the spectral norms. The new model has trained for 0 steps, its optimizers
-    are new, and this model is not changed. The class tables of the
+    the spectral norms. The new model has trained for 0 steps, and its
+    optimizers are new. This model is not changed. The class tables of the
     conditional batch norms and the embedding of the discriminator get a row
-    for each new class: that of a class of this model, or the mean of all.
+    for each new class: the row of a class of this model, or the mean of all
+    rows.
 
-    Classes can be added to a model without classes, whose one batch norm
-    becomes that of each class while the embedding starts anew, and they can be
-    taken away, which leaves the mean of all.
+    If this model has no classes, they can be added: each new class starts from
+    the batch norms of this model, and the embedding is new. If it has classes,
+    they can be removed: the new model gets the mean of all classes.
 
     Args:
-        model: The `SAGAN`. Its networks are functional, and know their classes
-            by layers with `with_classes`, as those of `build_generator` and
-            `build_discriminator` do.
+        model: The `SAGAN`. Its networks must be functional, and the layers
+            that know the classes must have a method `with_classes`, as in
+            `build_generator` and `build_discriminator`.
         classes: Positive integer, the number of the new classes; or their
             names, a list of strings; or None for a model without classes.
-        from_classes: For each new class an integer, a class of this model
-            whose rows it starts from, or None for the mean of all. None: the
-            mean for each.
-        freeze_discriminator: Non-negative integer k: the first k blocks of the
-            discriminator are not trained (FreezeD), which helps where there
-            are few images. All other layers are trained.
-        **overrides: Arguments of `SAGAN` in the place of this model's, such as
-            `augmentation`. `ema_start_step` defaults to 0, because the
-            averaging continues.
+        from_classes: List with an entry for each new class: an integer, the
+            class of this model whose rows it starts from, or None for the
+            mean of all. If `None`, all new classes start from the mean.
+        freeze_discriminator: Non-negative integer k. The first k blocks of the
+            discriminator are not trained (FreezeD), which helps if there are
+            few images. All other layers are trained.
+        **overrides: Arguments of `SAGAN` that replace those of this model,
+            such as `augmentation`. `ema_start_step` defaults to 0, because
+            the averaging continues.
 
     Returns:
         A `SAGAN`, of the same subclass if `model` is one. If this model is
         compiled, the new one is compiled in the same way.
 
     Raises:
-        ValueError: If an argument is out of range, or the networks do not
-            know their classes in that way.
+        ValueError: If an argument is out of range, or if the networks are not
+            as described above.
 
     Example:
 
@@ -89,8 +90,8 @@ def with_classes(
         rows,
         _add_to_discriminator,
     )
-    # Each layer is told: Keras on TensorFlow does nothing where an attribute is
-    # assigned what it already holds, as the model around them may.
+    # Set this on each layer: on TensorFlow, Keras does nothing if an attribute
+    # already has the assigned value, as that of the whole model may.
     for layer in flatten_layers(discriminator):
         layer.trainable = True
     freeze_blocks(discriminator, freeze_discriminator)
@@ -110,11 +111,11 @@ def freeze_blocks(discriminator, count):
 
     Args:
         discriminator: A functional model with layers `block_1` and so on, as
-            `build_discriminator` gives it.
-        count: Non-negative integer.
+            `build_discriminator` returns it.
+        count: Non-negative integer, the number of blocks.
 
     Raises:
-        ValueError: If it does not have as many blocks.
+        ValueError: If the discriminator has fewer blocks.
     """
     names = [layer.name for layer in discriminator.layers]
     blocks = [i for i, x in enumerate(names) if re.fullmatch(r"block_\d+", x)]
@@ -125,11 +126,11 @@ def freeze_blocks(discriminator, count):
 
 
 def _rows(from_classes, classes, before):
-    """Returns for each new class the weights of the old ones, or None."""
+    """Returns the weights of the old classes in each new one, or None."""
     if from_classes is not None and (classes is None or before is None):
         raise ValueError(
-            "`from_classes` must be None where classes are added or taken "
-            f"away. Received: from_classes={from_classes} for {classes} "
+            "`from_classes` must be None if the old or the new model has no "
+            f"classes. Received: from_classes={from_classes} for {classes} "
             f"classes, from {before}"
         )
     if classes is None:
@@ -156,10 +157,10 @@ def _convert(network, before, classes, rows, add):
 
     Args:
         network: A functional `keras.Model`.
-        before: How many classes it has, or None.
-        classes: How many the copy has, or None.
+        before: Number of classes of the network, or None.
+        classes: Number of classes of the copy, or None.
         rows: Floats `(classes, before)`, or None.
-        add: Function that returns a copy with classes of a network without.
+        add: Function that adds classes to a copy of a network without any.
     """
     if not is_graph(network):
         raise _unable(f"the subclassed model '{network.name}'")
@@ -175,7 +176,7 @@ def _convert(network, before, classes, rows, add):
 
 
 def _check_classes(network, classes):
-    """Raises if a layer still has other classes, or nothing knows them."""
+    """Raises an error if a layer has other classes, or if none has any."""
     known = {
         layer.num_classes: layer.name
         for layer in layers_with(network, "num_classes")
@@ -184,7 +185,7 @@ def _check_classes(network, classes):
     if set(known) != {classes}:
         others = [name for number, name in known.items() if number != classes]
         raise _unable(
-            f"'{network.name}', whose layer {others[0]} knows them otherwise"
+            f"'{network.name}', whose layer {others[0]} has other classes"
             if others
             else f"'{network.name}' without such a layer"
         )
@@ -192,9 +193,9 @@ def _check_classes(network, classes):
 
 def _unable(received):
     return ValueError(
-        "`with_classes` needs functional networks that know their classes by "
-        "layers with a method `with_classes`, as those of `build_generator` "
-        f"and `build_discriminator`. Received: {received}"
+        "`with_classes` needs functional networks whose layers with classes "
+        "have a method `with_classes`, as in `build_generator` and "
+        f"`build_discriminator`. Received: {received}"
     )
 
 
@@ -203,7 +204,7 @@ def _knows_classes(layer):
 
 
 def _inside(layer):
-    """Returns the layer that a wrapper wraps, or else the layer itself."""
+    """Returns the layer inside a wrapper, or else the layer itself."""
     return getattr(layer, "layer", layer)
 
 
@@ -219,8 +220,9 @@ def _with_rows(layer, rows):
 def _without_classes(network):
     """Returns a copy that takes no labels.
 
-    Class-conditional norms become plain ones. What is made of the labels alone
-    falls away: the embedding, the products with it, and their term in a sum.
+    Class-conditional norms become plain ones. Everything that depends only on
+    the labels is removed: the embedding, the products with it, and their term
+    in a sum.
     """
     plain, dropped = [], []
     if not any(map(_knows_classes, network.layers)):
@@ -237,7 +239,7 @@ def _without_classes(network):
             return layer(args[0], **kwargs)
         given = keras.tree.flatten((args, kwargs))
         if _knows_classes(layer):
-            dropped.append(given[0])  # The labels, to stand for the rest.
+            dropped.append(given[0])  # The labels stand for what is removed.
             return given[0]
         kept = [x for x in given if not any(x is y for y in dropped)]
         if len(kept) == len(given):
@@ -248,15 +250,15 @@ def _without_classes(network):
 
     copy = _clone_with_labels(network, network.inputs[1], replace, call)
     if any(copy.outputs[0] is x for x in dropped):
-        raise _unable(f"'{network.name}', all of whose output needs the labels")
+        raise _unable(f"'{network.name}', whose whole output needs the labels")
     return keras.Model(copy.inputs[0], copy.outputs[0], name=network.name)
 
 
 def _clone_with_labels(network, labels, replace, call):
     """Returns a copy from `[x, labels]`, whether or not labels are used.
 
-    Keras 3.10 makes no model of an input that leads nowhere: here the labels
-    are a second output, too.
+    Keras 3.10 cannot make a model with an unused input. Because of this, the
+    labels are also a second output here.
     """
     unused = keras.layers.Identity(name="unused_labels")
 
@@ -275,7 +277,7 @@ def _clone_with_labels(network, labels, replace, call):
 
 
 def _add_to_generator(network, rows):
-    """Returns a copy whose batch norms, but for the last, know classes."""
+    """Returns a copy whose batch norms, except the last, have classes."""
     norms = [x for x in network.layers if hasattr(x, "with_classes")]
     labels = keras.Input((), dtype="int32", name="labels")
     new = []
@@ -298,7 +300,7 @@ def _add_to_generator(network, rows):
 
 
 def _add_to_discriminator(network, rows):
-    """Returns a copy with the projection on classes."""
+    """Returns a copy that has the projection on classes."""
     copy = clone_network(network)
     names = [layer.name for layer in copy.layers]
     if not {"sum", "linear"} <= set(names):

@@ -7,9 +7,9 @@ from keras_sagan.layers.nested import flatten_layers
 
 
 def is_graph(network):
-    """Whether Keras knows the layers of a network and how they are called.
+    """Returns whether Keras knows the graph of the layers of a network.
 
-    It does for functional and Sequential models, not for subclassed ones.
+    This is so for functional and Sequential models, not for subclassed ones.
     """
     return getattr(network, "inputs", None) is not None
 
@@ -17,33 +17,33 @@ def is_graph(network):
 def clone_network(
     network, replace=None, call=None, change_config=None, inputs=None
 ):
-    """Returns a copy of a network, of models inside of it too.
+    """Returns a copy of a network, including the models inside it.
 
     The copy has the values of the network, except in the layers that
-    `replace` gives: these keep their own.
+    `replace` returns, which keep their own values.
 
     Args:
-        network: A built `keras.Model`. A subclassed one is copied through its
-            config, as a whole.
-        replace: Function from a layer to the one in its place, or to None for
-            a copy. Not for subclassed networks.
-        call: Function `(layer, *args, **kwargs)` that calls a layer of the
-            copy, or does not, and returns its outputs. For functional networks
-            alone.
-        change_config: Function from a config to the one that a copy is made
-            from.
-        inputs: Symbolic tensors that the copy of a functional network is made
-            from. None: new ones.
+        network: A built `keras.Model`. A subclassed one is copied as a whole
+            from its config.
+        replace: Function that gets a layer and returns the layer for its
+            place, or None for a copy. Not for subclassed networks.
+        call: Function `(layer, *args, **kwargs)` that returns the outputs of a
+            layer of the copy, and may call it or not. Only for functional
+            networks.
+        change_config: Function that gets a config and returns the one from
+            which the copy is made.
+        inputs: Symbolic tensors, the inputs of the copy of a functional
+            network. If `None`, new ones are made.
 
     Raises:
-        ValueError: If the network cannot be copied, or if an argument is not
-            for networks of its kind.
+        ValueError: If the network cannot be copied, or if an argument does not
+            apply to this kind of network.
     """
     change_config = change_config or (lambda config: config)
     if not is_graph(network):
         if replace or call:
             raise ValueError(
-                "`network` must be a functional or Sequential model, whose "
+                "`network` must be a functional or Sequential model, so that "
                 "layers can be replaced. Received: the subclassed model "
                 f"'{network.name}'"
             )
@@ -65,15 +65,15 @@ def clone_network(
         recursive=True,
     )
     for source, target in pairs:
-        if getattr(target, "built", True):  # `call` may leave a layer out.
+        if getattr(target, "built", True):  # `call` may skip a layer.
             _copy_values(source, target)
     return copy
 
 
 def folded(layer):
-    """Returns what a layer says it is in inference, or None if it says nothing.
+    """Returns `layer.folded()`, or None if the layer has no such method.
 
-    For `replace` of `clone_network`.
+    This is a function for `replace` of `clone_network`.
     """
     return layer.folded() if hasattr(layer, "folded") else None
 
@@ -89,13 +89,13 @@ def _clone_whole(network, change_config):
 
 
 def _copy_values(source, target):
-    # What a graph calls may be an operation, which has no variables.
+    # A graph may also call operations, which have no variables.
     sources = getattr(source, "variables", ())
     targets = getattr(target, "variables", ())
     if [v.shape for v in sources] != [v.shape for v in targets]:
         raise ValueError(
-            "A network must be one that its config describes: a copy must "
-            "have the same variables. Received: "
+            "The config of a network must describe it completely, so that a "
+            "copy has the same variables. Received: "
             f"'{source.name}' with {len(sources)} variables, whose copy has "
             f"{len(targets)}, or other shapes"
         )
@@ -108,7 +108,7 @@ def in_float32(generator):
     if all(layer.compute_dtype == "float32" for layer in layers):
         return generator
     policy = keras.config.dtype_policy()
-    # Layers that a subclassed model makes take the policy from here.
+    # Layers that a subclassed model creates use the global policy.
     keras.config.set_dtype_policy("float32")
     try:
         return clone_network(generator, change_config=_float32_config)
@@ -117,7 +117,7 @@ def in_float32(generator):
 
 
 def _float32_config(config):
-    """A config whose layers, inner ones too, compute in float32."""
+    """Returns a config with all layers, also inner ones, in float32."""
     if type(config) in (list, tuple):
         return type(config)(map(_float32_config, config))
     if type(config) is not dict:

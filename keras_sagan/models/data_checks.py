@@ -1,7 +1,8 @@
-"""Checks of the images and labels that `SAGAN` is given.
+"""Checks of the images and labels that `SAGAN` gets.
 
-Arrays are checked whole before anything is run. Of a dataset the first batch
-is checked then, and the labels of each batch as it comes.
+Whole arrays are checked before anything runs. For a dataset, the first batch
+is checked before anything runs, and the labels of each later batch when it is
+read.
 """
 
 import functools
@@ -14,25 +15,26 @@ from keras import ops
 from keras_sagan.models.checked_datasets import peek
 from keras_sagan.sizes import CHANNELS
 
-# Images that are looked at together.
+# Number of images that are checked at a time.
 _CHUNK = 1024
 
 
 def checked(model, x, y=None, batch_size=None):
-    """Checks what `fit` or `evaluate` is given.
+    """Checks the data of `fit` or `evaluate`.
 
     Args:
         model: The `SAGAN`.
         x: Images, or a dataset.
         y: Labels, or None.
-        batch_size: Images per batch of arrays; None is 32, as in Keras.
+        batch_size: Number of images per batch, for arrays. If `None`,
+            defaults to 32, as in Keras.
 
     Returns:
-        `x`, or what yields the same batches and checks the labels in them,
-        and the number of images in its first batch.
+        A pair: `x`, or a dataset that yields the same batches and checks their
+        labels; and the number of images in the first batch.
 
     Raises:
-        ValueError: If the networks do not take such images and labels.
+        ValueError: If the images and labels do not fit the networks.
     """
     if isinstance(x, (list, tuple)):
         raise ValueError(
@@ -46,7 +48,7 @@ def checked(model, x, y=None, batch_size=None):
         )
     if y is not None and not hasattr(x, "shape"):
         raise ValueError(
-            "`x` must be an array of images where `y` is given; a dataset "
+            "`x` must be an array of images if `y` is given; a dataset "
             f"yields the labels itself. Received: x of type {type(x).__name__}"
         )
     if y is not None or hasattr(x, "shape"):
@@ -64,7 +66,7 @@ def checked(model, x, y=None, batch_size=None):
 
 
 def with_channel_axis(images, image_shape):
-    """Returns gray images with an axis for their channel."""
+    """Adds an axis for the channel to gray images without one."""
     if (*images.shape[1:], 1) == image_shape:
         return images[..., None]
     return images
@@ -84,10 +86,10 @@ def check_arrays(model, images, labels):
 
 
 def unpack_batch(batch):
-    """Returns the images and labels of what a dataset yields.
+    """Returns the images and labels of a batch from a dataset.
 
     Raises:
-        ValueError: If there are weights, too: a GAN has none.
+        ValueError: If there are sample weights, too; a GAN does not use them.
     """
     images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
     if weights is not None:
@@ -100,12 +102,12 @@ def unpack_batch(batch):
 
 
 def check_no_weights(arguments):
-    """Raises a ValueError if Keras' arguments for weights are given."""
+    """Raises a `ValueError` if Keras' arguments for weights are given."""
     for name in ("sample_weight", "class_weight"):
         if arguments.get(name) is not None:
             raise ValueError(
-                f"`{name}` must be None: the losses of a GAN weigh all images "
-                f"alike. Received: {name} of type "
+                f"`{name}` must be None: in a GAN, all images have the same "
+                f"weight. Received: {name} of type "
                 f"{type(arguments[name]).__name__}"
             )
 
@@ -124,20 +126,20 @@ def check_shape(images, image_shape):
     if dtype != "uint8" and "float" not in dtype:
         raise ValueError(
             "Images must be floats in [-1, 1], or uint8: for pixels from 0 to "
-            f"255, `images.astype('uint8')`. {received}"
+            f"255, use `images.astype('uint8')`. {received}"
         )
 
 
 def _hint(shape, wanted):
-    """Says how images get the shape that is wanted."""
+    """Returns advice on how to get images of the required shape."""
     if shape[:2] != wanted[:2]:
         return "resize them, or build networks of their size"
     channels = 1 if len(shape) == 2 else shape[-1]
     if channels == wanted[-1]:
-        return "for gray ones, `images[..., None]`"
+        return "for gray images, use `images[..., None]`"
     advice = "convert their channels"
     if channels == 1 and wanted[-1] == 3:
-        advice = "repeat the channel of gray ones three times"
+        advice = "repeat the channel of gray images three times"
     if channels in CHANNELS:
         advice += f", or build networks with channels={channels}"
     return advice
@@ -150,22 +152,22 @@ def check_values(images, may_warn=True):
         return
     if not np.all(np.isfinite(images)):
         raise ValueError(
-            "Images must be finite: look for what made NaN or infinity in "
-            f"the preparation of the data. {received}, with "
+            "Images must be finite: check the preparation of the data for NaN "
+            f"and infinity. {received}, with "
             f"{np.size(images) - np.sum(np.isfinite(images))} such values"
         )
     low, high = float(images.min()), float(images.max())
     if low < -1.001 or high > 1.001:
         raise ValueError(
             "Images must be in [-1, 1]: for pixels from 0 to 255, "
-            "`images / 127.5 - 1`. "
+            "use `images / 127.5 - 1`. "
             f"{received}, from {low:.4g} to {high:.4g}"
         )
     if may_warn and low >= 0 and high > 0:
         warnings.warn(
-            "Images in [-1, 1] are expected, and these have no dark half: for "
-            f"images in [0, 1], `2 * images - 1`. {received}, from {low:.4g} "
-            f"to {high:.4g}",
+            "Images should be in [-1, 1], but these have no negative values: "
+            f"for images in [0, 1], use `2 * images - 1`. {received}, from "
+            f"{low:.4g} to {high:.4g}",
             stacklevel=3,
         )
 
@@ -175,7 +177,7 @@ def check_labels(labels, num_classes, num_images):
     if num_classes is None:
         if labels is not None:
             raise ValueError(
-                "This SAGAN has no classes: give images alone, or build the "
+                "This SAGAN has no classes: give only images, or build the "
                 "networks with `num_classes`. Received: labels of shape "
                 f"{np.shape(labels)}"
             )
@@ -184,7 +186,7 @@ def check_labels(labels, num_classes, num_images):
         raise ValueError(
             f"This SAGAN has {num_classes} classes: call `fit(images, "
             "labels)`, or give a dataset of such pairs, or make a SAGAN of "
-            "networks without labels. Received: images alone"
+            "networks without labels. Received: only images"
         )
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.shape != (num_images,):
@@ -196,8 +198,8 @@ def check_labels(labels, num_classes, num_images):
         )
     if labels.min() < 0 or labels.max() >= num_classes:
         raise ValueError(
-            f"Labels must be in [0, {num_classes}), as the networks were "
-            "built. Received: labels from "
+            f"Labels must be in [0, {num_classes}), the classes of the "
+            "networks. Received: labels from "
             f"{labels.min()} to {labels.max()}"
         )
 
@@ -209,7 +211,7 @@ def _check_labels(model, labels, num_images):
 
 
 def _advice(labels, num_images, num_classes):
-    """Returns what makes of these labels those that are wanted, if it can."""
+    """Returns advice on how to convert the labels, or an empty string."""
     if labels.dtype.kind not in "iufb" or labels.shape[:1] != (num_images,):
         return ""
     if labels.shape == (num_images, num_classes) and num_classes > 1:
@@ -228,5 +230,5 @@ def _advice(labels, num_images, num_classes):
 def _check_labels_of_batch(model, batch):
     images, labels = unpack_batch(batch)
     if labels is None or model.num_classes is None:
-        return  # The first batch has been checked, and the others are alike.
+        return  # The first batch was checked, and the others are like it.
     _check_labels(model, labels, images.shape[0])

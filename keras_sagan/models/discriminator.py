@@ -30,39 +30,42 @@ def build_discriminator(
     """Builds SAGAN's projection discriminator, a functional `keras.Model`.
 
     `image -> down blocks -> one block without downsampling (two up to 32
-    pixels) -> ReLU -> h = sum over the map`, then
-    `logit = linear(h) + <h, embedding(label)>`, with self-attention after the
+    pixels) -> ReLU -> h = sum over the map`, and then
+    `logit = linear(h) + <h, embedding(label)>`. Self-attention follows the
     first block of each given output size. There is no batch norm.
 
     Args:
         resolution: Side of the images in pixels, or a pair `(height, width)`;
             see `build_generator`.
-        num_classes: Positive integer, or None for a discriminator without
-            labels and embedding.
-        base_channels: Positive integer, the width `ch` of the first block
-            from 64 pixels up (the release: 64).
-        attention_resolutions: Heights of the feature maps to attend at, from
-            the last map's up to half of the image's; `()` for none. None: as
-            in `build_generator`.
+        num_classes: Positive integer, the number of classes, or None for a
+            discriminator without labels and embedding.
+        base_channels: Positive integer, the width `ch` of the first block for
+            images of more than 32 pixels. The release uses 64.
+        attention_resolutions: Heights of the feature maps with attention, from
+            the height of the last map up to half the height of the image; `()`
+            for none. If `None`, defaults to the map of `build_generator`.
         attention: `"released"`, `"paper"`, or a function; see
             `build_generator`.
         spectral_normalization: Whether every convolution, the linear layer
             and the embedding are spectrally normalized.
         spectral_epsilon: Epsilon of the spectral normalization.
-        shortcut_after_relu: Whether the shortcut of a block sees its input
-            after the first ReLU, as in StudioGAN and other ports, whose ReLU
-            overwrites its input. CIFAR-10 FID 10.78 with it, 9.43 without
-            (mmgeneration): for their weights alone.
-        fused_resampling: False builds the plain form of the down blocks: the
-            same function of the same weights, slower.
-        channels: Channels of the images: 1, 3 or 4; see `build_generator`.
+        shortcut_after_relu: Whether the shortcut of a block gets the input of
+            the block after the first ReLU, as in StudioGAN and other ports,
+            whose ReLU overwrites its input. Use this only for their weights:
+            the FID on CIFAR-10 is 10.78 with it and 9.43 without it
+            (mmgeneration).
+        fused_resampling: Whether a convolution and its pooling are computed
+            as one. `False` computes the same function of the same weights,
+            but is slower.
+        channels: Number of channels of the images: 1, 3 or 4; see
+            `build_generator`.
         name: Name of the model.
 
     Returns:
-        A `keras.Model` from `[images, labels]`, `(batch, height, width,
-        channels)` floats in [-1, 1] and `(batch,)` integers, to logits
-        `(batch, 1)`, float32 whatever the precision inside. Without classes,
-        from `images` alone.
+        A `keras.Model` with the inputs `[images, labels]`: floats in [-1, 1]
+        of shape `(batch, height, width, channels)`, and integers `(batch,)`.
+        Without classes, the only input is `images`. The output is logits
+        `(batch, 1)`, in float32 whatever the precision inside.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -115,8 +118,8 @@ def build_discriminator(
         if halves and size.discriminator_maps[i] in attention_resolutions:
             x = blocks.attend(x)
     x = layers.ReLU(name="last_relu")(x)
-    # From here on at least in float32: the sum runs over the whole map, and
-    # the loss is taken of the logits.
+    # The rest computes in at least float32: the sum runs over the whole map,
+    # and the loss is a function of the logits.
     head = {"dtype": full_precision()}
     h = SumOverMap(name="sum", **head)(x)  # (B, channels)
     logits = blocks.normalized(Dense(1, name="linear", **head))(h)
@@ -134,9 +137,9 @@ def project(h, logits, labels, num_classes, normalized):
         h: Symbolic sums over the map, `(B, C)`.
         logits: Symbolic logits `(B, 1)`.
         labels: Symbolic labels `(B,)`.
-        num_classes: Positive integer.
+        num_classes: Positive integer, the number of classes.
         normalized: Function that wraps a layer in spectral normalization, or
-            returns it as it is.
+            returns the layer unchanged.
     """
     head = {"dtype": full_precision()}
     embedding = ClassEmbedding(
@@ -153,7 +156,7 @@ def project(h, logits, labels, num_classes, normalized):
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class ClassEmbedding(layers.Embedding):
-    """`keras.layers.Embedding` of classes, which knows how many there are."""
+    """`keras.layers.Embedding` with the number of classes as an attribute."""
 
     @property
     def num_classes(self):
@@ -161,7 +164,7 @@ class ClassEmbedding(layers.Embedding):
         return self.input_dim
 
     def with_classes(self, rows):
-        """Returns a copy with other classes, each a blend of these.
+        """Returns a copy with new classes, each a blend of the old ones.
 
         Args:
             rows: Floats `(new classes, num_classes)`.
@@ -187,7 +190,7 @@ class SumOverMap(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class InnerProduct(layers.Layer):
-    """Inner products of rows, two `(B, C)` to `(B, 1)`."""
+    """Inner products of the rows of two `(B, C)` tensors, `(B, 1)`."""
 
     def call(self, a, b):
         return ops.sum(a * b, axis=-1, keepdims=True)

@@ -7,13 +7,13 @@ from keras_sagan.layers.together import after_averaging
 def move(ema_generator, generator, momentum):
     """Moves the EMA generator to `momentum * EMA + (1 - momentum) * new`.
 
-    It covers every floating-point variable, batch norm statistics included;
-    the seeds of a generator's random layers are left alone.
+    This changes every floating-point variable, including the statistics of the
+    batch norms. The seeds of random layers are not changed.
 
     Args:
         ema_generator: The average, a `keras.Model`.
-        generator: A network of the same layers.
-        momentum: Scalar tensor in [0, 1); 0 copies.
+        generator: A network with the same layers.
+        momentum: Scalar tensor in [0, 1); 0 copies the generator.
     """
     pairs = [
         (average, variable)

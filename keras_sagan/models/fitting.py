@@ -26,30 +26,32 @@ def compile(
     steps_per_execution=1,
     jit_compile="auto",
 ):
-    """Sets both optimizers (TTUR), the loss, and how the step is run.
+    """Sets both optimizers (TTUR), the loss, and how a step is run.
 
     Args:
         model: The `SAGAN`.
-        generator_optimizer: A `keras.optimizers.Optimizer` or its name.
-            None: Adam with learning rate 1e-4, beta_1 0, beta_2 0.999,
-            epsilon 1e-8.
-        discriminator_optimizer: Likewise; None has learning rate 4e-4.
+        generator_optimizer: A `keras.optimizers.Optimizer` or its name. If
+            `None`, defaults to Adam with learning rate 1e-4, beta_1 0, beta_2
+            0.999, epsilon 1e-8.
+        discriminator_optimizer: A `keras.optimizers.Optimizer` or its name. If
+            `None`, defaults to the same Adam with learning rate 4e-4.
         loss: An `AdversarialLoss`, or its name: `"hinge"`,
             `"non_saturating"`, `"least_squares"`, `"wasserstein"` or
             `"relativistic"`.
         gradient_penalty: A `losses.GradientPenalty` such as `R1`, a list
             of them, or None.
-        run_eagerly: Whether to run without compiling, to debug.
-        steps_per_execution: Steps per compiled call, which do what single
-            steps do, on a GPU but for rounding on JAX; callbacks are called
-            once for all of them. On PyTorch each step is a call.
-        jit_compile: As in `keras.Model.compile`. On PyTorch, True records
-            a graph of the step once and then runs it without Keras'
-            Python, which pays where steps are short.
+        run_eagerly: Whether to run without compiling, for debugging.
+        steps_per_execution: Number of steps per compiled call. The results are
+            those of single steps, except for rounding on a GPU with JAX.
+            Callbacks are called once per call. On PyTorch, each step is a
+            call of its own.
+        jit_compile: As in `keras.Model.compile`. On PyTorch, `True` records
+            a graph of the step once and then runs it without the Python code
+            of Keras, which is faster if steps are short.
 
     Raises:
-        ValueError: If the two optimizers are one object, or `loss` or
-            `gradient_penalty` is of no known kind.
+        ValueError: If the two optimizers are the same object, or if `loss` or
+            `gradient_penalty` has the wrong type.
     """
     check_bool("run_eagerly", run_eagerly)
     check_integer("steps_per_execution", steps_per_execution, 1)
@@ -64,7 +66,7 @@ def compile(
     extra = checks.check_loss(loss)
     penalties = checks.check_penalties(gradient_penalty)
     pair = make_optimizer_pair(generator_optimizer, discriminator_optimizer)
-    # Saved as the user gave it, because "auto" depends on the backend.
+    # Saved as the user gave them, because "auto" depends on the backend.
     model.run_options = {
         "run_eagerly": run_eagerly,
         "steps_per_execution": steps_per_execution,
@@ -97,17 +99,18 @@ def fit(
     callbacks=None,
     **kwargs,
 ):
-    """Trains on images and labels; arguments as in `keras.Model.fit`.
+    """Trains on images and labels, with the arguments of `keras.Model.fit`.
 
     Args:
         model: The `SAGAN`.
         x: Images `(N, height, width, channels)`, floats in [-1, 1] or
             uint8, or a dataset of batches `(images, labels)`: a
             `tf.data.Dataset`, a `keras.utils.PyDataset`, a PyTorch
-            `DataLoader`, a generator. Without classes, of images alone.
+            `DataLoader`, a generator. Without classes, the batches are only
+            images.
         y: Integer labels `(N,)`, if `x` is an array of images.
-        batch_size: Images per batch, if `x` is an array.
-        epochs: Passes over the data.
+        batch_size: Number of images per batch, if `x` is an array.
+        epochs: Number of passes over the data.
         verbose: As in Keras.
         callbacks: As in Keras.
         **kwargs: As in Keras.
@@ -117,8 +120,8 @@ def fit(
 
     Raises:
         ValueError: If the arrays, the first batch of a dataset, or the
-            labels of a later one are not what the networks take. The message
-            says what to do.
+            labels of a later batch do not fit the networks. The message says
+            what to do.
     """
     if not model.compiled:
         raise ValueError("You must call `compile()` before `fit()`.")
@@ -141,7 +144,7 @@ def fit(
     backends.prepare_training()
     if isinstance(x, keras.utils.PyDataset):
         # Keras would shuffle the batches by a global seed, and a resumed
-        # run would see another order; such a dataset orders itself.
+        # run would get another order. The dataset itself decides the order.
         kwargs.setdefault("shuffle", False)
     callbacks = fit_callbacks(
         callbacks, x, kwargs.get("validation_data"), batch
@@ -174,15 +177,15 @@ def evaluate(
     callbacks=None,
     **kwargs,
 ):
-    """Computes the losses; arguments as in `keras.Model.evaluate`.
+    """Computes the losses, with the arguments of `keras.Model.evaluate`.
 
-    Both networks run in inference, on the same latents and labels at each
-    call. No state of training changes.
+    Both networks run in inference mode, on the same latents and labels at each
+    call. The state of the training does not change.
     """
     state = model.evaluation_seed_generator.state
     before = ops.convert_to_numpy(state)
     rewind = rewind_to_here(x)
-    # `fit` has checked what it evaluates.
+    # `fit` has already checked its validation data.
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         data_checks.check_no_weights({"sample_weight": sample_weight})
         x, _ = data_checks.checked(model, x, y, batch_size)
@@ -214,20 +217,20 @@ def evaluate(
 
 
 def train_on_batch(model, x, y=None, *args, **kwargs):
-    """Runs one step; arguments as in `keras.Model.train_on_batch`.
+    """Runs one step, with the arguments of `keras.Model.train_on_batch`.
 
     Raises:
-        ValueError: As `fit` does.
+        ValueError: As in `fit`.
     """
     x = checked_batch(model, x, y, args, kwargs)
     return keras.Model.train_on_batch(model, x, y, *args, **kwargs)
 
 
 def test_on_batch(model, x, y=None, *args, **kwargs):
-    """Computes the losses; arguments as in `keras.Model.test_on_batch`.
+    """Computes the losses, with the arguments of `keras.Model.test_on_batch`.
 
     Raises:
-        ValueError: As `fit` does.
+        ValueError: As in `fit`.
     """
     x = checked_batch(model, x, y, args, kwargs)
     return keras.Model.test_on_batch(model, x, y, *args, **kwargs)
@@ -259,7 +262,7 @@ def checked_validation(model, validation):
 
 
 def fit_callbacks(callbacks, x, validation_data, batch_size):
-    """Returns a user's callbacks and those that every `fit` of SAGAN has."""
+    """Returns the user's callbacks and those of every `fit` of `SAGAN`."""
     return _with(
         callbacks,
         Watch(batch_size * backends.process()[1]),
@@ -269,11 +272,11 @@ def fit_callbacks(callbacks, x, validation_data, batch_size):
 
 
 def rewind_to_here(dataset):
-    """Returns a function that takes a dataset back to where it is now.
+    """Returns a function that sets a dataset back to its current position.
 
-    Before anything begins, Keras tells a `PyDataset` that an epoch has ended
-    (`EpochIterator.reset`, 3.15.1), and the datasets of `keras_sagan.data` go
-    on to the next epoch then.
+    Before training begins, Keras tells a `PyDataset` that an epoch has ended
+    (`EpochIterator.reset`, 3.15.1). The datasets of `keras_sagan.data` then go
+    on to the next epoch.
     """
     start_step = getattr(dataset, "start_step", None)
 
@@ -285,7 +288,7 @@ def rewind_to_here(dataset):
 
 
 def _with(callbacks, *ours):
-    """Adds callbacks to a user's, in any form that Keras takes."""
+    """Adds callbacks to those of the user, in any form that Keras accepts."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         for callback in ours:
             callbacks.append(callback)

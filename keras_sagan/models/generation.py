@@ -27,39 +27,44 @@ def generate(
 ):
     """Generates images.
 
-    Latents, and labels that are not given, are drawn with NumPy: one seed
-    gives the same ones on every backend, and the seeds of training are not
-    touched.
+    If latents or labels are not given, they are drawn with NumPy. A seed gives
+    the same ones on every backend, and the seeds of training do not change.
 
     Args:
         model: The `SAGAN`.
-        labels: Integer, or integers `(N,)`; one integer holds for all images.
-            None draws uniform labels. Must be None for a model without
-            classes.
-        num_images: Positive integer. None: as many as `labels`, `latents` or
-            `class_weights`, or else one.
-        seed: Non-negative integer, or a tuple of them, or None for images
-            that differ at each call.
-        latents: Floats `(N, latent_dim)`, or None to draw them from N(0, I).
-        class_weights: Floats `(N, num_classes)` instead of `labels`, rows
-            summing to 1: each image blends the class-conditional batch norms
-            of the classes with these weights. The generator must know its
-            classes by `ConditionalBatchNorm` alone.
+        labels: Integer, or integers `(N,)`. A single integer is the label of
+            all images. If `None`, labels are drawn uniformly. Must be `None`
+            for a model without classes.
+        num_images: Positive integer, the number of images. If `None`, defaults
+            to the length of `labels`, `latents` or `class_weights`, or else
+            to 1.
+        seed: Non-negative integer, or a tuple of them. If `None`, each call
+            gives other images.
+        latents: Floats `(N, latent_dim)`. If `None`, they are drawn from
+            N(0, I).
+        class_weights: Floats `(N, num_classes)`, to be used instead of
+            `labels`. Each row sums to 1. Each image blends the
+            class-conditional batch norms of the classes with these weights.
+            In the generator, only `ConditionalBatchNorm` may use the labels.
         ema: Whether to use the EMA generator.
-        truncation: Float t of at least 0.01: entries of the latents beyond +-t
-            are drawn again (BigGAN's truncation trick). None: no truncation.
-        standing_statistics: Positive integer: batch norms use the mean
-            statistics of that many batches of fresh latents and labels, on a
-            copy of the generator. None: the statistics moved in training.
-        batch_size: Positive integer, images per batch on each device of this
-            process.
-        quantize: Whether to round to uint8; otherwise floats in [-1, 1].
+        truncation: Float t of at least 0.01. Entries of the latents beyond +-t
+            are drawn again (BigGAN's truncation trick). If `None`, there is no
+            truncation.
+        standing_statistics: Positive integer, a number of batches of fresh
+            latents and labels. The batch norms of a copy of the generator use
+            the mean statistics of these batches. If `None`, the moving
+            statistics of the training are used.
+        batch_size: Positive integer, the number of images per batch on each
+            device of this process.
+        quantize: Whether to round to uint8. If `False`, the images are floats
+            in [-1, 1].
 
     Returns:
         A NumPy array `(N, height, width, channels)`, uint8 or float.
 
     Raises:
-        ValueError: If an argument is out of range, or two do not fit.
+        ValueError: If an argument is out of range, or if two arguments do not
+            fit together.
 
     Example:
 
@@ -104,7 +109,7 @@ def draw_inputs(
     latents=None,
     truncation=None,
 ):
-    """Returns the latents and labels that `generate` makes images of.
+    """Returns the latents and labels that `generate` makes images from.
 
     Args:
         model: The `SAGAN`.
@@ -116,10 +121,11 @@ def draw_inputs(
 
     Returns:
         `(latents, labels)`, NumPy arrays: floats `(N, latent_dim)`, and int32
-        `(N,)` or None for a model without classes.
+        `(N,)`, or None for a model without classes.
 
     Raises:
-        ValueError: If an argument is out of range, or two do not fit.
+        ValueError: If an argument is out of range, or if two arguments do not
+            fit together.
 
     Example:
 
@@ -140,10 +146,11 @@ def draw_inputs(
 
 
 def largest_sigma(model):
-    """Returns the largest spectral norm of a kernel, a float, or None.
+    """Returns the largest spectral norm of a kernel of both networks.
 
-    That of both networks, as their stored `u` and `v` give it; None without
-    spectral normalization.
+    Returns:
+        A float, computed with the stored `u` and `v`, or None without spectral
+        normalization.
     """
     model.sync_variables()
     networks = model.generator, model.discriminator

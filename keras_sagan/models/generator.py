@@ -34,53 +34,56 @@ def build_generator(
     """Builds SAGAN's generator, a functional `keras.Model`.
 
     `z -> linear to the first map -> up blocks, one per doubling -> batch norm,
-    ReLU, 3x3 convolution to the image, tanh`, with class-conditional batch
-    norm in the up blocks and self-attention after those of the given output
-    sizes. Training calls use batch statistics and run the power iterations;
-    inference calls use what is stored and change nothing.
+    ReLU, 3x3 convolution to the image, tanh`. The up blocks have
+    class-conditional batch norms, and self-attention follows the blocks of the
+    given output sizes. Training calls use batch statistics and run the power
+    iterations. Inference calls use the stored values and change nothing.
 
     Args:
         resolution: Side of the images in pixels, or a pair `(height, width)`.
-            A side is `b * 2**k`, b from 3 to 7 and k from 2, such as 28, 64,
-            96 or 256, the largest; both sides have the same k. The first map
-            is b pixels a side, 4 for powers of two. The widths are those of
-            the next power of two.
-        num_classes: Positive integer, or None for a generator without labels.
-        latent_dim: Positive integer, entries of a latent vector.
-        base_channels: Positive integer, the width `ch` of the last block from
-            64 pixels up (the release: 64).
-        attention_resolutions: Heights of the feature maps to attend at, from
-            two times the first map's up to the image's; `()` for none. None
-            is the map of at most half the resolution that is nearest to 32x32
-            locations: 32 from 64 pixels up.
+            A side is `b * 2**k`, with b from 3 to 7 and k of at least 2, such
+            as 28, 64, 96 or 256, which is the largest. Both sides have the
+            same k. The side of the first map is b pixels, or 4 for powers of
+            two. The widths of the layers are those for the next power of two.
+        num_classes: Positive integer, the number of classes, or None for a
+            generator without labels.
+        latent_dim: Positive integer, the number of entries of a latent vector.
+        base_channels: Positive integer, the width `ch` of the last block for
+            images of more than 32 pixels. The release uses 64.
+        attention_resolutions: Heights of the feature maps with attention, from
+            twice the height of the first map up to the height of the image;
+            `()` for none. If `None`, defaults to the map nearest to 32x32
+            locations, among those of at most half the resolution. This is 32
+            for 64, 128 and 256 pixels.
         attention: The form of the attention, `"released"` or `"paper"`; see
-            `SelfAttention2D`. Or a function `(x, blocks)` from a symbolic
-            feature map to one of the same shape, put in its place, such as
-            `keras_sagan.models.residual_control`; `blocks` is the `Blocks` of
-            the network.
+            `SelfAttention2D`. Or a function `(x, blocks)` that is called
+            instead, such as `keras_sagan.models.residual_control`. It gets a
+            symbolic feature map and the `Blocks` of the network, and returns a
+            feature map of the same shape.
         spectral_normalization: Whether every convolution and the linear layer
             are spectrally normalized.
         spectral_epsilon: Epsilon of the spectral normalization.
         batch_norm_momentum: Share that the moving moments keep per step: one
             float, or a pair for the blocks and the last batch norm. The
-            release: `(0.999, 0.9999)`; short runs need 0.9 to 0.99.
-        batch_norm_epsilon: Epsilon of the batch norms. StudioGAN: 1e-4.
+            release uses `(0.999, 0.9999)`; short runs need 0.9 to 0.99.
+        batch_norm_epsilon: Epsilon of the batch norms. StudioGAN uses 1e-4.
         class_table_spectral_normalization: Whether the class tables are
             spectrally normalized, as in StudioGAN; see
             `ConditionalBatchNorm`.
         batch_norm_synchronized: Whether several devices normalize by the
             statistics of the whole batch; see `BatchNorm`.
-        fused_resampling: False builds the plain form of the up blocks: the
-            same function of the same weights, slower.
-        channels: Channels of the images: 1 for gray, 3 for RGB, or 4 for RGB
-            and alpha.
+        fused_resampling: Whether upsampling and its convolution are computed
+            as one. `False` computes the same function of the same weights,
+            but is slower.
+        channels: Number of channels of the images: 1 for gray, 3 for RGB, or
+            4 for RGB and alpha.
         name: Name of the model.
 
     Returns:
-        A `keras.Model` from `[latents, labels]`, `(batch, latent_dim)` floats
-        and `(batch,)` integers, to images `(batch, height, width, channels)`
-        in [-1, 1], float32 whatever the precision inside. Without classes,
-        from `latents` alone.
+        A `keras.Model` with the inputs `[latents, labels]`: floats `(batch,
+        latent_dim)` and integers `(batch,)`. Without classes, the only input
+        is `latents`. The output is images `(batch, height, width, channels)`
+        in [-1, 1], in float32 whatever the precision inside.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -138,7 +141,8 @@ def build_generator(
     x = blocks.last_norm(x, "last_norm")
     x = layers.ReLU(name="last_relu")(x)
     x = blocks.conv(x, channels, 3, "rgb")
-    # Images are data: bfloat16 has 8 bits of mantissa for 256 levels.
+    # Images must not be rounded: bfloat16 has 8 bits of mantissa for 256
+    # levels.
     images = Tanh(dtype=full_precision(), name="images")(x)
     inputs = latents if labels is None else [latents, labels]
     return keras.Model(inputs, images, name=name)

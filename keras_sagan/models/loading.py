@@ -1,4 +1,4 @@
-"""Loads saved models, whatever may be wrong with their files."""
+"""Loads saved models, and says what is wrong with a bad file."""
 
 import contextlib
 import io
@@ -16,8 +16,8 @@ WEIGHTS = "model.weights.h5"
 def load_file(path, compile=True):
     """Loads a `.keras` file as `keras.saving.load_model` does.
 
-    The file is checked first: its checksums, and that it does not take far
-    more memory than its own size.
+    The file is checked first: its checksums must be right, and it must not
+    need far more memory than its own size.
 
     Args:
         path: The file.
@@ -27,7 +27,7 @@ def load_file(path, compile=True):
         A `keras.Model`.
 
     Raises:
-        ValueError: If the file is damaged, or has classes in it that Keras
+        ValueError: If the file is damaged, or contains classes that Keras
             does not know.
         OSError: If the system cannot read the file.
     """
@@ -42,9 +42,9 @@ def load_file(path, compile=True):
 def explained(path):
     """Turns any error inside into a `ValueError` that names the file.
 
-    A damaged file can end in any exception: NotImplementedError for a method
-    of compression that zipfile lacks, zlib.error, struct.error, ... What the
-    system says, such as that there is no such file, stays as it is.
+    A damaged file can raise any exception: NotImplementedError for a method
+    of compression that zipfile lacks, zlib.error, struct.error, ... Errors of
+    the system, such as a missing file, are raised unchanged.
     """
     try:
         yield
@@ -52,13 +52,13 @@ def explained(path):
         if is_of_the_system(error):
             raise
         message = " ".join(str(error).split())
-        # The whole configuration of the model would follow.
+        # Drop the whole configuration of the model, which would follow.
         message = re.split("Full object config|config=", message)[0].strip()
         raise ValueError(
             "`path` must be a whole .keras file that `SAGAN.save` wrote, and "
-            "modules that define classes of your own in it must be imported "
+            "modules that define your own classes in it must be imported "
             f"first (--import on the command line). Received: path={path}, "
-            f"where {type(error).__name__}: {message:.300}"
+            f"with {type(error).__name__}: {message:.300}"
         ) from error
 
 
@@ -67,13 +67,13 @@ def check_members(archive, path):
     check_archive(archive, path, times=4)
     damaged = archive.testzip()
     if damaged is not None:
-        raise ValueError(f"{damaged} has another checksum")
+        raise ValueError(f"{damaged} has a wrong checksum")
 
 
 def check_weights(file, archive):
-    """Raises a `ValueError` if arrays are far larger than what holds them.
+    """Raises a `ValueError` if arrays are far larger than their file.
 
-    An HDF5 file can hold an array of any size whose values it does not store.
+    An HDF5 file can have an array of any size without storing its values.
     """
     import h5py
 
@@ -94,9 +94,9 @@ def check_weights(file, archive):
 
 
 class Part(io.RawIOBase):
-    """A member of a zip archive, stored as it is, as a file to seek in.
+    """A member of a zip archive, as a file in which seeking is fast.
 
-    `zipfile` reads all that it passes over.
+    `zipfile` reads all bytes that it skips.
     """
 
     def __init__(self, file, archive, member):
@@ -106,7 +106,7 @@ class Part(io.RawIOBase):
             self._file = io.BytesIO(archive.read(member))
         else:
             file.seek(member.header_offset + 26)
-            lengths = file.read(4)  # Of the name, and of what follows it.
+            lengths = file.read(4)  # Of the name and of the extra field.
             self._start = member.header_offset + 30
             self._start += int.from_bytes(lengths[:2], "little")
             self._start += int.from_bytes(lengths[2:], "little")

@@ -1,4 +1,4 @@
-"""Training in float16, whose gradients vanish unless the loss is scaled."""
+"""Training in float16, where gradients vanish unless the loss is scaled."""
 
 from keras import ops
 
@@ -13,13 +13,13 @@ _STEPS_TO_DOUBLE = 500
 
 
 class LossScale:
-    """A loss scale for each network, which follows its gradients.
+    """A loss scale for each network, adapted to its gradients.
 
     The gradients of `scale * loss` are computed and divided by the scale
-    (Micikevicius et al., arXiv 1710.03740). If one is not finite, the step is
-    skipped: it changes nothing but the count of steps, the seeds and the
-    scale, which is halved. After 500 steps without that, the scale is
-    doubled.
+    (Micikevicius et al., arXiv 1710.03740). If a gradient is not finite, the
+    step is skipped: it changes nothing except the count of steps, the seeds
+    and the scale, which is halved. After 500 steps in a row with finite
+    gradients, the scale is doubled.
 
     Args:
         model: The `SAGAN`, to which the variables are added.
@@ -60,7 +60,7 @@ class LossScale:
         return scales[NETWORKS.index(network)]
 
     def run(self, model, inputs):
-        """Runs a step, and takes it back if a gradient was not finite.
+        """Runs a step, and undoes it if a gradient was not finite.
 
         Args:
             model: The `SAGAN`.
@@ -88,8 +88,8 @@ class LossScale:
         return {**logs, "skipped_steps": ops.cast(skipped, "float32")}
 
     def _adapt(self, finite, keep):
-        # Behind a discriminator that is not finite, no generator is: whether
-        # its own scale is too large is not known then.
+        # If the discriminator is not finite, the generator's gradients are not
+        # either, and then they do not show whether its scale is too large.
         scales = ops.convert_to_tensor(self.scales)
         clean = ops.convert_to_tensor(self.clean_steps)
         is_known = ops.stack([ops.ones_like(finite[0]), finite[0]])
@@ -106,7 +106,7 @@ class LossScale:
 
 
 def computes_in_float16(*networks):
-    """Whether a layer of a network computes in float16."""
+    """Returns whether a layer of a network computes in float16."""
     return any(
         layer.compute_dtype == "float16"
         for network in networks

@@ -1,4 +1,4 @@
-"""Means of what a training step logs."""
+"""Means of the logs of training steps."""
 
 import keras
 from keras import ops
@@ -11,10 +11,10 @@ _NORMS = ("discriminator_gradient_norm", "generator_gradient_norm")
 class Meter:
     """Averages the logs of an epoch by name.
 
-    It is no Keras object, so that a model's file does not hold its numbers.
+    It is not a Keras object, so that its numbers are not saved with a model.
 
     Args:
-        extra: Names beside those that every SAGAN logs.
+        extra: Names in addition to those that every SAGAN logs.
     """
 
     NAMES = (*_LOSSES, *_LOGITS, *_NORMS, "gradient_penalty")
@@ -25,18 +25,18 @@ class Meter:
 
     @property
     def metrics(self):
-        """A list of the one `keras.metrics.Metric`, whose result is a dict."""
+        """A list of one `keras.metrics.Metric`, whose result is a dict."""
         return [self.means]
 
     def update(self, logs):
         """Adds the logs of a step.
 
         Args:
-            logs: List of dicts of scalars. Of a name that is in several of
-                them, the step has the mean.
+            logs: List of dicts of scalars. If a name is in several dicts, the
+                value of the step is their mean.
 
         Returns:
-            A dict of the values of unknown names, the last ones.
+            A dict of the last values of unknown names.
         """
         known = {name: [] for name in self.means.names}
         others = {}
@@ -73,7 +73,7 @@ class _Means(keras.metrics.Metric):
         )
 
     def update_state(self, values):
-        """Adds for each name the mean of a list of scalars; 0 for an empty."""
+        """Adds the mean of each name's list of scalars; 0 if it is empty."""
         zero = ops.zeros((), self.dtype)
         means = [
             sum(ops.cast(x, self.dtype) for x in values[name])

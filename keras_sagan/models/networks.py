@@ -10,10 +10,10 @@ from keras_sagan.layers.nested import layers_with
 
 
 def examine(generator, discriminator, num_classes, latent_dim):
-    """Returns what two networks are: classes, latent entries, image shape.
+    """Returns the number of classes, the latent size and the image shape.
 
     Raises:
-        ValueError: If they do not fit one another or the arguments.
+        ValueError: If the networks do not fit each other or the arguments.
     """
     num_classes = find_num_classes(generator, discriminator, num_classes)
     latent_dim = find_latent_dim(generator, latent_dim)
@@ -22,14 +22,14 @@ def examine(generator, discriminator, num_classes, latent_dim):
 
 
 def find_num_classes(generator, discriminator, num_classes):
-    """Returns the number of classes that was given, or that layers know.
+    """Returns the number of classes that was given or that layers know.
 
-    Layers with an attribute `num_classes` are asked, such as
+    Layers that know it have an attribute `num_classes`, such as
     `ConditionalBatchNorm`.
 
     Raises:
-        ValueError: If the numbers differ, or if nothing tells it although
-            the networks take labels.
+        ValueError: If the numbers differ, or if the networks take labels and
+            the number is unknown.
     """
     takes_labels = _number_of_inputs(generator) != 1
     layers = [
@@ -65,15 +65,15 @@ def find_latent_dim(generator, latent_dim):
     """Returns the number of entries of a latent vector.
 
     Raises:
-        ValueError: If nothing tells it.
+        ValueError: If it is unknown, or `latent_dim` differs from it.
     """
     check_integer("latent_dim", latent_dim, 1, optional=True)
     inputs = getattr(generator, "inputs", None)
     known = tuple(inputs[0].shape[1:]) if inputs else (latent_dim,)
     if len(known) != 1 or known[0] is None or latent_dim not in (None, *known):
         raise ValueError(
-            "`latent_dim` must be the number of entries of a latent vector, "
-            "(batch, latent_dim) being the generator's first input. It must "
+            "`latent_dim` must be the number of entries of a latent vector; "
+            "(batch, latent_dim) is the generator's first input. It must "
             "be given for a subclassed generator. Received: "
             f"latent_dim={latent_dim}, a generator whose first input has the "
             f"shape {(None, *known)}"
@@ -84,10 +84,10 @@ def find_latent_dim(generator, latent_dim):
 def find_image_shape(generator, discriminator, latent_dim, num_classes):
     """Builds both networks, and returns the shape of an image `(H, W, C)`.
 
-    Both are run on one example, unless they are functional.
+    Networks that are not functional are run on one example.
 
     Raises:
-        ValueError: If the networks do not fit one another.
+        ValueError: If the networks do not fit each other.
     """
     for name, network in (
         ("generator", generator),
@@ -99,29 +99,30 @@ def find_image_shape(generator, discriminator, latent_dim, num_classes):
     shape = _output_shape("generator", generator, latents, labels)
     if len(shape) != 4 or None in shape[1:]:
         raise ValueError(
-            "`generator` must give images (batch, height, width, channels), "
-            f"all but the batch known. Received: an output of shape {shape}"
+            "`generator` must return images (batch, height, width, channels), "
+            "of which only the batch may be unknown. Received: an output of "
+            f"shape {shape}"
         )
     taken = getattr(discriminator, "inputs", None)
     if taken and tuple(taken[0].shape[1:]) != shape[1:]:
         raise ValueError(
             "`discriminator` must take images of the shape that `generator` "
-            f"gives. Received: a generator of {shape}, a discriminator for "
+            f"returns. Received: a generator of {shape}, a discriminator for "
             f"{tuple(taken[0].shape)}"
         )
     images = np.zeros((1, *shape[1:]), keras.config.floatx())
     logits = _output_shape("discriminator", discriminator, images, labels)
     if len(logits) not in (1, 2, 4) or (len(logits) > 1 and logits[-1] != 1):
         raise ValueError(
-            "`discriminator` must give a logit for each image, (batch, 1), or "
-            "a map of logits, (batch, height, width, 1). Received: an output "
-            f"of shape {logits}"
+            "`discriminator` must return a logit for each image, (batch, 1), "
+            "or a map of logits, (batch, height, width, 1). Received: an "
+            f"output of shape {logits}"
         )
     return shape[1:]
 
 
 def copy_of(network, latent_dim, num_classes):
-    """Returns a generator of the same layers with the same values."""
+    """Returns a generator with the same layers and values."""
     copy = keras.models.clone_model(network)
     if not copy.built or len(copy.variables) != len(network.variables):
         latents = np.zeros((1, latent_dim), keras.config.floatx())
@@ -132,7 +133,7 @@ def copy_of(network, latent_dim, num_classes):
 
 
 def _number_of_inputs(network):
-    """How many inputs a network takes; None for a subclassed one."""
+    """Returns the number of inputs of a network; None if it is subclassed."""
     inputs = getattr(network, "inputs", None)
     return len(inputs) if inputs else None
 
@@ -142,15 +143,15 @@ def _check_network(name, network, inputs):
     if half:
         raise ValueError(
             f"`{name}` must not have weights in float16, which small updates "
-            "do not change: build it under 'mixed_float16'. Received: "
+            "do not change: build it with 'mixed_float16'. Received: "
             f"{len(half)} weights in float16, such as {half[0]}"
         )
     if _number_of_inputs(network) not in (None, inputs):
         what = {"generator": "latents", "discriminator": "images"}[name]
-        rule = f"{what} alone" if inputs == 1 else f"[{what}, labels]"
+        rule = f"only {what}" if inputs == 1 else f"[{what}, labels]"
         raise ValueError(
-            f"`{name}` must take {rule}, as `num_classes` says. Received: a "
-            f"{name} of {_number_of_inputs(network)} inputs"
+            f"`{name}` must take {rule}, according to `num_classes`. Received: "
+            f"a {name} with {_number_of_inputs(network)} inputs"
         )
     if inputs == 2 and isinstance(getattr(network, "input", None), dict):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Two optimizers in the place of one."""
+"""Two optimizers in place of one."""
 
 import keras
 
@@ -7,13 +7,13 @@ import keras
 class OptimizerPair(keras.optimizers.Optimizer):
     """Holds the optimizers of both networks where Keras expects one.
 
-    The trainers and checkpoints of Keras see `model.optimizer` alone: through
-    this one they carry and save the state of both. Each network is updated
-    by its own optimizer; `apply` is for neither.
+    The trainers and checkpoints of Keras see only `model.optimizer`. Through
+    this pair they track and save the state of both optimizers. Each network is
+    updated by its own optimizer; `apply` of the pair is not used.
 
     Args:
         generator_optimizer: A `keras.optimizers.Optimizer`.
-        discriminator_optimizer: Another one.
+        discriminator_optimizer: Another `keras.optimizers.Optimizer`.
     """
 
     def __init__(self, generator_optimizer, discriminator_optimizer, **kwargs):
@@ -28,7 +28,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
         self.built = True
 
     def build(self, variables):
-        """Does nothing: `build_pair` knows whose variable is whose."""
+        """Does nothing: `build_pair` gives each optimizer its variables."""
 
     @property
     def variables(self):
@@ -43,7 +43,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
 
     @property
     def learning_rate(self):
-        """The generator's learning rate: what Keras' callbacks report."""
+        """The generator's learning rate, which Keras' callbacks report."""
         return self.generator_optimizer.learning_rate
 
     @learning_rate.setter
@@ -82,7 +82,7 @@ class OptimizerPair(keras.optimizers.Optimizer):
 
 def _serialize(optimizer):
     config = keras.saving.serialize_keras_object(optimizer)
-    # On PyTorch, Keras 3.15.1 names its private class there, which the other
+    # On PyTorch, Keras 3.15.1 writes its private class here, which the other
     # backends cannot import.
     if config["module"].startswith("keras.src."):
         config["module"] = "keras.optimizers"
@@ -90,10 +90,11 @@ def _serialize(optimizer):
 
 
 def make_optimizer_pair(generator_optimizer, discriminator_optimizer):
-    """Returns both optimizers as one, the defaults in the place of None.
+    """Returns both optimizers as a pair; None is replaced by the default.
 
     Raises:
-        ValueError: If the two are one object, or one is no optimizer.
+        ValueError: If the two are the same object, or if one is not an
+            optimizer.
     """
     generator_optimizer = _get_optimizer(
         "generator_optimizer", generator_optimizer, 1e-4
@@ -123,7 +124,7 @@ def _get_optimizer(name, optimizer, default_rate):
 
 
 def default_optimizer(learning_rate):
-    """Returns the Adam of the SAGAN release, with one of its two rates."""
+    """Returns the Adam of the SAGAN release, with the given learning rate."""
     return keras.optimizers.Adam(
         learning_rate, beta_1=0.0, beta_2=0.999, epsilon=1e-8
     )

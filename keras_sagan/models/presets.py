@@ -1,7 +1,7 @@
 """Recipes, as plain data: architecture, optimizers, batch and steps.
 
-They carry no weights. `parameters` are trainable ones, of the generator and
-the discriminator; a test counts them.
+They have no weights. `parameters` are the numbers of trainable parameters of
+the generator and the discriminator; a test counts them.
 """
 
 import copy
@@ -26,7 +26,7 @@ _RELEASE = {
 
 
 def _with_attention(preset, attention_resolutions, **entries):
-    """Returns a copy that attends at other sizes in both networks."""
+    """Returns a copy with attention at other sizes in both networks."""
     preset = {**copy.deepcopy(preset), **entries}
     for network in ("generator", "discriminator"):
         preset[network]["attention_resolutions"] = attention_resolutions
@@ -88,7 +88,7 @@ PRESETS = {
         (64,),
         description=(
             "The paper's text: keys and values not pooled, value of C / 8, "
-            "beta_2 0.9; attention at 64, of Table 2. Published: IS 52.52, "
+            "beta_2 0.9; attention at 64, as in Table 2. Published: IS 52.52, "
             "FID 18.65."
         ),
         source="arXiv 1805.08318, Sections 3 and 5, Table 2",
@@ -100,7 +100,7 @@ PRESETS = {
         _RELEASE,
         (),
         description=(
-            "The release without attention, the paper's baseline. Published: "
+            "The release without attention: the paper's baseline. Published: "
             "IS 42.87, FID 22.96 (Table 1)."
         ),
         source="arXiv 1805.08318, Table 1; the release, `generator`",
@@ -150,10 +150,10 @@ PRESETS = {
     },
     "digits": {
         "description": (
-            "scikit-learn's handwritten digits at 16 pixels, within minutes "
-            "on two CPU cores; see examples/digits.py for what it reaches."
+            "scikit-learn's handwritten digits at 16 pixels; trains within "
+            "minutes on two CPU cores. See examples/digits.py for the results."
         ),
-        "source": "measured here: docs/results.md says what each part did",
+        "source": "measured here; docs/results.md shows what each part does",
         "parameters": (300_228, 270_530),
         "generator": {
             "resolution": 16,
@@ -188,12 +188,12 @@ def list_presets():
 
 
 def get_preset(name):
-    """Returns a preset, a dict of its own.
+    """Returns a copy of a preset.
 
-    Its entries: `description`, `source`, `parameters` (trainable ones, of the
-    generator and the discriminator), the arguments of `build_generator`,
-    `build_discriminator`, `SAGAN` and both Adams, `batch_size` (of one `fit`
-    batch), `steps`, and `data`.
+    Its entries are `description`, `source`, `parameters` (the numbers of
+    trainable parameters of the generator and the discriminator), the arguments
+    of `build_generator`, `build_discriminator`, `SAGAN` and both Adam
+    optimizers, `batch_size` (of one `fit` batch), `steps`, and `data`.
 
     Args:
         name: One of `list_presets()`.

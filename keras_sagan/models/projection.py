@@ -1,4 +1,4 @@
-"""Finding the latents of given images: the method `project` of `SAGAN`."""
+"""Latents of given images: the method `project` of `SAGAN`."""
 
 import dataclasses
 import sys
@@ -28,21 +28,22 @@ from keras_sagan.models.search import start_of
 class Projection:
     """Latents whose images are as near as possible to given images.
 
-    `model.generate(latents=p.latents, labels=p.labels,
-    class_weights=p.class_weights)` makes the reconstructions again.
+    For a projection `p`, `model.generate(latents=p.latents, labels=p.labels,
+    class_weights=p.class_weights)` generates the reconstructions again.
 
     Attributes:
         latents: Floats `(N, latent_dim)`.
         labels: Integers `(N,)` that were given, or None.
-        class_weights: Floats `(N, num_classes)` that were found, rows summing
-            to 1, or None.
+        class_weights: Floats `(N, num_classes)` that were found, with rows
+            that sum to 1, or None.
         images: uint8 `(N, height, width, channels)`, the reconstructions.
-        errors: Floats `(N,)`, the mean squared difference of each
-            reconstruction from its target, of pixels in [-1, 1].
+        errors: Floats `(N,)`, the mean squared difference between each
+            reconstruction and its target, for pixels in [-1, 1].
         curve: Floats, the mean loss of each ten steps.
-        steps: Integers, when the images of `history` were made.
-        history: uint8 `(snapshots, N, height, width, channels)`, the images on
-            the way.
+        steps: Integers, the steps after which the images of `history` were
+            made.
+        history: uint8 `(snapshots, N, height, width, channels)`, images during
+            the search.
     """
 
     latents: np.ndarray
@@ -71,36 +72,39 @@ def project(
     """Finds latents whose images are as near as possible to given images.
 
     The search starts from the nearest of 256 random images, and follows the
-    gradient of the loss in the latents (Adam, with a learning rate that falls
-    to 0 as a cosine). If the model has classes and no labels are given, the
-    weights of the classes are searched for, too: the softmax of logits. The
-    networks are not changed.
+    gradient of the loss with respect to the latents (Adam, with a learning
+    rate that falls to 0 as a cosine). If the model has classes and no labels
+    are given, the search also finds the weights of the classes, as a softmax
+    of logits. The networks are not changed.
 
     Args:
         model: The `SAGAN`.
-        images: uint8, or floats in [-1, 1], `(N, height, width, channels)`, of
+        images: uint8, or floats in [-1, 1], `(N, height, width, channels)`, in
             the size of the model.
-        labels: Integer, or integers `(N,)`. None: class weights are found.
-        steps: Positive integer, a multiple of 10.
+        labels: Integer, or integers `(N,)`. If `None`, the search finds class
+            weights.
+        steps: Positive integer, the number of steps, a multiple of 10.
         loss: `"pixels"` for the mean squared difference of pixels in [-1, 1];
-            or a function of images `(n, height, width, channels)` in [-1, 1]
-            to features `(n, ...)`, such as a `keras.Model`, for that of the
-            features.
-        learning_rate: Positive float, the rate at the start.
-        prior: Non-negative float, weight of the mean square of the latents,
-            which keeps them where the generator was trained.
+            or, for that of features, a function from images `(n, height,
+            width, channels)` in [-1, 1] to features `(n, ...)`, such as a
+            `keras.Model`.
+        learning_rate: Positive float, the learning rate at the start.
+        prior: Non-negative float, the weight of the mean square of the
+            latents, which keeps them in the range of the training.
         seed: Non-negative integer that decides where the search starts.
         ema: Whether to use the EMA generator.
-        batch_size: Positive integer, images searched for at a time.
-        verbose: Whether to show a progress bar. None: on a terminal.
+        batch_size: Positive integer, the number of images that are searched
+            for at a time.
+        verbose: Whether to show a progress bar. If `None`, it is shown on a
+            terminal.
 
     Returns:
         A `Projection`.
 
     Raises:
-        ValueError: If an argument is out of range, the images have another
-            size, or class weights are to be found in a generator that knows
-            its classes otherwise than by `ConditionalBatchNorm`.
+        ValueError: If an argument is out of range, if the images have another
+            size, or if class weights are to be found and layers of the
+            generator other than `ConditionalBatchNorm` use the labels.
 
     Example:
 
@@ -128,7 +132,7 @@ def project(
     if by_weights:
         generator = with_class_weights(generator, model.num_classes)
     else:
-        # Spectral norms stay as they are: they need not be computed again.
+        # The spectral norms do not change, so they are computed only once.
         generator = clone_network(
             generator, folded if is_graph(generator) else None
         )
@@ -138,8 +142,8 @@ def project(
     with backends.alone():
         if backends.replicas() > 1:
             raise ValueError(
-                "`project` runs on one device: call it where "
-                "`distribution.start` was not. "
+                "`project` runs on one device: call it in a program that does "
+                "not call `distribution.start`. "
                 f"Received: {backends.replicas()} devices"
             )
         search = Search(
@@ -188,15 +192,15 @@ def with_class_weights(generator, num_classes):
         num_classes: The number of its classes.
 
     Raises:
-        ValueError: If it does not know them by layers that take weights.
+        ValueError: If a layer that does not take weights uses the labels.
     """
     try:
         sampling.with_blended_classes(generator, np.eye(num_classes))
     except ValueError as error:
         raise ValueError(
-            "`labels` must be given for a generator that knows its classes "
-            "otherwise than by `ConditionalBatchNorm`, which takes weights of "
-            f"them. Received: labels=None for '{generator.name}'"
+            "`labels` must be given for a generator in which layers other than "
+            "`ConditionalBatchNorm`, which takes class weights, use them. "
+            f"Received: labels=None for '{generator.name}'"
         ) from error
     latents, _ = generator.inputs
     inputs = [
@@ -211,8 +215,8 @@ def _checked_images(model, images):
     images = data_checks.with_channel_axis(images, model.image_shape)
     if images.ndim != 4 or not len(images):
         raise ValueError(
-            "`images` must have the shape (N, height, width, channels), N at "
-            f"least 1. Received: images of shape {images.shape}"
+            "`images` must have the shape (N, height, width, channels), with N "
+            f"of at least 1. Received: images of shape {images.shape}"
         )
     data_checks.check_shape(images, model.image_shape)
     data_checks.check_values(images)

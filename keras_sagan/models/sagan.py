@@ -33,57 +33,61 @@ class SAGAN(backends.Trainer, keras.Model):
     statistics, and the vectors of the spectral normalization.
 
     A batch given to `fit` is split into `discriminator_steps *
-    gradient_accumulation_steps` equal parts, each seen once; the generator's
-    update draws `gradient_accumulation_steps` batches of the size of a part.
-    Every training pass of a network advances its power iterations and moving
-    statistics; the release advances the discriminator's on real images only.
+    gradient_accumulation_steps` equal parts, and each part is used once. The
+    update of the generator draws `gradient_accumulation_steps` batches of the
+    size of a part. Every training pass of a network runs its power iterations
+    and updates its moving statistics. In the release, those of the
+    discriminator change only with real images.
 
-    `fit` logs, as means over the epoch: the losses, `real_logits` and
-    `fake_logits` (means of D), the gradient norms, what the loss logs, and
-    `gradient_penalty` if there is one; and as they are: the `gamma` of each
-    attention layer, `images_per_second`, and `largest_sigma`, the largest
-    spectral norm of a kernel.
+    `fit` logs means over the epoch of the losses, of `real_logits` and
+    `fake_logits` (means of D), of the gradient norms, of what the loss logs,
+    and of `gradient_penalty` if there is one. It also logs, without averaging,
+    the `gamma` of each attention layer, `images_per_second`, and
+    `largest_sigma`, the largest spectral norm of a kernel.
 
     Networks that compute in float16 ("mixed_float16") are trained with a loss
     scale for each (see `loss_scale`). A step whose gradients are not finite
-    changes nothing, and is counted in the log `skipped_steps`.
+    does not change the networks, and is counted in the log `skipped_steps`.
 
     To change the algorithm, write an `AdversarialLoss` (see `losses`), or
-    override `discriminator_loss`, `generator_loss`, `draw` or `step` here.
+    override `discriminator_loss`, `generator_loss`, `draw` or `step`.
 
     Args:
         generator: A `keras.Model`, functional, Sequential or subclassed, from
             latents `(batch, latent_dim)`, or `[latents, labels]` with
-            classes, to images in [-1, 1]; see `build_generator`. Images of
-            four channels are taken for RGB and alpha.
+            classes, to images in [-1, 1]; see `build_generator`. Images with
+            four channels are RGB and alpha.
         discriminator: A `keras.Model` from images, or `[images, labels]`, to
             logits `(batch, 1)` or a map of logits `(batch, h, w, 1)`, whose
-            losses are averaged; see `build_discriminator`. It sees real and
+            losses are averaged; see `build_discriminator`. It gets real and
             generated images in one pass.
-        num_classes: Positive integer. None: taken from layers with an
-            attribute `num_classes`, or else there are no classes. Labels are
-            integers `(batch,)`, or one-hot for a functional network whose
-            second input is `(batch, num_classes)`.
-        latent_dim: Positive integer. None: as the generator's inputs say; a
-            subclassed generator needs it.
-        discriminator_steps: Positive integer, updates of the discriminator
-            per update of the generator.
-        gradient_accumulation_steps: Positive integer, parts whose mean
-            gradient makes one update.
-        ema_momentum: Float in [0, 1), share that the EMA generator keeps per
-            step.
-        ema_start_step: Non-negative integer. In the steps before it the EMA
+        num_classes: Positive integer, the number of classes. If `None`, it is
+            read from layers with an attribute `num_classes`; without such
+            layers, there are no classes. Labels are integers `(batch,)`, or
+            one-hot for a functional network whose second input is `(batch,
+            num_classes)`.
+        latent_dim: Positive integer, the number of entries of a latent vector.
+            If `None`, it is read from the generator's inputs. It must be given
+            for a subclassed generator.
+        discriminator_steps: Positive integer, the number of updates of the
+            discriminator per update of the generator.
+        gradient_accumulation_steps: Positive integer, the number of parts
+            whose mean gradient is used for one update.
+        ema_momentum: Float in [0, 1), the share that the EMA generator keeps
+            per step.
+        ema_start_step: Non-negative integer. Before this step, the EMA
             generator is a copy of the generator.
         augmentation: Policy of `keras_sagan.layers.DiffAugment` for the
             discriminator's images, such as `("color", "translation",
-            "cutout")`; it helps where there are few images. None: none.
-        seed: Integer, from which latents and labels of training are drawn, or
-            None for a random one.
+            "cutout")`; it helps if there are few images. If `None`, there is
+            no augmentation.
+        seed: Integer, the seed for the latents and labels of training. If
+            `None`, it is random.
         **kwargs: Base model arguments.
 
     Raises:
-        ValueError: If an argument is out of range, or the networks do not fit
-            one another.
+        ValueError: If an argument is out of range, or if the networks do not
+            fit each other.
 
     Example:
 
@@ -162,21 +166,21 @@ class SAGAN(backends.Trainer, keras.Model):
         if loss_scale.computes_in_float16(generator, discriminator):
             self.loss_scale = loss_scale.LossScale(self)
         self.loss, self.penalties = None, []
-        self.compute_largest_sigma = None  # Compiled when it is asked for.
+        self.compute_largest_sigma = None  # Compiled at the first use.
         self.built = True
 
-    # The algorithm, the same on every backend. Letters: x are images, y their
-    # labels, z latents; `real` and `fake` are `Examples` (x, y).
+    # The algorithm, which is the same on every backend. x are images, y their
+    # labels, and z latents; `real` and `fake` are `Examples` (x, y).
 
     def step(self, data):
-        """Runs one training step on what `fit` yields; returns the logs.
+        """Runs one training step on a batch of `fit`; returns the logs.
 
         `run_learn` is `learn`, which PyTorch may run as a graph.
         """
         return self.run_learn(self.prepare(data))
 
     def prepare(self, data):
-        """Splits a batch and draws all that the step needs: `StepInputs`."""
+        """Splits a batch and draws the random numbers: `StepInputs`."""
         a = self.gradient_accumulation_steps
         real = step.split(step.unpack(data), self.discriminator_steps * a)
         # Twice, because real and generated images are both augmented.
@@ -187,7 +191,7 @@ class SAGAN(backends.Trainer, keras.Model):
                 for draw in for_discriminator
             ]
         times = 2 if self.loss.needs_real_logits else 1
-        # Only the sizes of the parts count here, and all are equal.
+        # Only the sizes of the parts matter here, and all are equal.
         for_generator = [self.draw(x, times) for x, _ in real[:a]]
         due = [self.is_due(penalty.every) for penalty in self.penalties]
         return step.StepInputs(real, for_discriminator, for_generator, due)
@@ -199,10 +203,10 @@ class SAGAN(backends.Trainer, keras.Model):
         return self.loss_scale.run(self, inputs)
 
     def draw(self, x, times=1):
-        """Returns a `Draw` of as many generated images as there are in `x`.
+        """Returns a `Draw` for as many generated images as there are in `x`.
 
         `times` is the number of augmentations for each of them: 2 if a real
-        image is augmented beside it.
+        image is augmented together with it.
         """
         n, seed = ops.shape(x)[0], self.seed_generator
         draw = step.draw_inputs(n, self.latent_dim, self.num_classes, seed)
@@ -219,15 +223,15 @@ class SAGAN(backends.Trainer, keras.Model):
     def discriminator_loss(self, real, fake, draw, due=(), training=True):
         """Returns what the discriminator minimizes, and a dict to log.
 
-        An override may log more, or return the loss alone. Names that
-        `compile` cannot know are logged with the value of the last step.
+        An override may log more, or return only the loss. Names that `compile`
+        cannot know are logged with the value of the last step.
 
         Args:
             real: `Examples` from the data.
-            fake: `Examples` from the generator, constants to the gradient.
-            draw: The `Draw` that `fake` was made from.
-            due: For each gradient penalty, whether this step has it.
-            training: False in `evaluate`.
+            fake: `Examples` from the generator, constants for the gradient.
+            draw: The `Draw` from which `fake` was made.
+            due: For each gradient penalty, whether this step uses it.
+            training: Whether to run in training mode. False in `evaluate`.
         """
         x, y = step.join(real, fake)
         x = self.augmented(ops.stop_gradient(x), draw)
@@ -257,7 +261,7 @@ class SAGAN(backends.Trainer, keras.Model):
         Args:
             draw: The `Draw` to generate from.
             real: `Examples` from the data, for losses that compare with them.
-            training: False in `evaluate`.
+            training: Whether to run in training mode. False in `evaluate`.
         """
         fake = self.fakes(draw, training)
         with_real = self.loss.needs_real_logits
@@ -268,12 +272,12 @@ class SAGAN(backends.Trainer, keras.Model):
         return losses.with_logs(self.loss.generator_loss(*pair))
 
     def augmented(self, x, draw):
-        """Augments images by the random numbers of a `Draw`, if it has any."""
+        """Augments images with the random numbers of a `Draw`, if any."""
         u = draw.augmentation
         return x if u is None else self.augment(x, draws=u)
 
     def evaluation_step(self, data):
-        """Computes the losses of one batch, in inference; returns the logs."""
+        """Computes the losses of a batch in inference; returns the logs."""
         return updates.evaluate_batch(self, data)
 
     @property
@@ -291,7 +295,7 @@ class SAGAN(backends.Trainer, keras.Model):
         """The optimizer of the discriminator; None before `compile`."""
         return self.optimizer and self.optimizer.discriminator_optimizer
 
-    # These methods are functions of the modules beside this one.
+    # These methods are functions in other modules of this package.
 
     compile = fitting.compile
     fit = fitting.fit
@@ -318,7 +322,7 @@ class SAGAN(backends.Trainer, keras.Model):
     def call(self, inputs, training=False):
         """Runs the EMA generator on latents, or on `[latents, labels]`.
 
-        `generate` does it for any number of images, and draws the latents.
+        `generate` does this for any number of images, and draws the latents.
         """
         return self.ema_generator(inputs, training=training)
 
@@ -328,7 +332,7 @@ class SAGAN(backends.Trainer, keras.Model):
         return sizes.plain(*self.image_shape[:2])
 
     def count_steps(self):
-        """Returns the number of steps trained, an integer."""
+        """Returns the number of training steps so far, an integer."""
         self.sync_variables()
-        # Where TensorFlow mirrors variables, `int` does not take one.
+        # `int` does not accept a mirrored variable of TensorFlow.
         return int(ops.convert_to_numpy(self.steps_trained))

@@ -1,4 +1,4 @@
-"""Drawing inputs with NumPy and running a generator on them."""
+"""Draws inputs with NumPy, and runs a generator on them."""
 
 import operator
 
@@ -23,7 +23,7 @@ from keras_sagan.models.cloning import is_graph
 def prepare_inputs(
     labels, num_images, seed, latents, truncation, latent_dim, num_classes
 ):
-    """Checks or draws latents `(N, latent_dim)` and labels, see `generate`."""
+    """Checks or draws latents `(N, latent_dim)` and labels; see `generate`."""
     if latents is not None:
         latents = as_array("latents", latents).astype(keras.config.floatx())
         if latents.ndim != 2 or latents.shape[1] != latent_dim:
@@ -37,7 +37,7 @@ def prepare_inputs(
             )
         if truncation is not None:
             raise ValueError(
-                "`truncation` is for latents that are drawn. Received: "
+                "`truncation` is for latents that are drawn here. Received: "
                 f"truncation={truncation} and latents"
             )
     check_seed("seed", seed)
@@ -49,7 +49,7 @@ def prepare_inputs(
 
 
 def as_array(name, values):
-    """Returns numbers as an array; what is none raises a `ValueError`."""
+    """Returns numbers as an array; raises a `ValueError` for other values."""
     try:
         array = np.asarray(values)
         if array.dtype.kind in "iuf":
@@ -106,10 +106,10 @@ def _prepare_labels(labels, n, num_classes, rng):
 
 
 def draw_latents(rng, n, latent_dim, truncation=None):
-    """Draws from N(0, I), entries beyond +-truncation again."""
+    """Draws from N(0, I), and draws entries beyond +-truncation again."""
     latents = rng.standard_normal((n, latent_dim))
     if truncation is not None:
-        # Where so few entries lie inside, drawing again takes forever.
+        # With a smaller bound, drawing again would take forever.
         check_number("truncation", truncation, 0.01)
         while np.any(beyond := np.abs(latents) > truncation):
             latents[beyond] = rng.standard_normal(beyond.sum())
@@ -119,7 +119,8 @@ def draw_latents(rng, n, latent_dim, truncation=None):
 def generate(generator, latents, labels, batch_size, quantize=True):
     """Runs a generator in inference, and returns uint8 images, or floats."""
     devices = backends.devices()
-    # One shape is compiled: the last batch is filled up, and cut afterwards.
+    # The last batch is padded, so that only one shape is compiled, and cut
+    # afterwards.
     size = min(-(-len(latents) // devices), batch_size) * devices
     inputs = network_inputs(generator, latents, labels)
     inputs, n = pad_rows(inputs, size)
@@ -127,42 +128,42 @@ def generate(generator, latents, labels, batch_size, quantize=True):
     for i in range(0, len(latents), size):
         rows = slice(i, i + size)
         batch = keras.tree.map_structure(operator.itemgetter(rows), inputs)
-        # Not `predict`: its dataset may take TensorFlow seconds to let go of.
+        # `predict` is slower: TensorFlow may need seconds to free its dataset.
         batch = backends.predict(generator, batch)
         images.append(to_uint8(batch) if quantize else np.asarray(batch))
     return np.concatenate(images)[:n]
 
 
 def to_uint8(images):
-    """Maps [-1, 1] to 0..255, to the nearest."""
+    """Maps [-1, 1] to 0..255, rounded to the nearest."""
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype("uint8")
 
 
 def with_standing_statistics(
     generator, num_batches, batch_size, latent_dim, num_classes
 ):
-    """Returns a copy whose batch norms hold mean statistics of fresh batches.
+    """Returns a copy whose batch norms have mean statistics of fresh batches.
 
-    The latents and labels are always the same ones, so that the result is a
-    function of the weights. The network runs as in training, but nothing
-    except the statistics changes.
+    The latents and labels are always the same, so that the result depends only
+    on the weights. The network runs in training mode, but only the statistics
+    change.
 
     Args:
         generator: A network from latents, or latents and labels, to images.
-        num_batches: Positive integer.
-        batch_size: Positive integer, images per batch.
-        latent_dim: Positive integer, entries of a latent vector.
+        num_batches: Positive integer, the number of batches.
+        batch_size: Positive integer, the number of images per batch.
+        latent_dim: Positive integer, the number of entries of a latent vector.
         num_classes: Positive integer, or None for a generator without labels.
 
     Raises:
-        ValueError: If the generator has no batch norm, or one whose moving
-            statistics follow another rule.
+        ValueError: If the generator has no batch norm, or has one without the
+            attributes that are set here.
     """
     copy = networks.copy_of(generator, latent_dim, num_classes)
-    # Keras' own batch norm uses moving statistics where it is not trainable.
-    # Each layer is told: the copy of a frozen network says that it is
-    # trainable although its layers are not, and Keras on TensorFlow does
-    # nothing where an attribute is assigned what it already holds.
+    # Keras' own batch norm uses moving statistics if it is not trainable. Set
+    # this on each layer: the copy of a frozen network says that it is trainable
+    # although its layers are not, and on TensorFlow, Keras does nothing if an
+    # attribute already has the assigned value.
     for layer in flatten_layers(copy):
         layer.trainable = True
     norms = _batch_norms(copy)
@@ -189,7 +190,7 @@ def with_standing_statistics(
 
 
 def _batch_norms(network):
-    """Returns the layers with moving statistics that a momentum moves."""
+    """Returns the layers whose moving statistics depend on a momentum."""
     norms = layers_with(network, "moving_mean")
     needed = ("moving_variance", "momentum")
     others = [x for x in norms if not all(hasattr(x, n) for n in needed)]
@@ -199,7 +200,7 @@ def _batch_norms(network):
             received = f"the layer {others[0].name}, {others[0]}"
         raise ValueError(
             "`standing_statistics` needs a generator whose batch norms have "
-            "`moving_mean`, `moving_variance` and `momentum`, as "
+            "`moving_mean`, `moving_variance` and `momentum`, as in "
             f"`keras.layers.BatchNormalization`. Received: {received}"
         )
     return norms
@@ -210,15 +211,15 @@ def with_blended_classes(generator, class_weights):
 
     Every layer that knows the classes (`ConditionalBatchNorm`, or another
     with `class_tables` and `with_class_tables`) gets the rows `class_weights
-    @ table`. A row of weights that is one class gives that class, to the bit.
+    @ table`. One-hot weights give exactly that class, to the bit.
 
     Args:
         generator: A functional model from latents and labels to images.
         class_weights: Floats `(rows, classes)`.
 
     Raises:
-        ValueError: If another layer is given the labels: it would still take
-            them for the generator's own classes.
+        ValueError: If another layer gets the labels, because it would take
+            them as the generator's own classes.
     """
     if not is_graph(generator):
         raise _not_blendable(class_weights, generator)
@@ -236,7 +237,7 @@ def with_blended_classes(generator, class_weights):
 
     copy = clone_network(generator, replace, call)
     labels = copy.inputs[1:]
-    for label in labels:  # It grows by the labels of models inside.
+    for label in labels:  # The list grows by the labels of models inside.
         for layer, inputs in calls:
             places = [i for i, x in enumerate(inputs) if x is label]
             if not places or hasattr(layer, "with_class_tables"):
@@ -249,8 +250,8 @@ def with_blended_classes(generator, class_weights):
 
 def _not_blendable(class_weights, layer):
     return ValueError(
-        "`class_weights` needs a functional generator whose classes are known "
-        "by `ConditionalBatchNorm` alone. Received: class_weights of shape "
-        f"{class_weights.shape}, for labels that go to '{layer.name}' of class "
-        f"{type(layer).__name__}"
+        "`class_weights` needs a functional generator in which only "
+        "`ConditionalBatchNorm` uses the labels. Received: class_weights of "
+        f"shape {class_weights.shape}, for labels that go to '{layer.name}' of "
+        f"class {type(layer).__name__}"
     )

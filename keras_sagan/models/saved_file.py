@@ -1,4 +1,4 @@
-"""What is in a saved model: from its headers, or by loading it."""
+"""Describes a saved model from its headers, or by loading it."""
 
 import json
 import math
@@ -17,26 +17,27 @@ from keras_sagan.models.presets import PRESETS
 
 _CONFIG, _METADATA = "config.json", "metadata.json"
 _NETWORKS = ("generator", "discriminator")
-# What the builders use beside layers of this package; nothing to count.
+# Keras' layers that the builders use; they have no parameters to count.
 _PLAIN_LAYERS = ("InputLayer", "ReLU", "Add", "AveragePooling2D", "Reshape")
 
 
 def describe_file(path):
-    """Returns what a `.keras` file of a `SAGAN` or a subclass of it holds.
+    """Describes a `.keras` file of a `SAGAN` or a subclass of it.
 
-    For networks of `build_generator` and `build_discriminator` the headers
-    say it: no network is built, and no weight is loaded but the gammas. Other
-    models are loaded. All checksums are checked.
+    For networks of `build_generator` and `build_discriminator`, only the
+    headers are read: no network is built, and the gammas are the only weights
+    that are loaded. Other models are loaded. All checksums are checked.
 
     Args:
         path: File that `SAGAN.save` wrote.
 
     Returns:
         A dict: `image_shape` (height, width, channels), `num_classes` (None
-        without classes), `latent_dim`, `parameters` (trainable ones, by
-        network), `presets` (recipes whose networks have these numbers),
-        `steps_trained`, `attention` (dicts with `network`, `layer`, `size` of
-        the map, its side or a pair, and `gamma`), `saved` and `keras_version`.
+        without classes), `latent_dim`, `parameters` (the number of trainable
+        ones of each network), `presets` (recipes whose networks have these
+        numbers), `steps_trained`, `attention` (dicts with `network`, `layer`,
+        `size` of the map, which is its side or a pair, and `gamma`), `saved`
+        and `keras_version`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -69,11 +70,11 @@ def describe_file(path):
 
 
 def read_step(path):
-    """Returns how many steps the model in a `.keras` file was trained.
+    """Returns the number of steps that a model in a `.keras` file was trained.
 
     Args:
         path: File that `SAGAN.save` wrote. All of its checksums are checked,
-            but nothing is loaded.
+            but the model is not loaded.
 
     Raises:
         ValueError: If the file is damaged, or holds something else.
@@ -92,10 +93,10 @@ def read_step(path):
 
 
 def describe_model(model):
-    """Returns what `describe_file` says of a model that is loaded.
+    """Describes a loaded model, as in `describe_file`.
 
     Raises:
-        AttributeError: If it is no `SAGAN`.
+        AttributeError: If it is not a `SAGAN`.
     """
     networks = {name: getattr(model, name) for name in _NETWORKS}
     return {
@@ -121,8 +122,8 @@ def describe_model(model):
 
 
 def _from_headers(path, config):
-    """Returns what the headers say; None for networks that it cannot read."""
-    # As Keras needs it to load: not at the top, for a quick import.
+    """Describes a file by its headers; None if the networks are not ours."""
+    # Keras needs it to load a model. It is imported here for a quick start.
     import h5py
 
     if config.get("registered_name") != "keras_sagan>SAGAN":
@@ -158,7 +159,7 @@ def _from_headers(path, config):
 
 
 def _is_built_here(network):
-    """Whether a network's config looks like one of our builders'."""
+    """Returns whether a network's config looks like that of our builders."""
     if network["class_name"] != "Functional":
         return False
     return network["config"]["trainable"] and all(
@@ -172,12 +173,12 @@ def _is_built_here(network):
 
 
 def _count_trainable(group):
-    """Numbers in the trainable variables of a layer, as Keras stores it.
+    """Counts the trainable parameters of a layer, as Keras stores it.
 
-    A group has the variables of its own, by their order, and a group for each
-    layer inside.
+    A group has the layer's own variables in order, and a group for each layer
+    inside.
     """
-    if "layer" in group:  # Spectral normalization: its kernel is the layer's.
+    if "layer" in group:  # Spectral normalization uses the layer's kernel.
         return _count_trainable(group["layer"])
     own = [group["vars"][i].size for i in sorted(group["vars"], key=int)]
     if "batch_norm" in group.name.rpartition("/")[-1]:

@@ -1,6 +1,6 @@
-"""How a `SAGAN` is saved and loaded: what Keras asks of it.
+"""The methods of `SAGAN` that Keras needs to save and load it.
 
-The networks and the optimizers are saved by Keras, as attributes.
+Keras saves the networks and the optimizers, which are attributes.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ ARGUMENTS = (
 
 
 def save(model, *args, **kwargs):
-    """Saves the model; as in `keras.Model.save`.
+    """Saves the model, with the arguments of `keras.Model.save`.
 
-    Of several processes that train together, one may do it alone.
+    If several processes train together, one of them may call it alone.
     """
     model.sync_variables()
     with backends.alone(), _dates_of_zip():
@@ -36,24 +36,24 @@ def save(model, *args, **kwargs):
 
 
 def save_weights(model, *args, **kwargs):
-    """Saves the weights; as in `keras.Model.save_weights`."""
+    """Saves the weights, with the arguments of `keras.Model.save_weights`."""
     model.sync_variables()
     with backends.alone(), _dates_of_zip():
         keras.Model.save_weights(model, *args, **kwargs)
 
 
 def get_weights(model):
-    """Returns the values of all variables; as in `keras.Model.get_weights`."""
+    """Returns the values of all variables, as `keras.Model.get_weights`."""
     model.sync_variables()
     return keras.Model.get_weights(model)
 
 
 @contextlib.contextmanager
 def _dates_of_zip():
-    """Inside, a machine whose clock stands before 1980 can write ZIP files.
+    """Allows a machine whose clock is before 1980 to write ZIP files.
 
     ZIP has no such dates, and `zipfile.ZipFile.writestr`, which Keras calls,
-    asks the clock.
+    uses the clock.
     """
     if time.localtime().tm_year >= 1980:
         yield
@@ -69,9 +69,9 @@ def _dates_of_zip():
 
 
 def save_own_variables(model, store):
-    """Saves the count of steps, and the seeds that training draws from.
+    """Saves the number of steps, and the seeds that training draws from.
 
-    Keras leaves seeds out; without them, going on would not be exact.
+    Keras does not save seeds; without them, a resumed training would differ.
     """
     for name, variable in _own_variables(model).items():
         store[name] = ops.convert_to_numpy(variable)
@@ -84,7 +84,7 @@ def load_own_variables(model, store):
 
 
 def _own_variables(model):
-    """Returns the variables by name; seeds of layers such as Dropout, too."""
+    """Returns the variables by name, with seeds of layers such as Dropout."""
     variables = {
         "steps_trained": model.steps_trained,
         "seed": model.seed_generator.state,

@@ -1,4 +1,4 @@
-"""The search for latents: a model whose weights they are."""
+"""The search for latents, as a model whose weights are the latents."""
 
 import itertools
 
@@ -9,14 +9,14 @@ from keras import ops
 from keras_sagan.backends.padding import pad_rows
 from keras_sagan.layers.calls import call
 
-EVERY = 10  # Steps for each entry of the curve.
-_CANDIDATES = 256  # Random images, of which the nearest is the start.
-_SNAPSHOTS = 7  # Images on the way that are kept, the ends included.
+EVERY = 10  # Number of steps for each entry of the curve.
+_CANDIDATES = 256  # Number of random images; the nearest is the start.
+_SNAPSHOTS = 7  # Number of images that are kept, with the first and the last.
 _SURE = 4.0  # Logit of the class that an image starts from; others have 0.
 
 
 class Search(keras.Model):
-    """A generator that is not trained, and the latents of some images."""
+    """A frozen generator, and the latents of some images as weights."""
 
     def __init__(
         self, generator, n, latent_dim, num_classes, has_labels, features, prior
@@ -25,12 +25,12 @@ class Search(keras.Model):
         generator.trainable = False
         self.generator = generator
         self.has_labels = has_labels
-        # A function, because Keras would train a model that it finds here.
+        # A function, because Keras would train a model that is an attribute.
         self.described = lambda images: _features_of(features, images)
         self.prior = prior
         self.latents = self.add_weight(shape=(n, latent_dim), name="latents")
         if num_classes is None:
-            # Labels that are given; without classes, there is no use of them.
+            # The given labels, which are not used without classes.
             self.classes = self.add_weight(
                 shape=(n,), name="labels", dtype="int32", trainable=False
             )
@@ -42,7 +42,7 @@ class Search(keras.Model):
         self.built = True
 
     def images(self):
-        """Returns the images of the latents as they are."""
+        """Returns the images of the current latents."""
         latents = ops.convert_to_tensor(self.latents)
         if self.by_weights:
             inputs = [latents, self.class_weights()]
@@ -66,19 +66,19 @@ class Search(keras.Model):
 
         Args:
             targets: Floats in [-1, 1], at most as many as there are latents.
-            start: Latents and classes to start from, see `start_of`.
-            steps: Positive integer.
-            bar: `keras.utils.Progbar`.
+            start: Latents and classes to start from; see `start_of`.
+            steps: Positive integer, the number of steps.
+            bar: A `keras.utils.Progbar`.
 
         Returns:
-            Latents, class weights or labels, the images on the way `(N,
+            Latents, class weights or labels, images during the search `(N,
             snapshots, height, width, channels)`, and the losses.
         """
         n = self.latents.shape[0]
         (targets, latents, classes), count = pad_rows([targets, *start], n)
         self.latents.assign(latents)
         self.classes.assign(classes)
-        if self.optimizer.built:  # It has searched for other images before.
+        if self.optimizer.built:  # It was used for other images before.
             for variable in self.optimizer.variables:
                 variable.assign(np.zeros(variable.shape, variable.dtype))
         wanted = ops.convert_to_numpy(self.described(targets))
@@ -107,7 +107,7 @@ class Search(keras.Model):
 
 
 class _Same(keras.utils.PyDataset):
-    """One batch, again and again: an epoch is an entry of the curve."""
+    """Repeats one batch; an epoch is an entry of the curve."""
 
     def __init__(self, *batch):
         super().__init__()
@@ -123,8 +123,8 @@ class _Same(keras.utils.PyDataset):
 def start_of(model, targets, labels, features, ema, seed):
     """Returns latents and classes of the random images nearest to targets.
 
-    The classes are the labels that are given, logits of the weights that are
-    searched for, or zeros for a model without classes.
+    The classes are the given labels, or logits of the weights to be found, or
+    zeros for a model without classes.
     """
 
     def described(images):
@@ -154,7 +154,7 @@ def start_of(model, targets, labels, features, ema, seed):
 
 
 def _features_of(features, images):
-    """Returns what the loss compares: features, or the images themselves."""
+    """Returns features for the loss, or the images themselves."""
     if features is None:
         return ops.convert_to_tensor(images)
     images = ops.convert_to_tensor(images)

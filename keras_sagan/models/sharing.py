@@ -1,4 +1,4 @@
-"""Making a `SAGAN` from a recipe or a folder, and writing such a folder."""
+"""Makes a `SAGAN` from a recipe or a folder, and writes such a folder."""
 
 import keras
 
@@ -12,39 +12,38 @@ from keras_sagan.models.presets import get_preset
 
 
 def from_preset(cls, name, precision=None, weights=False, **overrides):
-    """Builds the SAGAN of a recipe, or loads one that was shared.
+    """Builds the `SAGAN` of a recipe, or loads one that was shared.
 
-    A preset of `list_presets()` is a recipe: its networks are new, unless
-    `weights` are asked for. A folder and a repository hold a trained model.
+    A preset of `list_presets()` is a recipe: its networks are new unless
+    `weights` is True. A folder or a repository contains a trained model.
 
     Args:
         cls: `SAGAN`, or a subclass.
-        name: One of `keras_sagan.list_presets()`, or a dict such as
-            `keras_sagan.get_preset` returns, changed at will; a folder that
-            `save_to_preset` wrote (`"./digits"` if its name is also that of a
-            recipe), or a `.keras` file; or `"hf://owner/name"`, with
-            `@revision` or without, on the Hugging Face Hub. No code that a
-            file may hold is run.
+        name: One of `keras_sagan.list_presets()`, or a dict as returned by
+            `keras_sagan.get_preset`, with any changes; a folder that
+            `save_to_preset` wrote (`"./digits"` if a recipe has the same
+            name), or a `.keras` file; or `"hf://owner/name"`, with or without
+            `@revision`, on the Hugging Face Hub. Code in a file is never run.
         precision: For a recipe, `"float32"`, `"mixed_bfloat16"`, or, for GPUs
-            without bfloat16, `"mixed_float16"`: convolutions and products in
-            that type, while the weights, spectral norms, batch statistics,
-            softmax, images, logits and losses stay in float32. None: the
-            global dtype policy.
-        weights: For a preset of `list_weights()`, whether to give it the
-            trained weights that come with the package: both networks, and the
-            averaged generator for both generators. They are at hand without a
-            network.
-        **overrides: For a recipe, arguments of `SAGAN` in the place of the
-            preset's.
+            without bfloat16, `"mixed_float16"`. Convolutions and products are
+            computed in that type. The weights, spectral norms, batch
+            statistics, softmax, images, logits and losses stay in float32. If
+            `None`, defaults to the global dtype policy.
+        weights: For a preset of `list_weights()`, whether to load the trained
+            weights that come with the package. They are the weights of the
+            discriminator and of the averaged generator, which both generators
+            get. No download is needed.
+        **overrides: For a recipe, arguments of `SAGAN` that replace those of
+            the preset.
 
     Returns:
-        A `SAGAN`. One of a recipe is compiled; one that was saved is compiled
-        if it was saved so.
+        A `SAGAN`. If it is from a recipe, it is compiled. If it was saved, it
+        is compiled if it was when it was saved.
 
     Raises:
-        ValueError: If there is no such preset, folder or precision, or if the
-            preset comes without weights and they are asked for.
-        ImportError: If huggingface_hub is missing for `hf://`.
+        ValueError: If there is no such preset, folder or precision, or if
+            `weights` is True and the preset has none.
+        ImportError: If `hf://` is used and huggingface_hub is not installed.
 
     Example:
 
@@ -86,28 +85,28 @@ def save_to_preset(
     metrics=None,
     license=None,
 ):
-    """Writes a folder for others: the model, and what is known of it.
+    """Writes a folder to share, with the model and a description of it.
 
-    `model.keras`, the whole model; `config.json`; `classes.json`; a model
-    card, `README.md`, as the Hugging Face Hub shows it, with what is given
-    here and what the model knows of itself; `samples.png`, eight images of
-    each of up to eight classes, from seed 0. `keras_sagan.upload_preset`
-    uploads the folder, and `from_preset` loads it.
+    The folder contains `model.keras`, the whole model; `config.json`;
+    `classes.json`; `README.md`, a model card that the Hugging Face Hub shows,
+    with the information given here and that of the model itself; and
+    `samples.png`, eight images of each of up to eight classes, from seed 0.
+    `keras_sagan.upload_preset` uploads the folder, and `from_preset` loads it.
 
     Args:
         model: The `SAGAN`.
         folder: A new or empty folder.
         class_names: A string for each class, or None.
         data: A sentence that says what the model was trained on, or None.
-        recipe: What the model does not know, such as the batch size, the
-            augmentation or the name of a preset; a string or None.
-        metrics: Dict of numbers and of the `"protocol"` by which they were
+        recipe: String with information that the model does not have, such as
+            the batch size, the augmentation or the name of a preset, or None.
+        metrics: Dict of numbers, and of the `"protocol"` by which they were
             measured, or None.
-        license: Identifier such as `"apache-2.0"`, or None.
+        license: Identifier of a license such as `"apache-2.0"`, or None.
 
     Raises:
         FileExistsError: If there are files in the folder.
-        ValueError: If `class_names`, `metrics` or `license` does not fit.
+        ValueError: If `class_names`, `metrics` or `license` is not valid.
         ImportError: If Pillow is not installed.
 
     Example:

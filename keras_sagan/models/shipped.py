@@ -13,7 +13,7 @@ from keras_sagan.files import write_json
 from keras_sagan.layers.copies import assign
 from keras_sagan.models.presets import PRESETS
 
-# As networks have them: the generator is the averaged one.
+# The generator is the averaged one.
 _NETWORKS = ("generator", "discriminator")
 
 
@@ -29,7 +29,7 @@ def list_weights():
 
 
 def describe_weights(name):
-    """Returns what is known of the weights of a preset.
+    """Describes the weights that come with a preset.
 
     Args:
         name: One of `list_weights()`.
@@ -58,15 +58,15 @@ def check_has_weights(name):
         return
     shown = name if isinstance(name, str) else "a recipe of your own"
     raise ValueError(
-        "`weights` must be False but for presets that come with weights, "
-        f"{', '.join(list_weights()) or 'none'}. Those that other projects "
+        "`weights` must be False except for presets that come with weights, "
+        f"{', '.join(list_weights()) or 'none'}. Weights that other projects "
         "published (StudioGAN, BigGAN-PyTorch, mmgeneration) can be converted: "
         f"`keras-sagan convert --help`. Received: weights=True for {shown}"
     )
 
 
 def load_weights(model, name):
-    """Gives a `SAGAN` of a preset the weights that come with it.
+    """Loads the weights that come with a preset into its `SAGAN`.
 
     Both of its generators get those of the averaged one.
     """
@@ -78,9 +78,9 @@ def load_weights(model, name):
 
 
 def check_images(model, name):
-    """Returns by how many of 255 a model's images differ from those shipped.
+    """Returns the largest difference from the shipped images, out of 255.
 
-    The file holds a few images of the model that it was made from.
+    The file contains a few images of the model from which it was made.
     """
     with np.load(weights_path(name), allow_pickle=False) as arrays:
         expected = arrays["images"]
@@ -94,15 +94,16 @@ def save_weights(model, name, about):
     Args:
         model: A `SAGAN` with the networks of the preset.
         name: Name of the preset.
-        about: Dict that `describe_weights` returns, but for `steps_trained`.
+        about: The dict of `describe_weights`, without `steps_trained` and
+            `sha256`.
 
     Returns:
         The path of the file.
 
     Raises:
-        ValueError: If an image of the rounded weights differs from the model's
-            by more than 1 of 255, or a value does not fit float16. Nothing is
-            written then.
+        ValueError: If an image of the rounded weights differs from that of the
+            model by more than 1 of 255, or if a value does not fit float16.
+            Then nothing is written.
     """
     networks = model.ema_generator, model.discriminator
     arrays = {"images": _some_images(model)}
@@ -115,15 +116,15 @@ def save_weights(model, name, about):
                     f"Received: {variable.path}"
                 )
             arrays[f"{network}_{i:03d}"] = value
-    # Rounding must not show: the model generates from what will be read.
+    # The rounding must not be visible: generate with the rounded weights.
     kept = [ops.convert_to_numpy(v) for v in model.ema_generator.variables]
     _assign(model.ema_generator, arrays, "generator")
     levels = np.abs(_some_images(model).astype(int) - arrays["images"]).max()
     assign(model.ema_generator.variables, kept)
     if levels > 1:
         raise ValueError(
-            "`model` must generate the same images with weights in float16, to "
-            f"1 of 255. Received: {levels} of 255"
+            "`model` must generate the same images with weights in float16, "
+            f"within 1 of 255. Received: {levels} of 255"
         )
     path = weights_path(name)
     with replacing(path) as temporary, open(temporary, "wb") as file:
@@ -140,7 +141,7 @@ def save_weights(model, name, about):
 
 
 def _some_images(model):
-    """Returns a hundred images of all classes, always the same ones."""
+    """Returns a hundred images of all classes, always from the same seed."""
     labels = None
     if model.num_classes is not None:
         labels = np.arange(100) % model.num_classes

@@ -1,4 +1,4 @@
-"""What a training step is given: examples, and what is drawn for it."""
+"""The inputs of a training step: examples and random numbers."""
 
 import typing
 
@@ -23,7 +23,7 @@ class Examples(typing.NamedTuple):
 
 
 class Draw(typing.NamedTuple):
-    """What generated images are made from.
+    """The inputs from which images are generated.
 
     Attributes:
         latents: Float tensor `(batch, latent_dim)`, standard normal.
@@ -40,10 +40,10 @@ class Draw(typing.NamedTuple):
 
 
 class StepInputs(typing.NamedTuple):
-    """All that one training step depends on beside the model's variables.
+    """Everything a training step depends on, except the model's variables.
 
     Attributes:
-        real: List of `Examples`, the equal parts of a batch; each is seen in
+        real: List of `Examples`, the equal parts of a batch. Each is used in
             one part of one discriminator update.
         discriminator: List of `Draw`, one for each part.
         generator: List of `Draw`, one for each part of the generator's
@@ -59,11 +59,11 @@ class StepInputs(typing.NamedTuple):
 
 
 def unpack(data):
-    """Returns the images and labels that `fit` yields, as `Examples`.
+    """Returns the images and labels of a batch of `fit`, as `Examples`.
 
-    Bytes become floats in [-1, 1] here, on the device: a quarter of the data
-    has to be moved. Colours of pixels that cannot be seen become black, so
-    that they are not learnt.
+    Bytes are converted to floats in [-1, 1] here, on the device, so that only
+    a quarter of the data has to be moved. Transparent pixels become black, so
+    that their colours are not learnt.
     """
     images, labels = data_checks.unpack_batch(data)
     is_uint8 = keras.backend.standardize_dtype(images.dtype) == "uint8"
@@ -87,8 +87,8 @@ def join(first, second):
 def split(examples, n):
     """Splits a batch into `n` equal parts.
 
-    A part takes every n-th image. Of a batch that is spread over several
-    devices, each device then holds a piece of every part.
+    A part is every n-th image. If a batch is spread over several devices, each
+    device then has a piece of every part.
     """
     if n == 1:
         return [examples]
@@ -105,8 +105,8 @@ def split(examples, n):
 def draw_inputs(n, latent_dim, num_classes, seed_generator):
     """Draws latents and uniform labels for `n` images on this device.
 
-    They are drawn for the whole batch, and each device takes its slice: one
-    device or several, the networks learn from the same numbers.
+    They are drawn for the whole batch, and each device takes its slice. The
+    networks then learn from the same numbers on one device and on several.
     """
     n = backends.global_batch_size(n)
     latents = keras.random.normal((n, latent_dim), seed=seed_generator)
@@ -128,7 +128,7 @@ def draw_augmentation(augment, n, times, seed_generator):
 
 
 def with_interpolation(draw, seed_generator):
-    """Adds to a draw the weights that mix two images for a penalty."""
+    """Adds the weights that mix two images for a penalty to a `Draw`."""
     n = backends.global_batch_size(ops.shape(draw.latents)[0])
     drawn = keras.random.uniform((n, 1, 1, 1), seed=seed_generator)
     return draw._replace(interpolation=backends.local_slice(drawn))

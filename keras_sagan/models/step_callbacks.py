@@ -1,4 +1,4 @@
-"""Calling callbacks after each step without waiting for the device."""
+"""Calls callbacks after each step without waiting for the device."""
 
 import math
 
@@ -6,20 +6,21 @@ import keras
 
 from keras_sagan import backends
 
-# Steps between two looks at the numbers by a progress bar.
+# A progress bar reads the numbers once in this many steps.
 STEPS_BETWEEN_LOOKS = 10
 
 
 class StepLogs(dict):
     """The logs of a step, which stay on the device until they are read.
 
-    A dict of floats to whoever reads it. Reading any value moves all of them
-    to the host at once, and waits until the device has computed them; the
-    names are known without.
+    For a reader this is a dict of floats. Reading any value moves all of them
+    to the host at once, and waits until the device has computed them. Reading
+    only the names does not wait.
 
     Args:
-        logs: Dict of scalars, tensors among them. A function is called when
-            the values are read, after the device has computed them.
+        logs: Dict of scalars, which may be tensors. If a value is a function,
+            it is called when the values are read, after the device has
+            computed them.
     """
 
     def __init__(self, logs):
@@ -27,7 +28,7 @@ class StepLogs(dict):
         self._is_read = False
 
     def read(self):
-        """Moves the values to the host, unless that was done before."""
+        """Moves the values to the host, unless this was done before."""
         if self._is_read:
             return
         self._is_read = True
@@ -84,10 +85,10 @@ for _name in (
 
 
 class StepCallbacks(keras.callbacks.CallbackList):
-    """Keras' list of callbacks, which gives them `StepLogs` after a step.
+    """A list of callbacks that get `StepLogs` after each step.
 
-    That of Keras 3.15.1 makes a float of each value after each step as soon
-    as one callback is called there, or calls them in other threads, out of
+    If a callback is called after each step, the list of Keras 3.15.1 converts
+    each value to a float then, or calls the callbacks in other threads, out of
     order.
     """
 
@@ -103,7 +104,7 @@ class StepCallbacks(keras.callbacks.CallbackList):
 
 
 class KerasBar(keras.callbacks.ProgbarLogger):
-    """Keras' progress bar, whose numbers are those of every tenth step."""
+    """Keras' progress bar, with the numbers of every tenth step."""
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
@@ -126,27 +127,27 @@ class KerasBar(keras.callbacks.ProgbarLogger):
 
 
 class Looks:
-    """When a progress bar may look at the numbers, which waits for them."""
+    """Decides when a progress bar reads the numbers and waits for them."""
 
     def __init__(self):
         self._last = None
 
     def is_due(self, step):
-        """Whether to look after `step` steps: first, then at each tenth."""
+        """Returns whether to read now: at first, and then each tenth step."""
         before, self._last = self._last, step // STEPS_BETWEEN_LOOKS
         return before is None or before < self._last
 
 
 def callback_list(model, callbacks, verbose, epochs, steps, in_fit):
-    """Returns the `StepCallbacks` that Keras' `fit` or `evaluate` is given.
+    """Returns the `StepCallbacks` for Keras' `fit` or `evaluate`.
 
     Args:
         model: The `SAGAN`.
         callbacks: List of `keras.callbacks.Callback`.
         verbose: As in Keras.
-        epochs: Positive integer.
-        steps: Number of steps in an epoch, or None if that is unknown.
-        in_fit: Whether it is for `fit`, which keeps a history.
+        epochs: Positive integer, the number of epochs.
+        steps: Number of steps in an epoch, or None if it is unknown.
+        in_fit: Whether this is for `fit`, which keeps a history.
     """
     has_bar = any(
         isinstance(x, keras.callbacks.ProgbarLogger) for x in callbacks
@@ -167,10 +168,11 @@ def steps_in_epoch(x, batch_size, steps, validation_split=0.0):
     """Returns the number of steps in an epoch, or None if it is unknown.
 
     Args:
-        x: What `fit` is given: an array of images or a dataset.
-        batch_size: Images per batch of an array; None is 32, as in Keras.
-        steps: The `steps_per_epoch` of a user, or None.
-        validation_split: Share of an array that is not trained on.
+        x: Data of `fit`: an array of images or a dataset.
+        batch_size: Number of images per batch of an array. If `None`, defaults
+            to 32, as in Keras.
+        steps: The user's `steps_per_epoch`, or None.
+        validation_split: Share of an array that is not used for training.
     """
     if steps is not None:
         return steps

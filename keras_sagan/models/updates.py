@@ -18,8 +18,7 @@ def learn(model, inputs):
         inputs: `StepInputs`.
 
     Returns:
-        The logs of the step, and a list of the dicts that they are the means
-        of.
+        The logs of the step, and the list of dicts of which they are means.
     """
     a, logs = model.gradient_accumulation_steps, []
     for i in range(0, len(inputs.real), a):
@@ -32,8 +31,8 @@ def learn(model, inputs):
         logs += update(model, "discriminator", parts)
     parts = list(zip(inputs.generator, inputs.real[-a:]))
     logs += update(model, "generator", parts)
-    # Keras would move the numbers in a comparison of a variable to the device
-    # in each step; tensors are compared with them as they are.
+    # In a comparison with a variable, Keras would move the number to the device
+    # in each step. With a tensor, it does not.
     steps = ops.convert_to_tensor(model.steps_trained)
     started = ops.cast(steps >= model.ema_start_step, "float32")
     momentum = started * model.ema_momentum
@@ -53,8 +52,8 @@ def update(model, name, parts):
         parts: For each part, the arguments of the model's loss method.
 
     Returns:
-        A list of what was logged, a dict of scalars for each part and one
-        with the norm of the gradient.
+        A list of logs: a dict of scalars for each part, and one with the norm
+        of the gradient.
     """
     loss_fn = getattr(model, f"{name}_loss")
     variables = getattr(model, name).trainable_variables
@@ -100,10 +99,10 @@ def gradient_penalty(model, real, fake, interpolation, due):
 
 
 def layer_logs(model):
-    """Returns what layers with a method `logs` say of themselves.
+    """Returns the logs of the layers with a method `logs`.
 
-    Such as the `gamma` of an attention layer; named after the network and the
-    layer.
+    An example is the `gamma` of an attention layer. The names contain the
+    network and the layer.
     """
     return {
         f"{name}_{layer.name}_{key}": ops.stop_gradient(value)

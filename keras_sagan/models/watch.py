@@ -1,4 +1,4 @@
-"""What `fit` of `SAGAN` watches beside its losses."""
+"""Values that `fit` of `SAGAN` logs in addition to its losses."""
 
 import time
 
@@ -10,14 +10,14 @@ from keras_sagan.models.step_callbacks import StepLogs
 class Watch(keras.callbacks.Callback):
     """Adds `images_per_second` and `largest_sigma` to the logs.
 
-    `fit` of `SAGAN` brings it. The rate is the mean over the epoch, without
-    the first step of `fit`, which compiles. A device may be many steps
-    behind: the time is taken when it has done the first one, and when it has
-    done the last one of an epoch. The largest spectral norm is taken once an
-    epoch: in every step it would read all kernels once more.
+    `fit` of `SAGAN` adds this callback. The rate is the mean over the epoch,
+    without the first step of `fit`, which compiles. A device may be many steps
+    behind, so the time is measured when it has finished the first step, and
+    when it has finished the last step of an epoch. The largest spectral norm
+    is computed once per epoch, because it reads all kernels once more.
 
     Args:
-        batch_size: Images in a batch.
+        batch_size: Number of images in a batch.
     """
 
     def __init__(self, batch_size):
@@ -38,7 +38,7 @@ class Watch(keras.callbacks.Callback):
             _wait(logs)
             self._start = self._steps, time.perf_counter()
         elif isinstance(logs, StepLogs):
-            # Taken when it is read: the device may be many steps behind.
+            # Computed when it is read: the device may be many steps behind.
             logs["images_per_second"] = self._take_rate
         elif logs is not None:
             self._add_rate(logs)
@@ -56,14 +56,14 @@ class Watch(keras.callbacks.Callback):
             logs["largest_sigma"] = sigma
 
     def _end_epoch(self):
-        """Waits for the last step of the epoch, and takes the rate."""
+        """Waits for the last step of the epoch, and computes the rate."""
         if self._logs is not None:
             _wait(self._logs)
             self._take_rate()
             self._logs = None
 
     def _add_rate(self, logs):
-        """Adds the rate since the start, or that of before if there is none."""
+        """Adds the rate since the start, or else the last one that is known."""
         rate = self._take_rate()
         if rate is not None:
             logs["images_per_second"] = rate

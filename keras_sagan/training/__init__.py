@@ -1,7 +1,7 @@
 """Training runs that live in a folder, and recipes for them.
 
 The names are imported when they are first used (PEP 562), because `Run` is
-also useful where Keras takes too long to import.
+also used by programs for which importing Keras would take too long.
 """
 
 import importlib

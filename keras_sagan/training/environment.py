@@ -1,4 +1,4 @@
-"""On what a run is computed, as far as its last bits depend on it."""
+"""The environment of a run, on which the last bits of its results depend."""
 
 import importlib.metadata
 import os
@@ -11,19 +11,19 @@ from keras_sagan.files import read_json
 
 
 def describe_environment():
-    """Returns a dict for JSON: a run goes on exactly where this is the same.
+    """Returns a dict for JSON; if it is the same, a run continues exactly.
 
-    Sums are split among the cores of a CPU, and rounding depends on the
-    order of sums: on JAX, a step on one core and a step on two differ.
+    Sums are split among the cores of a CPU, and rounding depends on the order
+    of the sums. On JAX, a step on one core differs from a step on two.
     """
     backend = keras.backend.backend()
     try:
         cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows tell no affinity.
+    except AttributeError:  # macOS and Windows have no affinity.
         cores = os.cpu_count()
     try:
         version = importlib.metadata.version(backend)
-    except importlib.metadata.PackageNotFoundError:  # Of another name.
+    except importlib.metadata.PackageNotFoundError:  # It has another name.
         version = None
     return {
         "backend": backend,
@@ -38,7 +38,7 @@ def describe_environment():
 
 
 def warn_elsewhere(path):
-    """Warns if a run goes on where its last bits will be others.
+    """Warns if a run goes on in an environment that changes its last bits.
 
     Args:
         path: `environment.json` of the run, a `pathlib.Path`.
@@ -46,7 +46,7 @@ def warn_elsewhere(path):
     try:
         before = read_json(path) or {}
     except ValueError:
-        return  # It stops no run; what comes next is written anew.
+        return  # A damaged file must not stop a run; it is written again.
     now = describe_environment()
     other = [
         f"{name}={now[name]}, before {before[name]}"

@@ -9,7 +9,7 @@ from keras_sagan import sizes
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
 
-# Of the steps that new networks are trained for.
+# Fine-tuning takes this fraction, one fifth, of the steps of new networks.
 _SHARE_OF_STEPS = 5
 
 
@@ -17,7 +17,7 @@ def check_arguments(model, resolution, base_channels, channels):
     """Returns the resolution and channels of the model to fine-tune.
 
     Raises:
-        ValueError: If others are asked for.
+        ValueError: If other values are given.
     """
     check_has("from_model", model, "a `SAGAN`", "with_classes")
     own = {
@@ -40,7 +40,7 @@ def check_arguments(model, resolution, base_channels, channels):
 
 
 def is_finetuned(settings):
-    """Whether the settings of a run say that it began from a model."""
+    """Returns whether a run began from a model, according to its settings."""
     return "from_model" in settings
 
 
@@ -49,13 +49,14 @@ def recipe_from(model, recipe, freeze_discriminator):
 
     Args:
         model: The `SAGAN` to start from.
-        recipe: That of `choose_recipe` for the images.
-        freeze_discriminator: Non-negative integer.
+        recipe: The recipe of `choose_recipe` for the images.
+        freeze_discriminator: Non-negative integer, the number of blocks that
+            are not trained.
     """
     check_integer("freeze_discriminator", freeze_discriminator, 0)
     names = ("resolution", "num_classes", "channels")
     network = {k: v for k, v in recipe["generator"].items() if k in names}
-    # Each discriminator step, and each part of it, has as many images.
+    # Each discriminator step, and each part of it, has equally many images.
     parts = model.discriminator_steps * model.gradient_accumulation_steps
     return {
         **recipe,
@@ -73,10 +74,11 @@ def recipe_as_begun(recipe, before, base_channels, freeze_discriminator):
     """Returns the recipe of a run that began from a model and goes on.
 
     Args:
-        recipe: That of `choose_recipe` for the images.
+        recipe: The recipe of `choose_recipe` for the images.
         before: The settings of the run.
-        base_channels: As given now, for `Run.check_settings` to refuse.
-        freeze_discriminator: Likewise; 0 stands for what the run began with.
+        base_channels: The value that is given now. It must be None.
+        freeze_discriminator: The value that is given now. 0 means that of the
+            run; `Run.check_settings` refuses other values.
     """
     if base_channels is not None:
         raise ValueError(
@@ -94,9 +96,9 @@ def recipe_as_begun(recipe, before, base_channels, freeze_discriminator):
 
 
 def new_model(model, recipe, seed, names_before, names):
-    """Returns the model to train: another one's, with other classes.
+    """Returns the model to train, which is a model with other classes.
 
-    Its loss and options of `compile` are those of the other one, if that is
+    Its loss and options of `compile` are those of the given model, if this is
     compiled.
     """
     if model is None:
@@ -130,7 +132,7 @@ def new_model(model, recipe, seed, names_before, names):
 
 
 def _digest(model):
-    """Returns a short text that differs for other weights."""
+    """Returns a short text that is different for other weights."""
     model.sync_variables()
     digest = hashlib.sha256()
     for variable in model.ema_generator.variables:

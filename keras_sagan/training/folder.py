@@ -18,26 +18,26 @@ from keras_sagan.sizes import as_pair
 
 
 class Run:
-    """The folder of a training run: the names of its files, and what they say.
+    """The folder of a training run: the names and contents of its files.
 
-    A run's folder holds
+    The folder of a run contains
 
-    - `settings.json`: what must stay the same while the run continues;
-    - `environment.json`: versions, devices and cores that it is computed on;
+    - `settings.json`: the settings that must not change when a run continues;
+    - `environment.json`: the versions, devices and cores that are used;
     - `classes.json`: the names of the classes;
     - `log.jsonl`: a line of logged values for each epoch;
     - `samples/`: grids of images, `step_00001000.png` and so on;
     - `checkpoints/`: the newest models, `step_00001000.keras` and so on;
-    - `model.keras`: the trained model, once the run has ended;
+    - `model.keras`: the trained model, after the run has ended;
     - `images_64/`: the prepared images, if the run had to prepare them.
 
-    Making a `Run` reads and writes nothing.
+    Creating a `Run` does not read or write anything.
 
     Args:
-        workdir: The folder. It need not exist.
+        workdir: The folder. It does not have to exist.
 
     Attributes:
-        path: The folder, a `pathlib.Path`, as are the following.
+        path: The folder. This and the following are `pathlib.Path`.
         settings_path: `settings.json`.
         environment_path: `environment.json`.
         classes_path: `classes.json`.
@@ -76,7 +76,7 @@ class Run:
         return cls(folder.parent if inside else folder)
 
     def images_path(self, resolution, channels=3):
-        """Returns the folder of the images prepared at a resolution."""
+        """Returns the folder of the images prepared for a resolution."""
         height, width = as_pair(resolution)
         square = height == width
         name = f"{height}" if square else f"{height}x{width}"
@@ -84,7 +84,7 @@ class Run:
         return self.path / f"images_{name}{kind}"
 
     def exists(self):
-        """Returns whether this folder holds a run or a trained model."""
+        """Returns whether this folder contains a run or a trained model."""
         return self.settings_path.exists() or self.latest_model() is not None
 
     def settings(self):
@@ -160,13 +160,13 @@ class Run:
 
     @contextlib.contextmanager
     def lock(self):
-        """Keeps the folder for this process while the context lasts.
+        """Reserves the folder for this process inside the block.
 
-        The lock ends with the process, even with one that is killed. On
-        Windows, and where a file system locks no folders, nothing is locked.
+        The lock ends with the process, even if it is killed. On Windows, and
+        on file systems that cannot lock folders, nothing is locked.
 
         Raises:
-            ValueError: If another process has the folder.
+            ValueError: If another process has locked the folder.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         try:
@@ -175,7 +175,7 @@ class Run:
             yield
             return
         with contextlib.ExitStack() as stack:
-            # The folder itself: a file in it might be deleted.
+            # Lock the folder itself, because a file in it might be deleted.
             folder = os.open(self.path, os.O_RDONLY)
             stack.callback(os.close, folder)
             try:
@@ -183,10 +183,10 @@ class Run:
             except BlockingIOError:
                 raise ValueError(
                     "`workdir` must be used by one process at a time, and "
-                    "another one trains there now. "
+                    "another process trains there now. "
                     f"Received: workdir={self.path}"
                 ) from None
-            except OSError as error:  # NFS locks no folders.
+            except OSError as error:  # NFS cannot lock folders.
                 print(f"{self.path} cannot be locked ({error.strerror})")
             yield
 

@@ -1,4 +1,4 @@
-"""Training on any images with one call."""
+"""Training on any images, with one call."""
 
 import pathlib
 
@@ -33,48 +33,52 @@ def train_on_images(
     from_class_names=None,
     freeze_discriminator=0,
 ):
-    """Chooses a recipe for images and trains a SAGAN; prints what it chose.
+    """Chooses a recipe for images, prints it, and trains a SAGAN.
 
-    Called again with the same folder, it continues where the run was stopped
-    or killed. What was chosen or given when the run began need not be given
-    again. `choose_recipe` says how the recipe is chosen. Images that must be
-    decoded or resized are prepared once, in the folder of the run.
+    If it is called again with the same folder, it continues from the step at
+    which the run was stopped or killed. Arguments that were given or chosen
+    when the run began do not have to be given again. `choose_recipe` describes
+    how the recipe is chosen. Images that must be decoded or resized are
+    prepared once, in the folder of the run.
 
     Args:
-        images: A name that `keras_sagan.data.open_images` takes, such as the
+        images: A name that `keras_sagan.data.open_images` accepts, such as the
             path of a folder of images; or a `keras_sagan.data.Source`.
-        workdir: Folder of the run; see `keras_sagan.training.Run`. None:
-            `runs/` and the name of the images.
+        workdir: Folder of the run; see `keras_sagan.training.Run`. If `None`,
+            defaults to `runs/` and the name of the images.
         resolution: Side of the generated images in pixels, or `(height,
-            width)`; see `build_generator`. None: as the run was begun, or
-            chosen.
-        base_channels: Positive integer, width of the networks. None: as the
-            run was begun, or chosen.
-        steps: Positive integer, the step at which the run ends. None: chosen.
+            width)`; see `build_generator`. If `None`, it is that of the run,
+            or chosen for a new run.
+        base_channels: Positive integer, the width of the networks. If `None`,
+            it is that of the run, or chosen for a new run.
+        steps: Positive integer, the step at which the run ends. If `None`, it
+            is chosen.
         seed: Non-negative integer that decides the weights, the latents and
-            the order of the images. None: as the run was begun, or 0.
-        sample_every: Positive integer, steps between sample grids. None: as
-            `callbacks.SampleGrid` chooses.
+            the order of the images. If `None`, it is that of the run, or 0 for
+            a new run.
+        sample_every: Positive integer, the number of steps between sample
+            grids. If `None`, defaults to the steps of `callbacks.SampleGrid`.
         callbacks: More callbacks for `SAGAN.fit`.
-        channels: 1 for gray, 3 for RGB, or 4 for RGB and alpha. None: as the
-            run was begun, or as the images are; see `ImageFolder`.
-        from_model: A `SAGAN` to fine-tune, which is not changed: its networks
-            are those that are trained, with the classes of these images; see
-            `SAGAN.with_classes`. Its loss is kept, too. None: new networks, or
-            those of the run if it was begun.
-        from_class_names: Strings, the names of its classes, or None. A class
-            of these images whose name is among them starts from that class,
-            and every other one from the mean of all classes.
-        freeze_discriminator: Non-negative integer, the blocks of the
+        channels: 1 for gray, 3 for RGB, or 4 for RGB and alpha. If `None`, it
+            is that of the run, or that of the images for a new run; see
+            `ImageFolder`.
+        from_model: A `SAGAN` to fine-tune, which is not changed. Its networks
+            are copied, get the classes of these images and are trained; see
+            `SAGAN.with_classes`. Its loss is used, too. If `None`, the
+            networks are new, or those of the run if it has begun.
+        from_class_names: Strings, the class names of `from_model`, or None. A
+            class of these images with the same name as one of them starts from
+            that class, and every other one from the mean of all classes.
+        freeze_discriminator: Non-negative integer, the number of blocks of the
             discriminator that are not trained, for `from_model`.
 
     Returns:
         The trained `SAGAN`.
 
     Raises:
-        ValueError: If there are no such images or too few, if `workdir` holds
-            a run with other settings, or if a `Source` comes without
-            `workdir`.
+        ValueError: If there are no such images or too few, if `workdir`
+            contains a run with other settings, or if `images` is a `Source`
+            and `workdir` is not given.
         TrainingFailed: If training fails; see `callbacks.Guard`.
 
     Example:
@@ -84,7 +88,7 @@ def train_on_images(
     Chosen: 1,797 images of 10 classes at 16 pixels...
     Wrote runs/digits/model.keras; see runs/digits/samples
     """
-    backends.prepare_training()  # Earlier than `fit`: see there.
+    backends.prepare_training()  # Before `fit`; see this function.
     run = Run(_default_workdir(images) if workdir is None else workdir)
     if not isinstance(images, data.Source):
         images = data.open_images(images)
@@ -169,11 +173,11 @@ def _default_workdir(images):
 def _as_begun(
     before, images, resolution, base_channels, seed, channels, choosable
 ):
-    """Returns the recipe and the seed, as the run was begun if it was.
+    """Returns the recipe and the seed, those of the run if it has begun.
 
     Arguments that differ from those of the run are kept, so that
-    `check_settings` refuses them. Networks that are not built here, as
-    `choosable` says, may have any size.
+    `check_settings` refuses them. If `choosable` is False, the networks are not
+    built here and may have any size.
     """
     network = before.get("generator", {})
     if network:
@@ -190,7 +194,7 @@ def _as_begun(
 
 
 def _prepared(run, images, network):
-    """Returns the images as a network takes them, prepared if it saves time."""
+    """Returns the images for a network, prepared if this saves time."""
     resolution = network["resolution"]
     source = converted(images, resolution, network.get("channels", 3))
     if source.ready:

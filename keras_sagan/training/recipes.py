@@ -9,10 +9,10 @@ from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.presets import get_preset
 
 _LARGEST, _LARGEST_ON_CPU = 128, 64
-# A discriminator learns fewer images than this by heart.
+# If there are fewer images than this, a discriminator learns them by heart.
 _FEW_IMAGES = 20_000
 _FEWEST_IMAGES = 16
-# What descriptions call them; of RGB there is no word, as in version 0.1.
+# Words for descriptions; there is none for RGB, as in version 0.1.
 _KINDS = {1: "gray ", 3: "", 4: "RGBA "}
 
 
@@ -23,27 +23,29 @@ def choose_recipe(
     base_channels=None,
     channels=None,
 ):
-    """Chooses what to train on images.
+    """Chooses a recipe to train on images.
 
     The resolution is that of `choose_resolution`. With fewer than 20,000
-    images, the images that the discriminator sees are augmented
-    (DiffAugment). The learning rates are those of the preset `digits`; batch
-    norm and spectral norm are those of `imagenet_128`.
+    images, the images for the discriminator are augmented (DiffAugment). The
+    learning rates are those of the preset `digits`; batch norm and spectral
+    norm are those of `imagenet_128`.
 
     Args:
         source: A `keras_sagan.data.Source`.
-        accelerated: Whether there is a GPU or TPU. None: ask the backend.
+        accelerated: Whether there is a GPU or TPU. If `None`, the backend is
+            asked.
         resolution: Side of the images in pixels, or `(height, width)`; see
-            `build_generator`. None: chosen.
-        base_channels: Positive integer, width of the networks. None: chosen.
-        channels: 1, 3 or 4. None: those of the images.
+            `build_generator`. If `None`, it is chosen.
+        base_channels: Positive integer, the width of the networks. If `None`,
+            it is chosen.
+        channels: 1, 3 or 4. If `None`, defaults to the channels of the images.
 
     Returns:
         A dict like those of `keras_sagan.get_preset`.
 
     Raises:
-        ValueError: If there are fewer than 16 images, or if networks cannot
-            have that resolution or width.
+        ValueError: If there are fewer than 16 images, or if the networks do
+            not support the resolution or width.
 
     Example:
 
@@ -59,8 +61,8 @@ def choose_recipe(
         check_bool("accelerated", accelerated)
     if len(source) < _FEWEST_IMAGES:
         raise ValueError(
-            f"`source` must have at least {_FEWEST_IMAGES} images, and better "
-            f"thousands. Received: {len(source)} images"
+            f"`source` must have at least {_FEWEST_IMAGES} images; thousands "
+            f"are better. Received: {len(source)} images"
         )
     sizes.check_channels("channels", channels, optional=True)
     if resolution is not None:
@@ -69,7 +71,7 @@ def choose_recipe(
 
 
 def recipe_for(source, accelerated, resolution, base_channels, channels):
-    """Returns what `choose_recipe` does, for networks of any size."""
+    """Does the same as `choose_recipe`, for networks of any size."""
     if accelerated is None:
         accelerated = backends.has_accelerator()
     if resolution is None:
@@ -91,7 +93,7 @@ def recipe_for(source, accelerated, resolution, base_channels, channels):
         "base_channels": base_channels,
         "spectral_epsilon": large["generator"]["spectral_epsilon"],
     }
-    if channels != 3:  # RGB goes without a word, as in version 0.1.
+    if channels != 3:  # Recipes for RGB have no entry, as in version 0.1.
         network["channels"] = channels
     momentum = large["generator"]["batch_norm_momentum"]
     return {
@@ -119,16 +121,17 @@ def recipe_for(source, accelerated, resolution, base_channels, channels):
 def choose_resolution(source, accelerated=None):
     """Chooses the resolution at which to train on images.
 
-    This is the native resolution of the images if the networks can have it,
-    or a half, a quarter and so on of it; see `build_generator`. If not, it is
+    This is the native resolution of the images, or a half, a quarter and so on
+    of it, if the networks support it; see `build_generator`. Otherwise, it is
     the largest possible side below it; images of fewer than 12 pixels are
-    enlarged to 16. Where images have several sizes, or an unknown size, the
-    result is at most 128. Without an accelerator the shorter side is at most
+    enlarged to 16. If images have several sizes, or an unknown size, the
+    result is at most 128. Without an accelerator, the shorter side is at most
     64, because larger networks would take weeks.
 
     Args:
         source: A `keras_sagan.data.Source`.
-        accelerated: Whether there is a GPU or TPU. None: ask the backend.
+        accelerated: Whether there is a GPU or TPU. If `None`, the backend is
+            asked.
 
     Returns:
         The side in pixels, or `(height, width)` if the images are not square.
@@ -154,7 +157,7 @@ def choose_resolution(source, accelerated=None):
 
 
 def _halved(sides, limit):
-    """Returns the sides, halved until networks can have them, or None."""
+    """Returns the sides, halved until networks support them, or None."""
     while min(sides) >= sizes.SIDES[0]:
         if min(sides) <= limit and sizes.is_possible(sides):
             return sides

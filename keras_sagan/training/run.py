@@ -1,4 +1,4 @@
-"""Training in a folder, which continues after it was stopped or killed."""
+"""Training in a folder that can continue after it was stopped or killed."""
 
 import contextlib
 import signal
@@ -33,20 +33,20 @@ def train(
     max_rollbacks=0,
     callbacks=(),
 ):
-    """Trains a SAGAN in a folder; called again, it continues from there.
+    """Trains a SAGAN in a folder. If it is called again, it continues.
 
-    See `Run` for what the folder holds. A run that was killed at any moment
+    See `Run` for the contents of the folder. A run that was killed at any time
     continues from its last checkpoint. On a CPU with the same number of cores
-    and the same versions, it ends with weights that are equal, bit for bit, to
-    those of an uninterrupted run; elsewhere a warning says so. Ctrl-C and
-    SIGTERM end the run after the current step, with a checkpoint, and are then
-    raised, so that what follows does not take the model for a trained one. A
-    second Ctrl-C stops at once.
+    and the same versions, its final weights are equal, bit for bit, to those
+    of an uninterrupted run; otherwise there is a warning. Ctrl-C and SIGTERM
+    end the run after the current step, with a checkpoint. They are then
+    raised, so that the code that follows does not use the model as a trained
+    one. A second Ctrl-C stops at once.
 
     With several processes (see `distribution.start`), each process calls this
-    function. The first one writes and all of them read, so that they must see
-    the same folder. A run can continue on another number of devices. Signals
-    are obeyed every ten steps.
+    function. The first one writes and all of them read, so they must see the
+    same folder. A run can continue on another number of devices. Signals are
+    handled every ten steps.
 
     Args:
         workdir: Folder of the run: a new one, or one that this function began.
@@ -57,31 +57,34 @@ def train(
             `lambda step: data.from_source(source, 64, start_step=step,
             steps_per_epoch=100)`, or an endless `tf.data.Dataset`.
         steps: Positive integer, the step at which the run ends.
-        settings: Dict of what must stay the same while the run continues.
-        class_names: Strings that are written to `classes.json`; or None.
-        log_every: Positive integer, steps between lines of the log for an
-            endless dataset; a `PyDataset` has a line for each of its epochs.
-        sample_every: Positive integer, steps between sample grids. None: as
-            `callbacks.SampleGrid` chooses.
-        checkpoint_every: Positive integer, steps between checkpoints.
-        keep: Positive integer, number of checkpoints that are kept.
-        max_rollbacks: Non-negative integer. When training fails (see
+        settings: Dict of settings that must not change when the run continues.
+        class_names: Strings that are written to `classes.json`, or None.
+        log_every: Positive integer, the number of steps between lines of the
+            log, for an endless dataset. A `PyDataset` has a line for each of
+            its epochs.
+        sample_every: Positive integer, the number of steps between sample
+            grids. If `None`, defaults to the steps of `callbacks.SampleGrid`.
+        checkpoint_every: Positive integer, the number of steps between
+            checkpoints.
+        keep: Positive integer, the number of checkpoints to keep.
+        max_rollbacks: Non-negative integer. If training fails (see
             `callbacks.Guard`), it returns to the last checkpoint and continues
             with other latents, at most this many times.
         callbacks: More callbacks for `fit`. Each process runs those that it
-            is given: only the first process needs loggers, but all processes
-            need `Evaluation`.
+            gets: only the first process needs loggers, but all processes need
+            `Evaluation`.
 
     Returns:
         The trained `SAGAN`.
 
     Raises:
-        ValueError: If `workdir` holds a run with other settings, or if
+        ValueError: If `workdir` contains a run with other settings, or if
             another process trains there.
         TrainingFailed: If training fails more often than `max_rollbacks`. The
             message names the last checkpoint.
-        KeyboardInterrupt: After Ctrl-C, once the checkpoint is written.
-        SystemExit: After SIGTERM, likewise, with the status 143.
+        KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
+        SystemExit: After SIGTERM, when the checkpoint is written, with status
+            143.
 
     Example:
 
@@ -98,7 +101,7 @@ def train(
     Compiling the first step...
     Wrote runs/digits/model.keras; see runs/digits/samples
     """
-    backends.prepare_training()  # Earlier than `fit`: see there.
+    backends.prepare_training()  # Before `fit`; see this function.
     run = Run(workdir)
     writes = backends.process()[0] == 0
     check_agreement(
@@ -121,7 +124,7 @@ def train(
         elif writes:
             print(f"Continuing from step {model.count_steps():,}")
             warn_elsewhere(run.environment_path)
-        if writes:  # Not earlier, because making the model may fail.
+        if writes:  # Not before, because making the model may fail.
             run.write_settings(settings or {}, class_names)
             write_json(run.environment_path, describe_environment())
         check_agreement(first_step=model.count_steps())
@@ -163,7 +166,7 @@ def _finish(run, model, steps):
         print(f"Stopped at step {done:,}; run again to continue from there")
         return
     grid = _sample_grid(run)
-    if not grid.path(done).exists():  # Whatever `sample_every`.
+    if not grid.path(done).exists():  # For any `sample_every`.
         grid.set_model(model)
         grid.act(done, {})
     with replacing(run.model_path) as temporary:
@@ -194,7 +197,7 @@ def _load_latest(checkpoint):
 class _StillThere(EverySteps):
     """Ends training with an error if the run's folder is moved or removed.
 
-    Whoever writes into it would make a folder that holds half of a run.
+    Writing into it would make a new folder with only a part of the run.
     """
 
     def __init__(self, run):
@@ -219,7 +222,7 @@ class _StillThere(EverySteps):
 
 
 class _Stop(EverySteps):
-    """Ends `fit` at a step, or after the step in which a signal comes."""
+    """Ends `fit` at a step, or after the step in which a signal arrives."""
 
     def __init__(self, steps):
         super().__init__(every=1)
@@ -231,7 +234,7 @@ class _Stop(EverySteps):
     def act(self, step, logs):
         asked, self.calls = self.asked, self.calls + 1
         if self.processes > 1:
-            # All stop together, or one would wait for another forever.
+            # All must stop together, or one would wait for another forever.
             asked = 0
             if self.calls % 10 == 0:
                 asked = self.asked = int(backends.gather(self.asked).max())
@@ -239,11 +242,11 @@ class _Stop(EverySteps):
             self.model.stop_training = True
 
     def raise_signal(self):
-        """Raises what the signal means, if one came."""
+        """Raises the exception of the signal, if one arrived."""
         if self.asked == signal.SIGINT:
             raise KeyboardInterrupt
         if self.asked:
-            sys.exit(128 + self.asked)  # As shells say it.
+            sys.exit(128 + self.asked)  # The convention of shells.
 
     @contextlib.contextmanager
     def on_signals(self):
@@ -282,7 +285,7 @@ def _fit(model, make_dataset, steps, log_every, callbacks):
 
 
 def _roll_back(checkpoint, attempt, max_rollbacks, error):
-    """Returns the model of the last checkpoint, or raises."""
+    """Returns the model of the last checkpoint, or raises an error."""
     paths = checkpoint.paths()
     last = (
         f"the last good checkpoint is {paths[-1]}"

@@ -1,4 +1,4 @@
-"""Where the locations of an image look: the maps of self-attention."""
+"""Attention maps: where each location of an image looks."""
 
 import contextlib
 import dataclasses
@@ -15,25 +15,26 @@ from keras_sagan.layers.nested import flatten_layers
 from keras_sagan.visualization.queries import check_queries
 from keras_sagan.visualization.queries import representative_queries
 
-_LOCK = threading.Lock()  # Of layers that tell their scores.
+_LOCK = threading.Lock()  # Held while the `call` of a layer is replaced.
 
 
 @dataclasses.dataclass(frozen=True)
 class AttentionMaps:
-    """The attention of one layer for N images, and points to show it at.
+    """The attention maps of one layer for N images, with query points.
 
-    `scores[n, i, j]` is where location (row i, column j) of the layer's map
-    looks in image n: `(h, w)` weights over the keys, summing to 1. Pooled
-    keys live on a coarser map: (h, w) is (H, W) over the layer's
-    `pool_size`.
+    `scores[n, i, j]` shows where location (row i, column j) of the layer's
+    feature map looks in image n: `(h, w)` weights over the keys, which sum to
+    1. If the layer pools its keys, their map is coarser: (h, w) is (H, W)
+    divided by the layer's `pool_size`.
 
     Attributes:
         images: uint8 `(N, height, width, channels)`.
         labels: Integers `(N,)`, or None.
         scores: float32 `(N, H, W, h, w)`.
         queries: Integers `(N, Q, 2)`, points (x, y) in pixels of the images,
-            x to the right and y down.
-        gamma: Float, the share with which the layer adds its output.
+            with x to the right and y down.
+        gamma: Float, the factor by which the layer multiplies the attention
+            output before it adds it to its input.
         network: Name of the network.
         layer: Name of the layer.
 
@@ -58,7 +59,7 @@ class AttentionMaps:
 
     @property
     def locations(self):
-        """Rows and columns `(N, Q, 2)` of the layer's map at the queries."""
+        """The row and column of each query on the layer's map, `(N, Q, 2)`."""
         height, width = self.images.shape[1:3]
         rows = self.queries[..., 1] * self.scores.shape[1] // height
         columns = self.queries[..., 0] * self.scores.shape[2] // width
@@ -66,24 +67,24 @@ class AttentionMaps:
 
     @property
     def maps(self):
-        """Where the queries look, `(N, Q, h, w)`."""
+        """The attention maps of the queries, `(N, Q, h, w)`."""
         rows, columns = np.moveaxis(self.locations, -1, 0)
         return self.scores[np.arange(len(rows))[:, None], rows, columns]
 
     def at(self, queries):
-        """Returns the same maps, to be shown at other points.
+        """Returns the same scores with other query points.
 
         Args:
             queries: Points (x, y) in pixels, `(Q, 2)` for all images or
-                `(N, Q, 2)`; or a positive integer: as many points, chosen for
-                each image so that the other locations look much like one of
-                them.
+                `(N, Q, 2)`. Or a positive integer, the number of points to
+                choose for each image: they are chosen so that every other
+                location is similar to one of them.
 
         Returns:
             An `AttentionMaps`.
 
         Raises:
-            ValueError: If a point is outside of the images.
+            ValueError: If a point is outside the images.
         """
         if isinstance(queries, (int, np.integer)):
             queries = representative_queries(
@@ -96,11 +97,11 @@ class AttentionMaps:
 def attention_layers(network):
     """Returns the attention layers of a network, in order.
 
-    An attention layer is one that can tell its attention scores, whatever its
-    class and wherever it is nested: a layer with a scalar weight `gamma`
-    whose `call` takes `return_attention_scores` and then returns the output
-    and the scores `(batch, height * width, keys)`, as
-    `keras_sagan.layers.SelfAttention2D` does.
+    An attention layer is a layer of any class that can return its attention
+    scores, as `keras_sagan.layers.SelfAttention2D` does: it has a scalar weight
+    `gamma`, and its `call` takes `return_attention_scores` and then returns the
+    output and the scores `(batch, height * width, keys)`. Layers that are
+    nested in other layers are found too.
 
     Args:
         network: A `keras.Model`, functional or subclassed.
@@ -135,39 +136,41 @@ def attention_maps(
     ema=True,
     queries=5,
 ):
-    """Computes where the locations of images look: the maps of `beta`.
+    """Computes the attention maps `beta`: where locations of images look.
 
-    These are the maps that the network uses: the network is run, and the
-    attention layer tells its scores on the way. With them come the images:
-    those given, or those that `model.generate` makes of the same arguments.
-    `attention_figure` draws them.
+    The network is run, and the attention layer returns the scores that it uses
+    on the way. The result also holds the images: those that are given, or those
+    that `model.generate` makes from the same arguments. `attention_figure`
+    draws the result.
 
     Args:
-        model: A `SAGAN`; or, for given `images`, any `keras.Model` that takes
-            images in [-1, 1], perhaps with labels.
-        images: uint8 `(N, height, width, channels)`, of which to show the
-            discriminator's attention, or None for generated ones. The network
-            sees `images / 127.5 - 1`.
-        labels: As in `SAGAN.generate`. For given images, integers `(N,)` or
-            None, which stands for class 0: the discriminator of
-            `build_discriminator` attends before it looks at the labels.
+        model: A `SAGAN`. If `images` are given, it can also be any
+            `keras.Model` that takes images in [-1, 1], with or without labels.
+        images: uint8 `(N, height, width, channels)`, the images for which to
+            show the attention of the discriminator. The network gets
+            `images / 127.5 - 1`. If `None`, images are generated.
+        labels: As in `SAGAN.generate`. For given images, integers `(N,)`, or
+            `None` for class 0. The discriminator of `build_discriminator` uses
+            the labels only after its attention layer, so they do not change its
+            maps.
         num_images: As in `SAGAN.generate`.
         seed: As in `SAGAN.generate`.
         latents: As in `SAGAN.generate`.
-        network: `"generator"` or `"discriminator"`. None: the generator for
-            generated images, the discriminator for given ones.
-        layer: The attention layer, or its name. None: the only one.
-        ema: Whether generated images and the generator's maps are those of
-            the EMA generator.
+        network: `"generator"` or `"discriminator"`. Defaults to the generator
+            for generated images, and to the discriminator for given images.
+        layer: The attention layer, or its name. If `None`, the network must
+            have only one.
+        ema: Whether to use the EMA generator for generated images and for the
+            maps of the generator.
         queries: See `AttentionMaps.at`.
 
     Returns:
-        An `AttentionMaps`. It holds all scores of the layer: 64 kB an image
+        An `AttentionMaps`. It holds all scores of the layer: 64 kB per image
         for a map of 16x16 with pooled keys, 16 MB for 64x64.
 
     Raises:
-        ValueError: If the network has no attention layer, an argument is out
-            of range, or two do not fit.
+        ValueError: If the network has no attention layer, an argument is out of
+            range, or two arguments do not fit together.
 
     Example:
 
@@ -221,7 +224,7 @@ def _takes_labels(model, labels):
 
 
 def _image_shape(model):
-    """The shape of the images that a model takes, None where it is free."""
+    """Returns the image shape that a model takes, with None for any size."""
     if hasattr(model, "discriminator"):
         return model.image_shape
     inputs = getattr(model, "inputs", None)
@@ -247,7 +250,7 @@ def _find_layer(network, layer):
     layers = attention_layers(network)
     if not layers:
         raise ValueError(
-            "`model` must have an attention layer to show, as "
+            "`model` must have an attention layer to show, such as "
             f"`SelfAttention2D`. Received: '{network.name}' without one"
         )
     if layer is not None and not isinstance(layer, str):
@@ -256,8 +259,8 @@ def _find_layer(network, layer):
         found = [x for x in layers if layer in (None, x.name)]
     if len(found) != 1:
         raise ValueError(
-            f"`layer` must be one of {[x.name for x in layers]}, the attention "
-            f"layers of '{network.name}', by its name or itself. "
+            f"`layer` must be an attention layer of '{network.name}' or its "
+            f"name, one of {[x.name for x in layers]}. "
             f"Received: layer={layer!r}"
         )
     return found[0]
@@ -266,7 +269,7 @@ def _find_layer(network, layer):
 def _scores(network, attention, x, labels):
     """Runs the network, and returns the scores `(N, H, W, h, w)`."""
     scores = []
-    begin, size = 0, 1  # The first image alone tells the size of the scores.
+    begin, size = 0, 1  # The first image alone, to find the size.
     while begin < len(x):
         rows = slice(begin, begin + size)
         y = None if labels is None else labels[rows]
@@ -274,17 +277,17 @@ def _scores(network, attention, x, labels):
             call(network, x[rows], y, training=False)
         scores.append(told[0])
         begin += size
-        # B images at once have at most 2^25 scores, 128 MB.
+        # Each batch has at most 2^25 scores, 128 MB.
         size = max(1, 2**25 // told[0][0].size)
     return np.concatenate(scores).astype("float32")
 
 
 @contextlib.contextmanager
 def _telling_scores(attention):
-    """Gives a list that the layer, when called, adds its scores to.
+    """Yields a list to which the layer adds its scores when it is called.
 
-    The layer's `call` is replaced for this thread alone: others, such as
-    those of the app, may run the same network meanwhile.
+    The layer's `call` is replaced for this thread only: other threads, such as
+    those of the app, may run the same network at the same time.
     """
     told, this_thread = [], threading.get_ident()
     own_call = type(attention).call.__get__(attention)
@@ -296,7 +299,7 @@ def _telling_scores(attention):
         kwargs["return_attention_scores"] = True
         outputs, beta = own_call(inputs, *args, **kwargs)  # (B, H * W, h * w)
         _, height, width, _ = inputs.shape
-        # Pooled keys: as many times fewer along both sides.
+        # Pooling divides both sides of the map of keys by `pool`.
         pool = round((height * width / beta.shape[-1]) ** 0.5)
         shape = (-1, height, width, height // pool, width // pool)
         told.append(ops.convert_to_numpy(beta).reshape(shape))
@@ -307,7 +310,7 @@ def _telling_scores(attention):
         try:
             yield told
         finally:
-            del attention.call  # The method of the class is found again.
+            del attention.call  # Uncovers the method of the class.
 
 
 def _check_images(images, shape):

@@ -1,4 +1,4 @@
-"""Figures of attention, as the paper's Figures 1 and 5."""
+"""Figures of attention, like Figures 1 and 5 of the paper."""
 
 import pathlib
 
@@ -22,25 +22,27 @@ from keras_sagan.visualization.grids import finished
 _WHITE = (255, 255, 255)
 _LARGEST = 10_000  # Side of a panel in pixels.
 _LINE = 20  # Height of a line of text in pixels.
-_BRIGHTEST = 3  # Times the weight of looking everywhere alike, at least.
+_BRIGHTEST = 3  # Least weight at full brightness, in multiples of uniform.
 
 
 def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
     """Draws where the queries of one image look.
 
-    Above: the image with its queries as dots, then for each query the image
-    in gray under the heat of where it looks. Below: the image, and the same
-    maps as they are, a square per key. The captions give the largest weight
-    of each map, in multiples of looking everywhere alike. The heat is linear
-    from 0 to that weight, but never brightest below 3x: a flat map looks flat.
+    The upper row shows the image with its queries as dots, then for each query
+    the image in gray, overlaid with a heat map of where the query looks. The
+    lower row shows the image again, then the same maps alone, with one square
+    per key. The captions give the largest weight of each map, in multiples of
+    the weight of a uniform map. The heat is linear from 0 to that weight, or to
+    3x if that is larger, so that a flat map looks flat.
 
     Args:
         maps: An `AttentionMaps`.
         index: Integer, which of its images.
-        panel: Positive integer, the side that a picture in the figure has, or
-            falls short of: images are enlarged by whole factors.
-        class_names: Strings, the names of the classes, for the title; None:
-            their numbers.
+        panel: Positive integer, the side in pixels that each picture in the
+            figure should have. Images are enlarged by whole factors, so a
+            picture may be smaller.
+        class_names: Strings, the names of the classes, for the title. Defaults
+            to their numbers.
         path: File to save to, or None. The suffix decides the format.
 
     Returns:
@@ -82,9 +84,9 @@ def attention_figure(maps, index=0, panel=160, class_names=None, path=None):
 
 
 def attention_sheet(maps, panel=96, path=None):
-    """Draws where the queries of all images look, an image a row.
+    """Draws where the queries of all images look, one row per image.
 
-    Each row is the upper one of its `attention_figure`.
+    Each row is the upper row of the `attention_figure` of its image.
 
     Args:
         maps: An `AttentionMaps`.
@@ -114,16 +116,16 @@ def attention_sheet(maps, panel=96, path=None):
 
 
 def save_attention(maps, directory, class_names=None):
-    """Saves a figure of each image, and a sheet of all.
+    """Saves a figure of each image, and a sheet of all images.
 
     Args:
         maps: An `AttentionMaps`.
-        directory: Folder. The files are `generator_attention_32_000.png` and
-            so on, by the network and layer, and `..._sheet.png`.
+        directory: Folder. The files are named after the network and the layer:
+            `generator_attention_32_000.png` and so on, and `..._sheet.png`.
         class_names: As in `attention_figure`.
 
     Returns:
-        The paths, the sheet's last.
+        A list of paths. The last one is the sheet.
 
     Raises:
         ImportError: If Pillow is missing.
@@ -152,7 +154,7 @@ def _check(maps, panel):
 
 
 def _panels(maps, index, panel):
-    """The upper and lower pictures of an image, the image's own first."""
+    """Returns the upper and the lower pictures. The image itself is first."""
     (image,) = check_images("images", maps.images[index][None])
     scale = max(1, panel // max(image.shape[:2]))
     image = image.repeat(scale, axis=0).repeat(scale, axis=1)

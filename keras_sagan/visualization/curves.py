@@ -12,7 +12,7 @@ from keras_sagan.files import replacing
 from keras_sagan.visualization.drawing import Picture
 
 _DPI = 120
-# A curve goes to the first panel with an ending of its name.
+# A curve goes to the first panel that lists an ending of its name.
 _PANELS = (
     ("loss", ("discriminator_loss", "generator_loss")),
     ("mean logit", ("real_logits", "fake_logits")),
@@ -21,22 +21,23 @@ _PANELS = (
     ("largest sigma", ("largest_sigma",)),
     ("images per second", ("images_per_second",)),
 )
-# What a log holds beside what was measured.
+# Entries of a log that are not measurements.
 _NOT_MEASURED = {"step", "epoch", "time", "seconds"}
 
 
 def training_curves(history, path=None, steps_per_epoch=None):
-    """Plots losses, logits, gammas, sigma, speed, and what else was logged.
+    """Plots losses, logits, gammas, sigma, speed, and all else in the log.
 
     Args:
-        history: A `keras.callbacks.History`; a dict of lists of floats by the
-            names that `SAGAN.fit` logs; or the path of a log with one JSON
-            object a line, as `read_log` takes it. Other numbers in it, such
-            as a FID, get panels of their own.
-        path: File to save to; the suffix decides the format. None: it is only
-            returned.
-        steps_per_epoch: Training steps per entry of a history: the horizontal
-            axis is then in steps. None: in epochs. A log has its own steps.
+        history: A `keras.callbacks.History`; a dict of lists of floats, with
+            the names that `SAGAN.fit` logs; or the path of a log with one JSON
+            object per line, as `read_log` reads it. Other numbers in it, such
+            as an FID, get panels of their own.
+        path: File to save to. The suffix decides the format. If `None`, the
+            picture is only returned.
+        steps_per_epoch: Positive integer, training steps per entry of a
+            history. If given, the horizontal axis shows steps, otherwise
+            epochs. A log has its own steps.
 
     Returns:
         uint8 `(height, width, 3)`, a picture that notebooks show.
@@ -103,20 +104,20 @@ def training_curves(history, path=None, steps_per_epoch=None):
 
 
 def read_log(path):
-    r"""Reads a log of training: a JSON object a line, each with its "step".
+    r"""Reads a training log: one JSON object per line, each with a "step".
 
-    Where the steps go back, a run was resumed: what was logged from there on
-    replaces what it had logged before it stopped. A last line that is cut
-    off is left out, as a run may be writing it.
+    Where the step goes back, a run was resumed from that step, and the entries
+    above with a larger step are dropped. An incomplete last line is ignored,
+    because a run may still be writing it.
 
     Args:
         path: File, such as `log.jsonl`.
 
     Returns:
-        A dict, `(steps, values)` by name, lists of numbers.
+        A dict from names to `(steps, values)`, two lists of numbers.
 
     Raises:
-        ValueError: If a line is no such object.
+        ValueError: If a line is not such an object.
 
     Example:
 
@@ -177,7 +178,7 @@ def _of_history(history, steps_per_epoch):
 
 
 def _panels(curves):
-    """Returns `(title, names)` of each panel; none if nothing is known."""
+    """Returns a list of `(title, names)`, one for each panel."""
     names = [
         name
         for name, (_, values) in curves.items()

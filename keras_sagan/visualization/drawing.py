@@ -1,4 +1,4 @@
-"""What figures are drawn with: heat, overlays, words and dots on arrays."""
+"""Draws heat maps, overlays, text and dots on arrays."""
 
 import io
 
@@ -8,7 +8,7 @@ from keras_sagan.data.arrays import as_arrays
 from keras_sagan.data.pixels import as_rgb
 from keras_sagan.sizes import CHANNELS
 
-# Of queries, in order: apart from one another and from the heat.
+# Colours of queries, in order, unlike each other and unlike the heat.
 QUERY_COLORS = (
     (230, 50, 50),
     (40, 150, 255),
@@ -28,7 +28,7 @@ class Picture(np.ndarray):
     """An array of uint8 `(height, width, 3)` that notebooks show."""
 
     def _repr_png_(self):
-        # IPython asks for it. Parts of a picture may have other shapes.
+        # IPython calls this. Slices of a picture may have other shapes.
         if self.ndim != 3 or self.shape[-1] != 3 or self.dtype != np.uint8:
             return None
         file = io.BytesIO()
@@ -50,7 +50,7 @@ def pillow():
 
 
 def check_images(name, images):
-    """Returns images as RGB, transparent ones on a checkerboard.
+    """Returns images as RGB, with transparent ones on a checkerboard.
 
     Args:
         name: Name of the argument.
@@ -61,7 +61,7 @@ def check_images(name, images):
         uint8 `(N, height, width, 3)`.
 
     Raises:
-        ValueError: If they are no such images.
+        ValueError: If they are not such images.
     """
     given = np.asarray(images)
     images = as_arrays(given)
@@ -86,7 +86,7 @@ def check_images(name, images):
 
 
 def heat(values):
-    """Colours of values in [0, 1], dark to bright: `(..., 3)` uint8."""
+    """Returns colours of values in [0, 1], dark to bright: `(..., 3)` uint8."""
     at = np.linspace(0, 1, len(_HEAT))
     channels = [np.interp(values, at, channel) for channel in _HEAT.T]
     return np.rint(np.stack(channels, axis=-1)).astype("uint8")
@@ -101,7 +101,7 @@ def resized(values, height, width, smooth):
 
 
 def overlaid(image, values):
-    """Lays heat over an image `(H, W, 3)`, by values in [0, 1] `(H, W)`.
+    """Overlays an image `(H, W, 3)` with the heat of values in [0, 1] `(H, W)`.
 
     The image is gray and dimmed where the heat is low.
     """
@@ -112,7 +112,7 @@ def overlaid(image, values):
 
 
 def framed(image, color, width=3, margin=1):
-    """Puts a frame around an image, and white around that."""
+    """Puts a frame around an image, and a white margin around the frame."""
     inner = np.pad(image, ((width, width), (width, width), (0, 0)))
     edge = np.ones(inner.shape[:2], bool)
     edge[width:-width, width:-width] = False
@@ -138,7 +138,7 @@ def with_dots(image, points, colors, radius):
 
 
 def words(text, width, height, size=13, align="left"):
-    """Draws a line of text, black on white, as an image of that size.
+    """Draws a line of text, black on white, as an image of the given size.
 
     Text that is too long is cut.
     """
@@ -156,6 +156,6 @@ def words(text, width, height, size=13, align="left"):
 
 
 def text_width(text, size=13):
-    """Pixels that a line of text takes."""
+    """Returns the width of a line of text in pixels."""
     _, _, font = pillow()
     return int(np.ceil(font.load_default(size).getlength(text)))

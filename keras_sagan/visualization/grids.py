@@ -13,7 +13,7 @@ from keras_sagan.visualization.drawing import pillow
 from keras_sagan.visualization.drawing import text_width
 from keras_sagan.visualization.drawing import words
 
-_LARGEST = 1000  # Pixels that a pixel becomes.
+_LARGEST = 1000  # Largest scale and padding.
 
 
 def image_grid(
@@ -31,15 +31,15 @@ def image_grid(
         images: uint8 `(N, height, width)` or `(N, height, width, channels)`,
             as `SAGAN.generate` gives them. Transparent ones (4 channels) are
             laid on a checkerboard.
-        columns: Positive integer, images per row. None: as square as N
-            allows.
-        scale: Positive integer, enlargement of each pixel; or None for one
-            that makes small images about 64 pixels wide.
+        columns: Positive integer, number of images per row. If `None`, the grid
+            is as square as N allows.
+        scale: Positive integer, enlargement of each pixel. If `None`, small
+            images are made about 64 pixels wide.
         padding: Non-negative integer, white pixels around each image.
         path: File to save to, or None. The suffix decides the format.
         row_names: Strings, one per row, written to the left of it, or None.
-        column_names: Strings, one per column, written above it, or None. What
-            is wider than the column is cut.
+        column_names: Strings, one per column, written above it, or None. Text
+            that is wider than its column is cut.
 
     Returns:
         A uint8 array, `(grid height, grid width, 3)`. A notebook shows it as a

@@ -1,4 +1,4 @@
-"""Samples beside the training images that are nearest to them."""
+"""Shows samples beside the training images that are nearest to them."""
 
 import numpy as np
 
@@ -12,17 +12,20 @@ from keras_sagan.visualization.grids import image_grid
 def nearest_neighbors(
     samples, images, count=5, feature_extractor=None, scale=1, path=None
 ):
-    """Lays out samples, each with its nearest training images in its row.
+    """Draws samples, each in a row with its nearest training images.
 
-    Has the generator learned its images by heart? Then the first neighbour is
-    the sample. Distances are those of `metrics.nearest_neighbors`.
+    If the generator has learned training images by heart, the first neighbour
+    is the same image as the sample. The distances are those of
+    `metrics.nearest_neighbors`.
 
     Args:
         samples: uint8 `(N, H, W, channels)`, as `SAGAN.generate` gives them.
-        images: Training images of that size and kind, as `real` of
+        images: Training images of the same size and kind, as for `real` of
             `metrics.evaluate`.
-        count: Positive integer, neighbours a row, the nearest first.
-        feature_extractor: As of `metrics.evaluate`. None: pixels.
+        count: Positive integer, number of neighbours per row. The nearest comes
+            first.
+        feature_extractor: As in `metrics.evaluate`. If `None`, pixels are
+            compared.
         scale: Positive integer, enlargement of each pixel.
         path: File to save to, or None. The suffix decides the format.
 
@@ -43,7 +46,7 @@ def nearest_neighbors(
     indices, _ = metrics.nearest_neighbors(
         samples, images, count, feature_extractor
     )
-    # One row's images at a time are read again.
+    # The images are read again, one row at a time.
     images = Images("images", images)
     found = [image for row in indices for image in images.take(row)[0]]
     left = image_grid(samples, columns=1, scale=scale)

@@ -14,20 +14,21 @@ from keras_sagan.visualization.walks import linear_interpolation
 from keras_sagan.visualization.walks import spherical_interpolation
 
 _LINE = 18  # Height of the line above the columns in pixels.
-_WIDTH = 64  # Of a column at least, so that its words fit.
+_WIDTH = 64  # Least width of a column, so that its title fits.
 
 
 def projection_sheet(images, projection, scale=None, path=None):
-    """Draws targets, and how their reconstructions came about.
+    """Draws targets and the progress of their reconstructions.
 
-    A row for each image: the target, then the images of the latents on the
-    way, with their steps above. The last one is the reconstruction.
+    There is one row per image. It shows the target, then the images of the
+    latents during the projection, with their steps above. The last one is the
+    reconstruction.
 
     Args:
         images: The targets, uint8 `(N, height, width, channels)`.
         projection: What `SAGAN.project` returned for them.
-        scale: Positive integer, enlargement of each pixel. None: one that
-            makes images at least 64 pixels wide.
+        scale: Positive integer, enlargement of each pixel. If `None`, images
+            are made at least 64 pixels wide.
         path: File to save to, or None. The suffix decides the format.
 
     Returns:
@@ -72,12 +73,13 @@ def projection_sheet(images, projection, scale=None, path=None):
 def projection_walk(model, projection, steps=16, ema=True):
     """Generates the images on the way from one projected image to the next.
 
-    Latents turn as in `latent_walk`, and class weights are blended linearly.
+    Latents are interpolated spherically, as in `latent_walk`, and class weights
+    linearly.
 
     Args:
-        model: The `SAGAN` that the images were projected by.
-        projection: What `SAGAN.project` returned, of two images or more.
-        steps: Positive integer, from one image to the next.
+        model: The `SAGAN` that projected the images.
+        projection: What `SAGAN.project` returned for two or more images.
+        steps: Positive integer, number of steps from one image to the next.
         ema: As in `SAGAN.generate`.
 
     Returns:
@@ -85,8 +87,8 @@ def projection_walk(model, projection, steps=16, ema=True):
         `save_video`.
 
     Raises:
-        ValueError: If there is one image alone, an argument is out of range,
-            or the classes differ and the generator cannot blend them.
+        ValueError: If there is only one image, an argument is out of range, or
+            the classes differ and the generator cannot blend them.
 
     Example:
 

@@ -11,7 +11,7 @@ def check_queries(queries, shape):
         shape: `(N, height, width)` of the images.
 
     Raises:
-        ValueError: If they are not such points inside of the images.
+        ValueError: If they are not such points, or lie outside the images.
     """
     n, height, width = shape
     points = np.asarray(queries)
@@ -39,12 +39,13 @@ def check_queries(queries, shape):
 
 
 def representative_queries(scores, count, size):
-    """Chooses points of each image that stand for all of its locations.
+    """Chooses points of each image that represent all its locations.
 
-    Greedy medoids: each next point is the one that leaves the other locations
-    nearest to some chosen point. Two locations are as far apart as what they
-    look at (squared Hellinger distance of their maps) and where they are
-    (squared distance over squared diagonal), half of each.
+    The points are greedy medoids: each new point is the one that makes the sum
+    of the distances of all locations to their nearest chosen point smallest.
+    The distance of two locations has two parts of equal weight: how much their
+    maps differ (squared Hellinger distance) and how far apart they are (squared
+    distance over squared diagonal).
 
     Args:
         scores: Floats `(N, H, W, h, w)`.
@@ -60,7 +61,7 @@ def representative_queries(scores, count, size):
             f"`queries` must be from 1 to {rows * columns}, the locations of "
             f"the attention's map, or points. Received: queries={count}"
         )
-    # N locations, all of them up to 32x32, else a regular part.
+    # N locations: all of a map up to 32x32, otherwise a regular subset.
     stride = max(1, -(-max(rows, columns) // 32))
     i, j = np.meshgrid(
         np.arange(stride // 2, rows, stride),
@@ -77,7 +78,7 @@ def representative_queries(scores, count, size):
 
 
 def _medoids(maps, places, count):
-    """Indices of `count` of N locations; maps `(N, h, w)`, places `(N, 2)`."""
+    """Returns indices of `count` medoids; maps `(N, h, w)`, places `(N, 2)`."""
     roots = np.sqrt(maps.reshape(len(maps), -1))
     difference = places[:, None] - places[None]
     apart = np.sum(difference**2, axis=-1)  # (N, N)

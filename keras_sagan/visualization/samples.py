@@ -1,4 +1,4 @@
-"""Labelled grids of what a model makes."""
+"""Labelled grids of generated images."""
 
 import numpy as np
 
@@ -20,14 +20,16 @@ def class_grid(
     path=None,
     in_columns=False,
 ):
-    """Draws images of each class, a class a row, with its name.
+    """Draws images of each class, one class per row, with its name.
 
     Args:
         model: A `SAGAN` with classes.
-        classes: Integers, in the order of the rows. None: the first ten.
+        classes: Integers, in the order of the rows. Defaults to the first ten
+            classes.
         columns: Positive integer, images per class.
         seed: As in `SAGAN.generate`.
-        class_names: Strings, the names of all classes. None: their numbers.
+        class_names: Strings, the names of all classes. Defaults to their
+            numbers.
         truncation: As in `SAGAN.generate`.
         ema: As in `SAGAN.generate`.
         scale: As in `image_grid`.
@@ -52,7 +54,7 @@ def class_grid(
     check_sagan(model)
     if model.num_classes is None:
         raise ValueError(
-            "`model` must have classes: show others by `image_grid(model."
+            "`model` must have classes; for others, use `image_grid(model."
             "generate(num_images=...))`. Received: a model without classes"
         )
     if classes is None:
@@ -73,14 +75,15 @@ def class_grid(
 
 
 def grid_of_classes(images, classes, class_names, in_columns, **picture):
-    """Lays out as many images of each class, with the names of the classes.
+    """Lays out equally many images of each class, with the class names.
 
     Args:
-        images: uint8 `(classes * n, height, width, channels)`, those of a
-            class together.
+        images: uint8 `(classes * n, height, width, channels)`, in the order of
+            the classes.
         classes: Integers.
-        class_names: Strings, the names of all classes. None: their numbers.
-        in_columns: Whether a class is a column, and not a row.
+        class_names: Strings, the names of all classes. Defaults to their
+            numbers.
+        in_columns: Whether each class is a column instead of a row.
         **picture: `scale` and `path` of `image_grid`.
     """
     names = [str(class_names[i] if class_names else i) for i in classes]
@@ -102,16 +105,19 @@ def truncation_grid(
     scale=1,
     path=None,
 ):
-    """Draws images at several truncations of their latents, one a row.
+    """Draws images at several truncations of their latents, one per row.
 
-    A column has one label and, but for the entries that a row draws again,
-    one latent vector. Small truncations make images more alike.
+    The images of a column have the same label and the same latent vector,
+    except for the entries that a truncation draws again. Smaller truncations
+    make the images more alike.
 
     Args:
         model: A `SAGAN`.
-        truncations: Positive floats or None (none), as in `SAGAN.generate`.
-        labels: Integer, or integers `(columns,)`. None: drawn, the same in
-            all rows; for a model without classes, none.
+        truncations: Positive floats, or None for no truncation, as in
+            `SAGAN.generate`.
+        labels: Integer, or integers `(columns,)`. If `None`, they are drawn at
+            random, the same for all rows; a model without classes has no
+            labels.
         columns: Positive integer, images per row.
         seed: Integer.
         ema: As in `SAGAN.generate`.

@@ -1,4 +1,4 @@
-"""Videos of pictures, as one animated file."""
+"""Videos as animated image files."""
 
 import re
 
@@ -21,15 +21,16 @@ _OPTIONS = {
 
 
 def save_video(frames, path, frames_per_second=10, scale=1):
-    """Saves pictures as a video that plays for ever.
+    """Saves pictures as a video that loops forever.
 
     Args:
         frames: uint8 `(frames, height, width, channels)`; or `(frames, N,
-            height, width, channels)`, as walks give them: N videos side by
-            side, in a grid. There are 1, 3 or 4 channels; transparent images
+            height, width, channels)`, as walks return them, for N videos side
+            by side in a grid. There are 1, 3 or 4 channels; transparent images
             are laid on a checkerboard.
-        path: File to save to: `.gif`, `.webp`, or `.png` or `.apng` for an
-            animated PNG, which alone keeps every colour.
+        path: File to save to, which ends in `.gif`, `.webp`, or `.png` or
+            `.apng` for an animated PNG. Only an animated PNG keeps every
+            colour.
         frames_per_second: Positive number, up to 50.
         scale: Positive integer, enlargement of each pixel.
 
@@ -86,7 +87,7 @@ def training_video(directory, path, frames_per_second=5):
         frames_per_second: As in `save_video`.
 
     Returns:
-        The steps shown, integers.
+        A list of integers, the steps that the video shows.
 
     Raises:
         ValueError: If there are no such files, or they differ in size.

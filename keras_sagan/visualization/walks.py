@@ -21,25 +21,26 @@ def latent_walk(
     truncation=None,
     ema=True,
 ):
-    """Generates the images on the way between the latents of seeds.
+    """Generates images on the way between the latents of several seeds.
 
-    The way is spherical: between two normal vectors of many entries, the
-    straight one passes through vectors far shorter than any that is drawn.
-    The labels stay. At each seed, the images are those of
+    The interpolation is spherical: a straight line between two normal vectors
+    of many entries passes through vectors far shorter than any that is drawn.
+    The labels stay the same. At each seed, the images are those of
     `model.generate(labels, seed=seed)`.
 
     Args:
         model: A `SAGAN`.
-        seeds: Two integers or more, the stations.
-        labels: Integer, or integers `(N,)`. None: drawn by the first seed.
-        num_images: As in `SAGAN.generate`: N walks at once.
-        steps: Positive integer, from one station to the next.
+        seeds: Two or more integers, the seeds to visit in turn.
+        labels: Integer, or integers `(N,)`. If `None`, they are drawn with the
+            first seed.
+        num_images: As in `SAGAN.generate`; the number N of walks.
+        steps: Positive integer, number of steps from one seed to the next.
         truncation: As in `SAGAN.generate`.
         ema: As in `SAGAN.generate`.
 
     Returns:
         uint8 `((len(seeds) - 1) * steps + 1, N, height, width, channels)`, for
-        `save_video`, or for `image_grid` a walk `[:, i]` at a time.
+        `save_video`. To use `image_grid`, pass it one walk `[:, i]` at a time.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -81,17 +82,17 @@ def class_walk(
     truncation=None,
     ema=True,
 ):
-    """Generates the images on the way from class to class, latents fixed.
+    """Generates images on the way between classes, with fixed latents.
 
     Between two classes the `gamma` and `beta` of the conditional batch norms
-    are blended linearly; at a class they are its own.
+    are blended linearly. At a class, they are those of the class.
 
     Args:
         model: A `SAGAN` with classes.
-        classes: Two integers or more, the stations.
-        num_images: Positive integer, N walks at once.
+        classes: Two or more integers, the classes to visit in turn.
+        num_images: Positive integer, the number N of walks.
         seed: As in `SAGAN.generate`.
-        steps: Positive integer, from one class to the next.
+        steps: Positive integer, number of steps from one class to the next.
         truncation: As in `SAGAN.generate`.
         ema: As in `SAGAN.generate`.
 
@@ -114,7 +115,7 @@ def class_walk(
     latents, _ = model.draw_inputs(
         classes[0], num_images, seed, truncation=truncation
     )
-    model.draw_inputs(list(classes))  # Refuses what is no class.
+    model.draw_inputs(list(classes))  # Raises for an invalid class.
     stations = np.eye(model.num_classes)[list(classes)]
     shares = between(stations, steps, linear_interpolation)
     frames = len(shares)
@@ -127,11 +128,11 @@ def class_walk(
 
 
 def spherical_interpolation(a, b, share):
-    """Goes from vectors `a` to `b`, `(..., size)`, at a constant turn.
+    """Interpolates from vectors `a` to `b` at a constant angular speed.
 
-    `(sin((1 - t) w) a + sin(t w) b) / sin(w)`, with w the angle between them;
-    straight where they point the same or opposite ways. Exact at t = 0
-    and t = 1.
+    The result is `(sin((1 - t) w) a + sin(t w) b) / sin(w)`, where w is the
+    angle between the vectors. If they point in the same or in opposite
+    directions, the interpolation is linear. It is exact at t = 0 and t = 1.
 
     Args:
         a: Floats `(..., size)`.
@@ -175,7 +176,7 @@ def linear_interpolation(a, b, share):
 
 
 def between(stations, steps, interpolation):
-    """Goes from station to station in equal steps, the ends included."""
+    """Returns the points from station to station, both ends included."""
     points = [
         interpolation(a, b, i / steps)
         for a, b in itertools.pairwise(stations)
@@ -188,7 +189,7 @@ def _check_walk(model, name, stations, steps):
     check_sagan(model)
     if np.ndim(stations) != 1 or len(stations) < 2:
         raise ValueError(
-            f"`{name}` must be two integers or more. "
+            f"`{name}` must be two or more integers. "
             f"Received: {name}={stations}"
         )
     check_integer("steps", steps, 1, _MOST_STEPS)

@@ -241,7 +241,7 @@ def test_evaluation_keeps_the_best_by_a_metric_of_ones_own(
     ("arguments", "message"),
     [
         ({"every": 0}, "`every` must be"),
-        ({"metrics": ["FID"]}, "`metrics` must be of"),
+        ({"metrics": ["FID"]}, "`metrics` must be fid"),
         ({"monitor": "is"}, "`monitor` must be one of 'fid'"),
         ({"path": "best.h5"}, "must end in .keras"),
     ],

@@ -32,7 +32,7 @@ def test_converts_to_a_keras_file(tmp_path, capsys):
         (["evaluate", "x", "y", "--num_images=1"], 2, "integer of at least 2"),
         (["evaluate", "x.keras", "."], 1, "no file or folder x.keras"),
         (["evaluate", "x.keras", "y"], 1, "there is no file or folder y"),
-        (["evaluate", "x", ".", "--metrics=f"], 1, "--metrics must be of"),
+        (["evaluate", "x", ".", "--metrics=f"], 1, "--metrics must be fid"),
         (["convert"], 2, "arguments are required: PATH"),
         (["convert", "x", "--out=y"], 2, "--source --target is required"),
         (["convert", "x", "--source=gan"], 2, "invalid choice: 'gan'"),

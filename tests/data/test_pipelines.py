@@ -153,7 +153,7 @@ def test_augmentation_gets_the_step():
     ("arguments", "message"),
     [
         ({"batch_size": 9}, "`batch_size` must be an integer, from 1 to 8"),
-        ({"batch_size": 0}, "the number of images being 8"),
+        ({"batch_size": 0}, "from 1 to 8, the number of images"),
         ({"start_step": -1}, "`start_step` must be an integer, at least 0"),
         ({"seed": 0.5}, "`seed` must be an integer"),
         ({"steps_per_epoch": 0}, "`steps_per_epoch` must be an integer"),

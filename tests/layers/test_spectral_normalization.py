@@ -337,7 +337,7 @@ def test_a_kernel_of_integers_or_with_lora_is_refused_by_name():
     quantized = SpectralNormalization(keras.layers.Dense(8))
     quantized.build((None, 8))
     quantized.layer.quantize("int8")
-    with pytest.raises(ValueError, match="take `folded\\(\\)` first"):
+    with pytest.raises(ValueError, match="call `folded\\(\\)` first"):
         quantized(np.ones((2, 8), "float32"))
     adapted = SpectralNormalization(keras.layers.Dense(8))
     adapted.build((None, 8))

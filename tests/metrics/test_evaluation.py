@@ -252,7 +252,7 @@ def test_mixed_sizes_and_wrong_images_are_errors(sets, tmp_path):
     refuses(tmp_path / "nowhere", "nowhere", FileNotFoundError)
     refuses(tmp_path, "folder of pictures")
     refuses((fake, labels[:5]), "labels of shape")
-    refuses(fake, "`metrics` must be of", names=["FID"])
+    refuses(fake, "`metrics` must be fid", names=["FID"])
     refuses(fake, "come with labels", names="intra_fid")
     np.savez(tmp_path / "a.npz", pixels=fake)
     refuses(tmp_path / "a.npz", "must hold `images`")

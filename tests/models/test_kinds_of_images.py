@@ -388,7 +388,7 @@ def test_arrays_that_are_no_images_are_refused():
         with pytest.raises(ValueError, match="with 1, 3 or 4 channels"):
             data.ArrayImages(np.zeros(shape, "uint8"))
     mixed = [np.zeros((8, 8, 3), "uint8"), np.zeros((9, 8, 3), "uint8")]
-    with pytest.raises(ValueError, match="of several sizes perhaps"):
+    with pytest.raises(ValueError, match="perhaps of several sizes"):
         data.ArrayImages(mixed)
 
 

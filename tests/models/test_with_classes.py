@@ -248,7 +248,7 @@ def test_sums_keep_their_other_terms():
         (2, {"from_classes": 1}, "`from_classes` must be a list of 2"),
         (2, {"from_classes": [0, 3]}, "`from_classes` must be an integer from"),
         (2, {"from_classes": [0, "a"]}, "`from_classes` must be an integer"),
-        (None, {"from_classes": [0]}, "`from_classes` must be None where"),
+        (None, {"from_classes": [0]}, "`from_classes` must be None if"),
         (2, {"freeze_discriminator": 9}, "must be an integer from 0 to 4"),
         (2, {"freeze_discriminator": -1}, "must be an integer from 0 to 4"),
     ],

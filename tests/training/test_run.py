@@ -105,7 +105,7 @@ def test_a_refused_model_leaves_no_settings(digits_like, tmp_path):
 def test_one_process_a_folder(digits_like, tmp_path):
     with (
         Run(tmp_path).lock(),
-        pytest.raises(ValueError, match="another one trains there now"),
+        pytest.raises(ValueError, match="another process trains there now"),
     ):
         train(tmp_path, 2, digits_like)
 
@@ -294,7 +294,7 @@ def test_the_lock_is_not_a_file_that_can_be_deleted(digits_like, tmp_path):
         def on_train_batch_end(self, batch, logs=None):
             for path in tmp_path.glob(".*"):
                 path.unlink()
-            with pytest.raises(ValueError, match="another one trains there"):
+            with pytest.raises(ValueError, match="another process trains"):
                 train(tmp_path, 2, digits_like)
             refused.append(batch)
 

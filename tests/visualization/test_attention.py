@@ -249,7 +249,7 @@ def test_saves_a_figure_of_each_image_and_a_sheet(tmp_path, model):
     ("kwargs", "message"),
     [
         ({"network": "both"}, "`network` must be one of None, 'generator'"),
-        ({"layer": "attention_64"}, r"`layer` must be one of \['attention_8'"),
+        ({"layer": "attention_64"}, r"`layer` must .* one of \['attention_8'"),
         ({"queries": 0}, "`queries` must be from 1 to 64"),
         ({"queries": [(1, 2, 3)]}, "`queries` must be a positive integer or"),
         ({"queries": [(0.5, 2)]}, "`queries` must be a positive integer or"),

@@ -77,10 +77,10 @@ def test_truncation_grid_keeps_labels_and_seed(model):
 @pytest.mark.parametrize(
     ("name", "kwargs", "message"),
     [
-        ("latent_walk", {"seeds": (1,)}, "`seeds` must be two integers"),
+        ("latent_walk", {"seeds": (1,)}, "`seeds` must be two or more"),
         ("latent_walk", {"steps": 0}, "`steps` must be an integer from 1"),
         ("class_walk", {"classes": (0, 3)}, r"\[0, 3\).* with 3"),
-        ("class_walk", {"classes": (0,)}, "`classes` must be two integers"),
+        ("class_walk", {"classes": (0,)}, "`classes` must be two or more"),
         ("class_grid", {"class_names": ["a"]}, "must be 3 names, .* 1 names"),
         ("class_grid", {"columns": 0}, "`columns` must be a positive integer"),
         ("class_grid", {"classes": [5]}, r"\[0, 3\).* with 5"),

@@ -1,5 +1,5 @@
 // The page of a generator: images of chosen classes, walks, and attention.
-// No network but the files beside this one is used.
+// It loads only the files beside this one, and nothing else from the network.
 
 import { Generator } from "./numpy_random.js";
 
@@ -17,7 +17,7 @@ const state = { images: [], index: 0, point: null, scores: {}, walks: 0 };
 
 const { ort, session, device } = await start();
 
-// The runtime on the GPU where there is one that it can use, else WebAssembly.
+// Starts the runtime on the GPU if it can use one, and otherwise on WebAssembly.
 async function start() {
   const options = { graphOptimizationLevel: "all" };
   if (site.webgpu && navigator.gpu && (await navigator.gpu.requestAdapter())) {
@@ -33,12 +33,12 @@ async function start() {
 async function load(file, device, options) {
   const ort = await import(`./runtime/${file}`);
   ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
-  ort.env.wasm.numThreads = 1; // Several need headers that few hosts send.
+  ort.env.wasm.numThreads = 1; // More threads need headers that few hosts send.
   const session = await ort.InferenceSession.create("generator.onnx", {
     ...options,
     executionProviders: [device],
   });
-  // One image: what a device cannot do shows here.
+  // Run one image: if the device cannot run the network, this fails.
   await session.run(inputsOf(ort, new Float32Array(site.latent_dim), [0]), ["images"]);
   return { ort, session, device };
 }
@@ -55,8 +55,8 @@ function inputsOf(ort, latents, labels) {
   return inputs;
 }
 
-// Runs the generator, one call at a time; `outputs` are the names of what is
-// wanted. Scores are asked for one image alone: they may be large.
+// Runs the generator, one call at a time; `outputs` are the names of the outputs
+// to return. Scores are requested only for one image, because they may be large.
 let running = Promise.resolve();
 function generate(latents, labels, outputs) {
   const inputs = inputsOf(ort, latents, labels);
@@ -73,7 +73,7 @@ function toImages(tensor) {
     for (let i = 0; i < size; i++) {
       const at = (n * size + i) * channels;
       const byte = (c) => {
-        // To the nearest, halves to even, as NumPy rounds.
+        // Rounds to the nearest integer, and halves to even, as NumPy does.
         const value = Math.min(255, Math.max(0, (tensor.data[at + c] + 1) * 127.5));
         const low = Math.floor(value);
         const half = value - low === 0.5;
@@ -110,7 +110,7 @@ function latentsOf({ seed, count, bound }) {
   return new Generator(seed).latents(count, site.latent_dim, bound);
 }
 
-// Draws what the controls say. Of several requests in a row the last one counts.
+// Draws what the controls say. Of several requests in a row, only the last counts.
 let asked = 0;
 async function draw() {
   const request = ++asked;
@@ -233,7 +233,7 @@ function heatOf(layer, { x, y }) {
   return state.scores[layer.name].data.subarray(begin, begin + keys);
 }
 
-// Between the keys, so that the map does not look like squares.
+// Interpolates between the keys, so that the map does not look like squares.
 function smooth(heat, rows, columns, y, x) {
   const clamp = (value, high) => Math.min(high, Math.max(0, value));
   y = clamp(y, rows - 1);
@@ -301,7 +301,7 @@ function spherical(a, b, share) {
   return result;
 }
 
-// Goes from seed to seed until it is pressed again.
+// Walks from seed to seed until the button is pressed again.
 async function walk() {
   const button = find("walk");
   const pressed = button.getAttribute("aria-pressed") === "true";

@@ -1,15 +1,15 @@
 // Normal numbers that equal NumPy's, so that a seed gives the same images here
 // as in Python: `numpy.random.default_rng(seed).standard_normal(n)`.
 //
-// SeedSequence (O'Neill's seed_seq_fe), PCG64 XSL-RR (O'Neill, 2014), and the
-// ziggurat of Marsaglia and Tsang (2000) with 256 steps, as NumPy combines them.
+// This is SeedSequence (O'Neill's seed_seq_fe), PCG64 XSL-RR (O'Neill, 2014), and
+// the ziggurat of Marsaglia and Tsang (2000) with 256 steps, combined as in NumPy.
 
 const M32 = 0xffffffffn;
 const M64 = (1n << 64n) - 1n;
 const M128 = (1n << 128n) - 1n;
 const MULTIPLIER = 0x2360ed051fc65da44385df649fccf645n;
 
-// Four 64-bit words from a non-negative integer.
+// Returns four 64-bit words for a non-negative integer.
 function seedWords(seed) {
   const entropy = [];
   for (let left = BigInt(seed); left > 0n; left >>= 32n) {
@@ -52,8 +52,8 @@ function seedWords(seed) {
 // The steps of the ziggurat: 256 parts of equal area below exp(-x^2 / 2).
 const R = 3.6541528853610088;
 const AREA = 0.004928673233974658;
-const WIDTH = new Float64Array(256); // Of a step, over 2^52.
-const INSIDE = new Array(256); // Below it, no further check is needed.
+const WIDTH = new Float64Array(256); // Width of a step, divided by 2^52.
+const INSIDE = new Array(256); // Below this, no further check is needed.
 const HEIGHT = new Float64Array(256);
 {
   const scale = 2 ** 52;
@@ -120,7 +120,7 @@ export class Generator {
     }
   }
 
-  // Rows of normal numbers; those beyond a bound are drawn again.
+  // Returns rows of normal numbers; those beyond a bound are drawn again.
   latents(rows, columns, bound = Infinity) {
     const x = Float64Array.from({ length: rows * columns }, () => this.normal());
     for (;;) {
