@@ -14,6 +14,7 @@ from keras_sagan.layers import BatchNorm
 from keras_sagan.layers import ConditionalBatchNorm
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.add import Add
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.dense import Dense
 from keras_sagan.models.cloning import is_graph
@@ -163,6 +164,10 @@ def _keys(layer):
     return height * width // layer.pool_size**2
 
 
+def _add(graph, layer, x, y):
+    return graph.node("Add", x, y)
+
+
 EMIT = {
     Dense: _dense,
     keras.layers.Reshape: _reshape,
@@ -174,7 +179,8 @@ EMIT = {
     AddUpsampled: lambda graph, layer, x, y: graph.node(
         "Add", x, graph.upsample(y)
     ),
-    keras.layers.Add: lambda graph, layer, x, y: graph.node("Add", x, y),
+    Add: _add,
+    keras.layers.Add: _add,
     keras.layers.ReLU: lambda graph, layer, x: graph.node("Relu", x),
     Tanh: lambda graph, layer, x: graph.node("Tanh", x),
 }

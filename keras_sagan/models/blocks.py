@@ -18,6 +18,7 @@ from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.add import Add
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.sizes import check_channels
 
@@ -84,7 +85,7 @@ class Blocks:
         x = self.conv(x, filters, 3, f"{name}_conv_1")
         x = layers.ReLU(name=f"{name}_relu")(x)
         x = self.down_conv(x, filters, f"{name}_conv_2")
-        return layers.Add(name=name)([x, shortcut])
+        return Add(name=name)([x, shortcut])
 
     def down_block(self, x, filters, name, downsample=True):
         """ReLU, conv, ReLU, conv, pool; the shortcut gets x before the ReLU."""
@@ -101,7 +102,7 @@ class Blocks:
             x = self.down_conv(x, filters, f"{name}_conv_2")
         else:
             x = self.conv(x, filters, 3, f"{name}_conv_2")
-        return layers.Add(name=name)([x, shortcut])
+        return Add(name=name)([x, shortcut])
 
     def pool(self, x, name):
         """Halves the map by the mean of each 2x2 locations."""
@@ -185,7 +186,7 @@ def residual_control(x, blocks):
     y = blocks.conv(y, width, 3, f"{name}_conv_1", use_bias=False)
     y = layers.ReLU(name=f"{name}_relu_2")(y)
     y = blocks.conv(y, channels, 3, f"{name}_conv_2", use_bias=False)
-    return layers.Add(name=name)([x, y])
+    return Add(name=name)([x, y])
 
 
 def residual_control_size(channels):

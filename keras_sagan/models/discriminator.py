@@ -4,6 +4,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_sagan.layers.add import Add
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.copies import blend
 from keras_sagan.layers.dense import Dense
@@ -151,7 +152,7 @@ def project(h, logits, labels, num_classes, normalized):
     )
     embedded = normalized(embedding)(labels)  # (B, C)
     projection = InnerProduct(name="projection", **head)(h, embedded)
-    return layers.Add(name="logits", **head)([logits, projection])
+    return Add(name="logits", **head)([logits, projection])
 
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
