@@ -62,6 +62,10 @@ class SpectralNormalization(keras.layers.Wrapper):
         epsilon: Non-negative float, the smallest norm that a vector is
             divided by. The released code uses 1e-12, BigGAN-PyTorch 1e-8 and
             StudioGAN 1e-6.
+        initial_vectors: `"exact"` for the leading singular vectors of the
+            initial kernel, or `"random"` for random unit vectors, as in other
+            implementations.
+        seed: Integer, the seed of the random vectors, or None.
         **kwargs: Base layer arguments. The dtype is that of `layer`.
 
     Call arguments:

@@ -196,7 +196,7 @@ def residual_control_size(channels):
         channels: Number C of channels of the feature map.
 
     Returns:
-        `(m, (attention, control))`: the width `m = max(1, round(P / 18 C))`,
+        `(m, (attention, control))`: the width `m = max(1, round(P / (18 C)))`,
         the number P of parameters of the released attention, and the number
         `18 C m` of parameters of the control.
     """

@@ -58,7 +58,7 @@ def explained(path):
             "`path` must be a whole .keras file that `SAGAN.save` wrote, and "
             "modules that define your own classes in it must be imported "
             f"first (--import on the command line). Received: path={path}, "
-            f"with {type(error).__name__}: {message:.300}"
+            f"which raised {type(error).__name__}: {message:.300}"
         ) from error
 
 

@@ -70,7 +70,7 @@ def test_the_program_works_and_fails(tmp_path):
     (tmp_path / "bad.keras").write_text("no archive")
     status, out, err = run("sample", str(tmp_path / "bad.keras"))
     assert status == 1 and not out
-    assert "bad.keras, where" in err
+    assert "bad.keras, which raised" in err
     assert "Traceback" not in err
 
 

@@ -203,7 +203,7 @@ def test_info(here, capsys):
             2,
             "--out: must end in .png",
         ),
-        (["sample", "broken.keras"], 1, "broken.keras, where"),
+        (["sample", "broken.keras"], 1, "broken.keras, which raised"),
         (["attention", "model.keras", "--points=1:2:3"], 2, "integers x:y"),
         (["attention", "model.keras", "--points=1:99"], 1, "to (15, 15)"),
         (["attention", "model.keras", "--points=a:b"], 2, "; not a:b"),

@@ -38,7 +38,7 @@ def test_what_it_wrote_is_what_it_says(tmp_path):
 def test_class_names_must_be_strings(content, tmp_path):
     (tmp_path / "classes.json").write_text(content)
     with pytest.raises(
-        ValueError, match=r"classes\.json.*must (be|hold) a list"
+        ValueError, match=r"classes\.json.*must (be|hold) a (JSON )?list"
     ):
         Run(tmp_path).class_names()
 
