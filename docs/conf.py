@@ -27,6 +27,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"keras_sagan {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -57,7 +58,7 @@ def setup(app):
     docs = pathlib.Path(app.srcdir)
     app.connect("autodoc-process-signature", _signature_of_init)
     api.write_pages(docs / "api")
-    diagram.draw(docs / "_static" / "networks.svg")
+    diagram.draw(docs / "_static" / "networks.html")
     shutil.copytree(
         docs.parent / "examples" / "notebooks",
         docs / "notebooks",

@@ -1,4 +1,4 @@
-"""Draws both networks as SVG, from the layers that the builders made."""
+"""Draws both networks for the site, from the layers that the builders made."""
 
 import dataclasses
 import html
@@ -53,7 +53,7 @@ def stages(network):
 
 
 def draw(path, resolution=128, num_classes=1000):
-    """Writes the picture of both networks for images of a size."""
+    """Writes the picture of both networks, an SVG inside HTML."""
     made = [
         build(resolution, num_classes, spectral_normalization=False)
         for build in (models.build_generator, models.build_discriminator)
@@ -63,9 +63,9 @@ def draw(path, resolution=128, num_classes=1000):
     body = "".join(text for _, text in rows)
     label = "The generator and the discriminator, block by block"
     pathlib.Path(path).write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" style="width:100%" role="img" '
+        '<div class="wide"><svg xmlns="http://www.w3.org/2000/svg" role="img" '
         f'aria-label="{label}" viewBox="0 0 {width} {2 * _ROW}">'
-        f"<style>{_STYLE}</style>{body}</svg>\n"
+        f"<style>{_STYLE}</style>{body}</svg></div>\n"
     )
 
 
