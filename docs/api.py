@@ -1,8 +1,13 @@
-"""Writes a page of the API reference for each public name."""
+"""Writes a page for each public name, and one for the commands."""
 
 import importlib
 import inspect
+import os
 import pathlib
+import subprocess
+import sys
+
+from keras_sagan.cli import VERBS
 
 # Rooms of the package, in the order in which the site lists them.
 ROOMS = {
@@ -33,9 +38,9 @@ def public_names(room):
 
 
 def write_pages(folder):
-    """Writes an index, a page for each room and one for each name."""
+    """Writes an index, a page for each room, each name, and the commands."""
     folder = pathlib.Path(folder)
-    pages = {"index.rst": _index()}
+    pages = {"index.rst": _index(), "commands.rst": _commands()}
     for room, title in ROOMS.items():
         pages[f"{room}.rst"] = _room(room, title)
         for name, value in public_names(room):
@@ -65,6 +70,29 @@ def _index():
         + "Every public name, by the part of the package that it belongs to.\n"
         + _tree(ROOMS)
     )
+
+
+def _commands():
+    parts = [
+        _heading("Commands"),
+        "The package installs the program ``keras-sagan``. Where a command "
+        "takes a MODEL, this is a ``.keras`` file, the folder of a run, the "
+        "name of a preset that has weights, such as ``digits``, or a model on "
+        "the Hugging Face Hub, ``hf://owner/name``.\n\n",
+    ]
+    for verb in VERBS:
+        title = f"keras-sagan {verb}"
+        shown = subprocess.run(
+            [sys.executable, "-m", "keras_sagan", verb, "--help"],
+            env={**os.environ, "COLUMNS": "80"},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        lines = "".join(f"   {x}".rstrip() + "\n" for x in shown.splitlines())
+        parts.append(f"{title}\n{'-' * len(title)}\n\n")
+        parts.append(f".. code-block:: text\n\n{lines}\n")
+    return "".join(parts)
 
 
 def _room(room, title):

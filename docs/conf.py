@@ -57,6 +57,7 @@ def setup(app):
     """Writes the pages that are not files of `docs/`, before all are read."""
     docs = pathlib.Path(app.srcdir)
     app.connect("autodoc-process-signature", _signature_of_init)
+    app.connect("autodoc-process-docstring", _without_self)
     api.write_pages(docs / "api")
     diagram.draw(docs / "_static" / "networks.html")
     shutil.copytree(
@@ -73,3 +74,16 @@ def _signature_of_init(app, what, name, obj, options, signature, returns):
         parameters = list(inspect.signature(obj.__init__).parameters.values())
         signature = str(inspect.Signature(parameters[1:]))
     return signature, returns
+
+
+def _without_self(app, what, name, obj, options, lines):
+    """Leaves out the first argument of functions that are methods."""
+    del app, name, obj, options
+    if what == "method":
+        leading = False
+        for line in list(lines):
+            leading = line.startswith(":param model:") or (
+                leading and line.startswith(" ")
+            )
+            if leading:
+                lines.remove(line)
