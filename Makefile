@@ -71,7 +71,7 @@ test-nightly: .venv-nightly/.nightly
 
 # Runs the notebook with Colab's versions, and keeps the executed copy.
 notebook: .venv-notebook/.notebook
-	.venv-notebook/bin/python tests/notebooks.py examples/notebooks outputs
+	.venv-notebook/bin/python tests/notebooks.py docs/notebooks outputs
 
 .venv-notebook/.notebook: setup.cfg $(COLAB)
 	$(PYTHON) -m venv .venv-notebook
@@ -87,7 +87,7 @@ docs: $(VENV)/.docs
 examples: $(VENV)/.docs
 	@for backend in $(BACKENDS); do \
 	    echo "== $$backend"; export KERAS_BACKEND=$$backend; \
-	    $(BIN)/python tests/notebooks.py examples/notebooks \
+	    $(BIN)/python tests/notebooks.py docs/notebooks \
 	        outputs/notebooks/$$backend || exit 1; \
 	    (mkdir -p outputs/keras_io && cd outputs/keras_io && \
 	        $(abspath $(BIN))/python ../../examples/keras_io/sagan.py) || exit 1; \

@@ -2,7 +2,6 @@
 
 import inspect
 import pathlib
-import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -60,11 +59,6 @@ def setup(app):
     app.connect("autodoc-process-docstring", _without_self)
     api.write_pages(docs / "api")
     diagram.draw(docs / "_static" / "networks.html")
-    shutil.copytree(
-        docs.parent / "examples" / "notebooks",
-        docs / "notebooks",
-        dirs_exist_ok=True,
-    )
 
 
 def _signature_of_init(app, what, name, obj, options, signature, returns):

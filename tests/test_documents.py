@@ -33,9 +33,6 @@ def test_links_lead_somewhere(page):
     for link in _LINK.findall(_BLOCK.sub("", page.read_text())):
         name, _, anchor = urllib.parse.unquote(link).partition("#")
         target = page.parent / name if name else page
-        # The site copies the notebooks of examples/ into docs/.
-        if target.parent.name == "notebooks" and not target.exists():
-            target = ROOT / "examples" / "notebooks" / target.name
         if target.parent.name == "api":
             continue  # Sphinx checks these.
         assert target.exists(), link
