@@ -128,6 +128,28 @@ def check_strings(name, value, optional=False):
         raise _error(name, "a list of strings", value, optional)
 
 
+def check_class_names(class_names, num_classes):
+    """Returns the names of a model's classes as a list, or None.
+
+    Args:
+        class_names: Strings, one for each class, or None.
+        num_classes: Integer, or None if the model has no classes.
+
+    Raises:
+        ValueError: If there is another number of names.
+    """
+    if class_names is None:
+        return None
+    check_strings("class_names", class_names)
+    if len(class_names) != (num_classes or 0):
+        raise ValueError(
+            f"`class_names` must be {num_classes or 0} names, one for each "
+            f"class of the model. Received: {len(class_names)} names, "
+            f"class_names={str(list(class_names))[:100]}"
+        )
+    return list(class_names)
+
+
 def check_has(name, value, kind, *attributes):
     """Raises a `ValueError` unless `value` has the attributes of its kind.
 

@@ -11,8 +11,8 @@ import tarfile
 import urllib.request
 
 from keras_sagan.arguments import check_bool
+from keras_sagan.arguments import check_class_names
 from keras_sagan.arguments import check_path
-from keras_sagan.arguments import check_strings
 from keras_sagan.export.check import ImagesDiffer
 from keras_sagan.export.formats import to_onnx
 from keras_sagan.files import cache_folder
@@ -109,10 +109,10 @@ def to_site(
     >>> keras_sagan.export.to_site(  # doctest: +SKIP
     ...     model, "site", class_names=[f"digit {i}" for i in range(10)])
     """
-    check_strings("class_names", class_names, optional=True)
+    numbers = [str(i) for i in range(model.num_classes or 0)]
+    names = check_class_names(class_names, model.num_classes) or numbers
     check_bool("webgpu", webgpu)
     path = check_path("path", path)
-    names = _names(model, class_names)
     generator = model.ema_generator if ema else model.generator
     with new_folder(path) as folder:
         (folder / "runtime").mkdir()
@@ -138,19 +138,6 @@ def to_site(
             "ema": ema,
         }
         (folder / "site.json").write_text(json.dumps(about, indent=1))
-
-
-def _names(model, class_names):
-    n = model.num_classes or 0
-    names = [str(i) for i in range(n)]
-    if class_names is not None:
-        names = list(class_names)
-    if len(names) != n:
-        raise ValueError(
-            f"`class_names` must be {n} names, one for each class of the "
-            f"model. Received: {len(names)} names"
-        )
-    return names
 
 
 def _attention(layer):

@@ -4,8 +4,8 @@ import json
 import pathlib
 import re
 
+from keras_sagan.arguments import check_class_names
 from keras_sagan.arguments import check_path
-from keras_sagan.arguments import check_strings
 from keras_sagan.files import new_folder
 from keras_sagan.hub.model_card import describe
 from keras_sagan.hub.model_card import model_card
@@ -86,21 +86,6 @@ def local_path(name):
             f"Received: name={name!r}"
         ) from error
     return pathlib.Path(folder)
-
-
-def check_class_names(class_names, num_classes):
-    """Returns the names as a list, or None."""
-    if class_names is None:
-        return None
-    check_strings("class_names", class_names)
-    names = list(class_names)
-    if len(names) != num_classes:
-        raise ValueError(
-            "`class_names` must be a string for each of the "
-            f"{num_classes} classes. Received: {len(names)} entries, "
-            f"class_names={str(names)[:100]}"
-        )
-    return names
 
 
 def upload_preset(name, folder, private=False):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_class_names
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
-from keras_sagan.arguments import check_strings
 from keras_sagan.visualization.grids import image_grid
 
 
@@ -163,12 +163,3 @@ def truncation_grid(
 def check_sagan(model):
     """Raises a `ValueError` unless `model` generates as a `SAGAN` does."""
     check_has("model", model, "a `SAGAN`", "generate", "draw_inputs")
-
-
-def check_class_names(class_names, num_classes):
-    check_strings("class_names", class_names, optional=True)
-    if class_names is not None and len(class_names) != num_classes:
-        raise ValueError(
-            f"`class_names` must be {num_classes} names, one for each class of "
-            f"the model. Received: {len(class_names)} names"
-        )
