@@ -104,7 +104,7 @@ def test_the_card_says_what_is_not_known(any_singular_vector, tmp_path):
     [
         ({"metrics": {"fid": 3.0}}, "by which `protocol`"),
         ({"license": "do what\nyou like"}, "must be an identifier"),
-        ({"class_names": ["a", "b"]}, "each of the 3 classes"),
+        ({"class_names": ["a", "b"]}, "3 names, one for each class"),
         ({"class_names": ["a", "b", 3]}, "must be a list of strings"),
     ],
 )
