@@ -29,7 +29,9 @@ class AdversarialLoss:
 
     Attributes:
         needs_real_logits: Whether `generator_loss` uses `real_logits`. The
-            generator's step then runs the discriminator on real images too.
+            generator's step then runs the discriminator on real images too,
+            and each generated image has the class of the real image that it
+            is compared with.
 
     Example:
 

@@ -28,9 +28,11 @@ class SAGAN(backends.Trainer, keras.Model):
 
     A training step (`step`) makes `discriminator_steps` updates of the
     discriminator and then one of the generator, each with fresh latents and
-    fresh, uniformly drawn labels. It ends with the exponential moving average
-    (EMA) of the generator over all of its state: weights, batch norm
-    statistics, and the vectors of the spectral normalization.
+    fresh, uniformly drawn labels. If the loss compares real and generated
+    images, the labels are those of the real images instead. It ends with the
+    exponential moving average (EMA) of the generator over all of its state:
+    weights, batch norm statistics, and the vectors of the spectral
+    normalization.
 
     A batch given to `fit` is split into `discriminator_steps *
     gradient_accumulation_steps` equal parts, and each part is used once. The
@@ -190,9 +192,12 @@ class SAGAN(backends.Trainer, keras.Model):
                 step.with_interpolation(draw, self.seed_generator)
                 for draw in for_discriminator
             ]
-        times = 2 if self.loss.needs_real_logits else 1
-        # Only the sizes of the parts matter here, and all are equal.
-        for_generator = [self.draw(x, times) for x, _ in real[:a]]
+        compares = self.loss.needs_real_logits
+        times = 2 if compares else 1
+        for_generator = [self.draw(x, times) for x, _ in real[-a:]]
+        if compares:
+            for_discriminator = step.with_classes_of(real, for_discriminator)
+            for_generator = step.with_classes_of(real[-a:], for_generator)
         due = [self.is_due(penalty.every) for penalty in self.penalties]
         return step.StepInputs(real, for_discriminator, for_generator, due)
 

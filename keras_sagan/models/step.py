@@ -119,6 +119,22 @@ def draw_inputs(n, latent_dim, num_classes, seed_generator):
     return Draw(latents, backends.local_slice(labels))
 
 
+def with_classes_of(real, draws):
+    """Returns draws of images that have the classes of real ones.
+
+    A loss that compares real and generated logits then compares images of the
+    same class, as in R3GAN (`R3GAN/Trainer.py`).
+
+    Args:
+        real: List of `Examples`.
+        draws: List of `Draw`, one for each of them.
+    """
+    return [
+        draw if draw.labels is None else draw._replace(labels=examples.labels)
+        for examples, draw in zip(real, draws)
+    ]
+
+
 def draw_augmentation(augment, n, times, seed_generator):
     """Draws the random numbers that augment `times * n` images."""
     n = backends.global_batch_size(n)

@@ -121,6 +121,8 @@ def evaluate_batch(model, data):
         model.num_classes,
         model.evaluation_seed_generator,
     )
+    if model.loss.needs_real_logits:
+        (draw,) = step.with_classes_of([real], [draw])
     fake = model.fakes(draw, training=False)
     logs = {}
     for name, loss_fn, arguments in (

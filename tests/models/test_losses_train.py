@@ -51,6 +51,20 @@ class WithBrightness(keras_sagan.SAGAN):
         return loss + ops.square(difference), {**logs, "brightness": difference}
 
 
+class WithClasses(keras_sagan.SAGAN):
+    """Logs how many images have another class than the real one beside it."""
+
+    def generator_loss(self, draw, real, training=True):
+        loss, logs = super().generator_loss(draw, real, training)
+        others = ops.cast(draw.labels != real.labels, "float32")
+        return loss, {**logs, "other_classes": ops.mean(others)}
+
+    def discriminator_loss(self, real, fake, draw, due=(), training=True):
+        loss, logs = super().discriminator_loss(real, fake, draw, due, training)
+        others = ops.cast(fake.labels != real.labels, "float32")
+        return loss, {**logs, "other_classes_of_d": ops.mean(others)}
+
+
 @keras.saving.register_keras_serializable(package="tests")
 class Twice(keras_sagan.SAGAN):
     """Overrides the step: each batch is learned from twice."""
@@ -161,9 +175,10 @@ def test_evaluate_uses_the_same_loss(name):
     )
     draw_seed = model.evaluation_seed_generator
     draw = step.draw_inputs(8, model.latent_dim, 10, draw_seed)
-    fake = model.generator([draw.latents, draw.labels])
+    fake_labels = labels if model.loss.needs_real_logits else draw.labels
+    fake = model.generator([draw.latents, fake_labels])
     real_logits = model.discriminator([images, labels])
-    fake_logits = model.discriminator([fake, draw.labels])
+    fake_logits = model.discriminator([fake, fake_labels])
     expected, _ = losses.with_logs(
         model.loss.discriminator_loss(real_logits, fake_logits)
     )
@@ -175,6 +190,17 @@ def test_evaluate_uses_the_same_loss(name):
         results["generator_loss"], array(expected), rtol=1e-3, atol=1e-5
     )
     assert ("within_margin" in results) == (name == "custom")
+
+
+@pytest.mark.parametrize("loss", ["hinge", "relativistic"])
+def test_a_loss_that_compares_gets_images_of_one_class(loss):
+    model = WithClasses(*tiny_networks(10), discriminator_steps=2, seed=7)
+    model.compile(loss=loss)
+    images, labels = (x[:32] for x in data.load_digits(16))
+    for run in (model.train_on_batch, model.test_on_batch):
+        logs = run(images, labels, return_dict=True)
+        for name in ("other_classes", "other_classes_of_d"):
+            assert (float(logs[name]) == 0) == (loss == "relativistic"), logs
 
 
 def test_a_step_may_be_overridden():
