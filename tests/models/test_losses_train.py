@@ -175,7 +175,9 @@ def test_evaluate_uses_the_same_loss(name):
     )
     draw_seed = model.evaluation_seed_generator
     draw = step.draw_inputs(8, model.latent_dim, 10, draw_seed)
-    fake_labels = labels if model.loss.needs_real_logits else draw.labels
+    fake_labels = draw.labels
+    if model.loss.needs_real_logits:
+        fake_labels = ops.convert_to_tensor(labels)
     fake = model.generator([draw.latents, fake_labels])
     real_logits = model.discriminator([images, labels])
     fake_logits = model.discriminator([fake, fake_labels])
