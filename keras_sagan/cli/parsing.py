@@ -19,6 +19,8 @@ class UsageError(Exception):
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` whose errors are one line, with exit status 2."""
 
+    has_verbs = False
+
     def __init__(self, *args, **kwargs):
         super().__init__(
             *args,
@@ -29,8 +31,13 @@ class Parser(argparse.ArgumentParser):
             **kwargs,
         )
 
+    def add_subparsers(self, **kwargs):
+        self.has_verbs = True
+        return super().add_subparsers(**kwargs)
+
     def parse_known_args(self, args=None, namespace=None):
-        for text in args or ():
+        # The parser of the verb checks its own arguments.
+        for text in () if self.has_verbs else args or ():
             # argparse would make an empty list of it, for any type.
             if text.startswith("--") and text.endswith("=--"):
                 name = text.removesuffix("=--")

@@ -1,6 +1,7 @@
 """Writes a generator for other programs: ONNX, SavedModel, tensors."""
 
 import json
+import pathlib
 import tempfile
 
 import keras
@@ -70,8 +71,10 @@ def to_onnx(model, path, ema=True, dtype="float32", attention=False):
     )
     with replacing(path) as temporary:
         onnx.save(proto, temporary)
+        # The bytes: onnxruntime does not take every name of a file.
+        content = pathlib.Path(temporary).read_bytes()
         session = onnxruntime.InferenceSession(
-            temporary, providers=["CPUExecutionProvider"]
+            content, providers=["CPUExecutionProvider"]
         )
         check_images(
             model, ema, lambda inputs: session.run(None, inputs)[0], path

@@ -144,6 +144,16 @@ def test_onnx_holds_weights_and_nothing_random(any_singular_vector, tmp_path):
 
 
 @once
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="Other systems refuse such a name"
+)
+def test_onnx_file_with_any_name(model, tmp_path):
+    path = tmp_path / "a\udcff.onnx"  # On the disk, a byte that is no UTF-8.
+    export.to_onnx(model, path)
+    assert path.stat().st_size > 0
+
+
+@once
 def test_runs_with_onnxruntime_and_numpy_alone(model, tmp_path):
     export.to_onnx(model, tmp_path / "generator.onnx")
     script = ROOT / "examples" / "run_onnx.py"
