@@ -81,7 +81,8 @@ notebook: .venv-notebook/.notebook
 
 # PyTorch runs the code of the pages: it has nothing to compile first.
 docs: $(VENV)/.docs
-	KERAS_BACKEND=torch $(BIN)/python -m sphinx -q -W --keep-going docs build/docs
+	COLUMNS=80 KERAS_BACKEND=torch \
+	    $(BIN)/python -m sphinx -q -W --keep-going docs build/docs
 	@echo "Open build/docs/index.html"
 
 examples: $(VENV)/.docs

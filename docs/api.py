@@ -1,13 +1,13 @@
 """Writes a page for each public name, and one for the commands."""
 
+import contextlib
 import importlib
 import inspect
-import os
+import io
 import pathlib
-import subprocess
-import sys
+import textwrap
 
-from keras_sagan.cli import VERBS
+from keras_sagan import cli
 
 # Rooms of the package, in the order in which the site lists them.
 ROOMS = {
@@ -80,18 +80,14 @@ def _commands():
         "name of a preset that has weights, such as ``digits``, or a model on "
         "the Hugging Face Hub, ``hf://owner/name``.\n\n",
     ]
-    for verb in VERBS:
+    for verb in cli.VERBS:
         title = f"keras-sagan {verb}"
-        shown = subprocess.run(
-            [sys.executable, "-m", "keras_sagan", verb, "--help"],
-            env={**os.environ, "COLUMNS": "80"},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        lines = "".join(f"   {x}".rstrip() + "\n" for x in shown.splitlines())
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown):
+            cli.main([verb, "--help"])
+        text = textwrap.indent(shown.getvalue(), "   ")
         parts.append(f"{title}\n{'-' * len(title)}\n\n")
-        parts.append(f".. code-block:: text\n\n{lines}\n")
+        parts.append(f".. code-block:: text\n\n{text}\n")
     return "".join(parts)
 
 

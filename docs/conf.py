@@ -43,7 +43,6 @@ nb_output_stderr = "remove"  # What the frameworks say about the machine.
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Call arguments", "params_style")]
@@ -56,7 +55,7 @@ def setup(app):
     """Writes the pages that are not files of `docs/`, before all are read."""
     docs = pathlib.Path(app.srcdir)
     app.connect("autodoc-process-signature", _signature_of_init)
-    app.connect("autodoc-process-docstring", _without_self)
+    app.connect("autodoc-process-docstring", _without_model)
     api.write_pages(docs / "api")
     diagram.draw(docs / "_static" / "networks.html")
 
@@ -70,14 +69,16 @@ def _signature_of_init(app, what, name, obj, options, signature, returns):
     return signature, returns
 
 
-def _without_self(app, what, name, obj, options, lines):
+def _without_model(app, what, name, obj, options, lines):
     """Leaves out the first argument of functions that are methods."""
     del app, name, obj, options
-    if what == "method":
-        leading = False
-        for line in list(lines):
-            leading = line.startswith(":param model:") or (
-                leading and line.startswith(" ")
-            )
-            if leading:
-                lines.remove(line)
+    if what != "method":
+        return
+    kept, leaving_out = [], False
+    for line in lines:
+        leaving_out = line.startswith(":param model:") or (
+            leaving_out and line.startswith(" ")
+        )
+        if not leaving_out:
+            kept.append(line)
+    lines[:] = kept
