@@ -1,5 +1,7 @@
 """The Markdown files: their links, their length, and their commands."""
 
+import importlib.util
+import inspect
 import pathlib
 import re
 import urllib.parse
@@ -79,3 +81,19 @@ def test_name_what_is_public(page):
                 break
             assert hasattr(value, part), f"{page.name}: keras_sagan{name}"
             value = getattr(value, part)
+
+
+@pytest.mark.no_backend
+def test_reference_has_every_room():
+    """Each public module of the package has a page in the API reference."""
+    spec = importlib.util.spec_from_file_location("api", ROOT / "docs/api.py")
+    api = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(api)
+    public = {
+        f"keras_sagan.{name}"
+        for name in keras_sagan.__all__
+        if inspect.ismodule(getattr(keras_sagan, name))
+    }
+    assert public <= set(api.ROOMS)
+    names = {name for room in api.ROOMS for name, _ in api.public_names(room)}
+    assert {"SAGAN", "SelfAttention2D", "HingeLoss", "from_folder"} <= names
