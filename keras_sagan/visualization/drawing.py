@@ -140,9 +140,10 @@ def with_dots(image, points, colors, radius):
 def words(text, width, height, size=13, align="left"):
     """Draws a line of text, black on white, as an image of the given size.
 
-    Text that is too long is cut.
+    Text that is too long is shortened, and then ends in an ellipsis.
     """
     picture, draw, font = pillow()
+    text = _shortened(text, width - 4, size)
     canvas = picture.new("RGB", (width, height), "white")
     place, anchor = {
         "left": ((2, height / 2), "lm"),
@@ -159,3 +160,11 @@ def text_width(text, size=13):
     """Returns the width of a line of text in pixels."""
     _, _, font = pillow()
     return int(np.ceil(font.load_default(size).getlength(text)))
+
+
+def _shortened(text, width, size):
+    """Returns a text, or as much of its start as fits, with an ellipsis."""
+    if text_width(text, size) <= width:
+        return text
+    fit = (f"{text[:n].rstrip()}\u2026" for n in range(len(text) - 1, 0, -1))
+    return next((t for t in fit if text_width(t, size) <= width), "")

@@ -132,3 +132,23 @@ def test_a_notebook_shows_the_picture(rng):
     # What is no picture is shown as an array.
     assert grid[0]._repr_png_() is None
     assert (grid / 2)._repr_png_() is None
+
+
+@pytest.mark.no_backend
+def test_long_names_of_columns_are_shortened():
+    """A name is drawn within its own column, also beside another long one."""
+    images = np.zeros((2, 64, 64, 3), "uint8")
+
+    def names(*column_names):
+        grid = visualization.image_grid(
+            images, columns=2, column_names=column_names
+        )
+        return grid[: -64 - 1]
+
+    long = names("immunohistochemistry", "")
+    assert (long[:, :66] < 255).any()
+    assert (long[:, 66:] == 255).all()
+    # The start of the name is what can be read.
+    other = names("immunohistology", "")
+    np.testing.assert_array_equal(long, other)
+    assert (long != names("hubble_deep_field", "")).any()
