@@ -18,12 +18,13 @@ from keras_sagan.cli.images import read_images
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import comma_separated
+from keras_sagan.cli.parsing import folder
 from keras_sagan.cli.parsing import number
 
 
 def add_arguments(parser):
     options.add_model(parser)
-    options.add_out(parser, "Folder to write.", "attention")
+    options.add_out(parser, "Folder to write.", "attention", type=folder)
     shown = parser.add_mutually_exclusive_group()
     options.add_classes(
         shown, "Classes to generate an image of. Default: the first ten."

@@ -47,7 +47,9 @@ def add_images(parser):
     parser.add_argument("images", metavar="IMAGES", help=IMAGES_HELP)
 
 
-def add_out(parser, help, beside=None, required=False, suffixes=None):
+def add_out(
+    parser, help, beside=None, required=False, suffixes=None, type=pathlib.Path
+):
     """Adds --out, a `pathlib.Path`.
 
     Args:
@@ -57,13 +59,14 @@ def add_out(parser, help, beside=None, required=False, suffixes=None):
             --out.
         required: Whether it must be given.
         suffixes: Suffixes that it may have. If `None`, any.
+        type: `parsing.folder` if it is always a folder.
     """
     if beside is not None:
         help += f" Default: {beside} in the folder of the model or run."
     parser.add_argument(
         "--out",
         metavar="PATH",
-        type=path_ending_in(*suffixes) if suffixes else pathlib.Path,
+        type=path_ending_in(*suffixes) if suffixes else type,
         required=required,
         help=help,
     )

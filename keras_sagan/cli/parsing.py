@@ -12,6 +12,11 @@ from keras_sagan import sizes
 from keras_sagan.files import printable
 
 
+# Suffixes of files that verbs read or write, in lower case.
+_FILES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".apng", ".svg", ".pdf")
+_FILES += (".json", ".npz", ".keras", ".onnx")
+
+
 class UsageError(Exception):
     """Raised if arguments that were parsed do not fit together."""
 
@@ -126,3 +131,13 @@ def path_ending_in(*suffixes):
         return path
 
     return parse
+
+
+def folder(text):
+    """Parses a `Path` of a folder, which is not named like a file."""
+    path = pathlib.Path(text)
+    if path.suffix.lower() in _FILES and not path.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"must be a folder, so it must not end in {path.suffix}; not {text}"
+        )
+    return path

@@ -10,13 +10,14 @@ are listed with the reason in FOLDER/prepared.json.
 
 from keras_sagan import sizes
 from keras_sagan.cli import options
+from keras_sagan.cli.parsing import folder
 from keras_sagan.cli.parsing import resolution
 from keras_sagan.files import print_left_out
 
 
 def add_arguments(parser):
     options.add_images(parser)
-    options.add_out(parser, "Folder to write.", required=True)
+    options.add_out(parser, "Folder to write.", required=True, type=folder)
     parser.add_argument(
         "--resolution",
         metavar="N",

@@ -18,6 +18,7 @@ from keras_sagan.cli.images import read_images
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.models import parse_classes
 from keras_sagan.cli.parsing import UsageError
+from keras_sagan.cli.parsing import folder
 from keras_sagan.cli.parsing import number
 from keras_sagan.files import printable
 
@@ -32,7 +33,7 @@ def add_arguments(parser):
         help="Files of images. They are cropped to the shape that the model "
         "has.",
     )
-    options.add_out(parser, "Folder to write.", "projection")
+    options.add_out(parser, "Folder to write.", "projection", type=folder)
     options.add_classes(
         parser,
         "The class of each image, or one for all. Default: weights of the "

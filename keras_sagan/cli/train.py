@@ -12,6 +12,7 @@ checkpoint first.
 from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import UsageError
+from keras_sagan.cli.parsing import folder
 from keras_sagan.cli.parsing import number
 from keras_sagan.quiet import import_quietly
 
@@ -19,7 +20,9 @@ from keras_sagan.quiet import import_quietly
 def add_arguments(parser):
     options.add_images(parser)
     options.add_out(
-        parser, "Folder of the run. Default: runs/ and the name of IMAGES."
+        parser,
+        "Folder of the run. Default: runs/ and the name of IMAGES.",
+        type=folder,
     )
     options.add_resolution(
         parser, "Default: chosen from the size of the images."

@@ -204,6 +204,11 @@ def test_info(here, capsys):
             "--out: must end in .png",
         ),
         (["sample", "broken.keras"], 1, "broken.keras, which raised"),
+        (
+            ["attention", "model.keras", "--out=x.png"],
+            2,
+            "--out: must be a folder, so it must not end in .png; not x.png",
+        ),
         (["attention", "model.keras", "--points=1:2:3"], 2, "integers x:y"),
         (["attention", "model.keras", "--points=1:99"], 1, "to (15, 15)"),
         (["attention", "model.keras", "--points=a:b"], 2, "; not a:b"),
