@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_sagan import losses
 from keras_sagan.arguments import check_bool
 from keras_sagan.backends.precision import dtype_policy
 from keras_sagan.models import checks
@@ -67,9 +68,12 @@ def from_preset(cls, name, precision=None, weights=False, **overrides):
             build_discriminator(**preset["discriminator"]),
             **{**preset["model"], **overrides},
         )
+    penalties = preset.get("gradient_penalty", {}).items()
     model.compile(
         keras.optimizers.Adam(**preset["generator_optimizer"]),
         keras.optimizers.Adam(**preset["discriminator_optimizer"]),
+        loss=preset.get("loss", "hinge"),
+        gradient_penalty=[getattr(losses, k)(**v) for k, v in penalties],
     )
     if weights:
         shipped.load_weights(model, name)

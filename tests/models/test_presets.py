@@ -2,6 +2,7 @@ import keras
 import pytest
 
 import keras_sagan
+from keras_sagan import losses
 from keras_sagan.models import build_discriminator
 from keras_sagan.models import build_generator
 from tests.helpers import parameters
@@ -20,7 +21,7 @@ def test_parameter_counts_are_those_stated(name, any_singular_vector):
 @pytest.mark.parametrize("name", keras_sagan.list_presets())
 def test_is_plain_data_and_whole(name):
     preset = keras_sagan.get_preset(name)
-    assert set(preset) == {
+    assert set(preset) - {"loss", "gradient_penalty"} == {
         "description",
         "source",
         "parameters",
@@ -54,6 +55,21 @@ def test_from_preset_is_compiled_with_the_recipe():
         assert float(optimizer.learning_rate) == pytest.approx(2e-4)
         assert optimizer.beta_1 == 0.5
     assert isinstance(model, keras.Model)
+
+
+def test_from_preset_has_the_loss_of_the_recipe():
+    assert isinstance(
+        keras_sagan.SAGAN.from_preset("digits").loss, losses.HingeLoss
+    )
+    preset = keras_sagan.get_preset("digits")
+    preset["loss"] = "relativistic"
+    preset["gradient_penalty"] = {"R1": {"weight": 0.5, "every": 3}, "R2": {}}
+    model = keras_sagan.SAGAN.from_preset(preset)
+    assert isinstance(model.loss, losses.RelativisticLoss)
+    r1, r2 = model.penalties
+    assert isinstance(r1, losses.R1) and isinstance(r2, losses.R2)
+    assert r1.weight == 0.5 and r1.every == 3
+    assert r2.weight == losses.R2().weight
 
 
 def test_refuses_an_unknown_name():
