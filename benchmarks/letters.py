@@ -167,7 +167,7 @@ class Judge:
         return features, logits.argmax(-1)
 
     def model(self, model):
-        """Returns the metrics of a model's averaged generator."""
+        """Returns the metrics of a model's EMA generator."""
         count = len(self.classes)
         labels = np.arange(count * SAMPLES, dtype="int32") % count
         images = model.generate(labels=labels, seed=1, batch_size=200)

@@ -96,7 +96,7 @@ def main(_):
     last = {name: values[-1] for name, values in history.history.items()}
     print(
         f"\n{minutes:.1f} minutes, {last['images_per_second']:.0f} images/s; "
-        "gamma of the attention: "
+        "gamma of the attention layer: "
         f"{last['generator_attention_8_gamma']:+.4f} in the generator, "
         f"{last['discriminator_attention_8_gamma']:+.4f} in the discriminator"
     )
@@ -163,7 +163,7 @@ def report(images, labels, sets):
     divided by that of the training digits. Coverage: the share of training
     digits that have a digit of the set within the distance of their third
     neighbour. To nearest: the mean distance to the nearest training digit,
-    which would be 0 for digits learned by heart.
+    which would be 0 for memorized digits.
     """
     classifier = make_classifier(images, labels)
     real_distance = metrics.mean_class_distance(pixels(images), labels)

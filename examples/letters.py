@@ -40,7 +40,7 @@ flags.DEFINE_string("out", "outputs/letters", "Folder of the run.")
 
 LETTERS = string.ascii_uppercase
 SIDE, CAPITAL, WIDEST = 32, 24, 28  # Pixels.
-FEWEST = 16  # Typefaces. Fewer would only be learned by heart.
+FEWEST = 16  # Typefaces. Fewer would only be memorized.
 FOLDERS = (
     "/usr/share/fonts",
     "/usr/local/share/fonts",

@@ -40,7 +40,7 @@ def test_digits(tmp_path):
         "450 held-out",
         "recognised",
         "distance",
-        "gamma of the attention",
+        "gamma of the attention layer",
     ):
         assert part in result.stdout
     names = {path.name for path in tmp_path.iterdir()}

@@ -43,7 +43,6 @@ os.environ.setdefault("KERAS_BACKEND", "jax")  # or "tensorflow", "torch"
 import keras
 import numpy as np
 from keras import layers
-from keras import ops
 
 import keras_sagan
 from keras_sagan.layers import ConditionalBatchNorm
@@ -146,7 +145,8 @@ def build_discriminator(width=64):
     x = SelfAttention2D()(x)
     x = down_block(x, width)
     x = down_block(x, width, halve=False)
-    h = layers.Lambda(lambda x: ops.sum(ops.relu(x), axis=(1, 2)))(x)
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    h = layers.Rescaling(4 * 4)(x)  # the sum over the map
     real = SpectralNormalization(layers.Dense(1))(h)
     e = SpectralNormalization(layers.Embedding(NUM_CLASSES, width))(y)
     fits = layers.Dot(axes=1)([h, e])
@@ -200,7 +200,7 @@ keras_sagan.visualization.class_grid(
 """
 ![Generated digits](digits.png)
 
-Has the generator learned the training images by heart? To find out, we show the
+Has the generator memorized the training images? To find out, we show the
 five nearest training images beside each generated image.
 """
 
@@ -221,7 +221,7 @@ maps = keras_sagan.visualization.attention_maps(
     model, labels=[0, 3, 8], seed=1, queries=4
 )
 keras_sagan.visualization.attention_sheet(maps, path="attention.png")
-print(f"gamma of the attention: {maps.gamma:+.3f}")
+print(f"gamma of the attention layer: {maps.gamma:+.3f}")
 
 """
 ## Next steps

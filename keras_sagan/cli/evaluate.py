@@ -13,6 +13,7 @@ other tools can read.
 import pathlib
 
 from keras_sagan.cli import options
+from keras_sagan.cli.models import is_shipped
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import comma_separated
 from keras_sagan.cli.parsing import number
@@ -113,6 +114,7 @@ def _is_model(name):
     path = pathlib.Path(name)
     return (
         name.startswith("hf://")
+        or is_shipped(name)
         or path.suffix == ".keras"
         or Run(path).exists()
     )

@@ -55,7 +55,8 @@ def find_model(name):
     if not path.is_file() or path.suffix != ".keras":
         raise ValueError(
             "MODEL must be a .keras file, a folder with model.keras or "
-            f"checkpoints, or hf://owner/name. Received: {name}"
+            "checkpoints, a preset with weights, or hf://owner/name. "
+            f"Received: {name}"
         )
     return path
 

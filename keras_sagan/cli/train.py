@@ -52,8 +52,8 @@ def add_arguments(parser):
         metavar="MODEL",
         dest="from_model",
         help="Model to fine-tune to the classes of IMAGES, with its own size "
-        "and channels: a .keras file, the folder of a run, or hf://owner/name. "
-        "A class whose name the model also has starts from that class, and "
+        "and channels: a .keras file, the folder of a run, a preset with "
+        "weights, or hf://owner/name. A class whose name the model also has starts from that class, and "
         "every other class from the mean of all. Default: new networks.",
     )
     parser.add_argument(

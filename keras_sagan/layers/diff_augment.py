@@ -13,7 +13,7 @@ _POLICIES = ("color", "translation", "cutout")
 class DiffAugment(keras.layers.Layer):
     """Augments the discriminator's real and generated images (DiffAugment).
 
-    A discriminator that is trained on few images learns them by heart. With
+    A discriminator that is trained on few images memorizes them. With
     this layer it gets the images `T(x)` instead, in both updates. The
     gradients of the generator go through `T`, so that the generated images
     themselves do not look augmented.

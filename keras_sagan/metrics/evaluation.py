@@ -74,7 +74,7 @@ def evaluate(
             `(n, H, W, channels)` (floats in [-1, 1] if the protocol does not
             quantise), and returns features `(n, D)`, or features and logits.
             Defaults to `metrics.Inception`, which repeats gray images three
-            times and lays transparent ones on white. With another extractor,
+            times and composites transparent ones onto white. With another extractor,
             the distance is not FID: reports give the extractor's `name`.
         batch_size: Positive integer, number of images that a process
             evaluates at a time.

@@ -114,7 +114,7 @@ class _Folder:
         return len(self.paths)
 
     def __getitem__(self, i):
-        # As for training: transparent images are laid on white, and turned
+        # As for training: transparent images are composited onto white, and turned
         # ones are set upright.
         try:
             return np.asarray(read_image(self.paths[i]))

@@ -36,7 +36,7 @@ class Inception:
     Call arguments:
         images: uint8 `(N, height, width, channels)`, or floats in [-1, 1],
             which are not rounded. Gray images (1 channel) are repeated three
-            times, and those with alpha (4 channels) are laid on white.
+            times, and those with alpha (4 channels) are composited onto white.
 
     Returns:
         Float32 arrays: features `(N, 2048)` and logits `(N, 1008)`.

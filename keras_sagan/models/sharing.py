@@ -32,7 +32,7 @@ def from_preset(cls, name, precision=None, weights=False, **overrides):
             `None`, defaults to the global dtype policy.
         weights: For a preset of `list_weights()`, whether to load the trained
             weights that come with the package. They are the weights of the
-            discriminator and of the averaged generator, which both generators
+            discriminator and of the EMA generator, which both generators
             get. No download is needed.
         **overrides: For a recipe, arguments of `SAGAN` that replace those of
             the preset.

@@ -37,7 +37,8 @@ def train_on_images(
 
     If it is called again with the same folder, it continues from the step at
     which the run was stopped or killed. Arguments that were given or chosen
-    when the run began do not have to be given again. `choose_recipe` describes
+    when the run began do not have to be given again, except `steps`. The run
+    may continue on another device, such as a GPU. `choose_recipe` describes
     how the recipe is chosen. Images that must be decoded or resized are
     prepared once, in the folder of the run.
 
@@ -190,6 +191,8 @@ def _as_begun(
         base_channels or network.get("base_channels"),
         channels,
     )
+    # A GPU would choose larger batches; the number of images decides them, too.
+    recipe["batch_size"] = before.get("batch_size", recipe["batch_size"])
     return recipe, before.get("seed", 0) if seed is None else seed
 
 

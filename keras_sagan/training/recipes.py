@@ -9,7 +9,7 @@ from keras_sagan.models.blocks import check_architecture
 from keras_sagan.models.presets import get_preset
 
 _LARGEST, _LARGEST_ON_CPU = 128, 64
-# If there are fewer images than this, a discriminator learns them by heart.
+# If there are fewer images than this, a discriminator tends to memorize them.
 _FEW_IMAGES = 20_000
 _FEWEST_IMAGES = 16
 # Words for descriptions; there is none for RGB, as in version 0.1.

@@ -14,7 +14,7 @@ def nearest_neighbors(
 ):
     """Draws samples, each in a row with its nearest training images.
 
-    If the generator has learned training images by heart, the first neighbour
+    If the generator has memorized training images, the first neighbour
     is the same image as the sample. The distances are those of
     `metrics.nearest_neighbors`.
 

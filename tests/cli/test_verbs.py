@@ -121,6 +121,8 @@ def test_evaluates_a_model_and_statistics(tmp_path, capsys, monkeypatch, rng):
     assert again["fid"] == pytest.approx(first["fid"])
     assert cli.main(["evaluate", real, statistics]) == 0
     assert "Frechet distance   0.0000" in capsys.readouterr().out
+    assert cli.main(["evaluate", "digits", real, "--num_images=20"]) == 0
+    assert "20 generated, 40 real" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("metrics", ["[1]", "{", '{"protocol": 5}', "\xff"])

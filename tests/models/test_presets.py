@@ -63,13 +63,14 @@ def test_from_preset_has_the_loss_of_the_recipe():
     )
     preset = keras_sagan.get_preset("digits")
     preset["loss"] = "relativistic"
-    preset["gradient_penalty"] = {"R1": {"weight": 0.5, "every": 3}, "R2": {}}
+    preset["gradient_penalty"] = {"R1": {"weight": 0.5, "every": 3}}
+    preset["gradient_penalty"]["R2"] = {"weight": 2.0}
     model = keras_sagan.SAGAN.from_preset(preset)
     assert isinstance(model.loss, losses.RelativisticLoss)
     r1, r2 = model.penalties
     assert isinstance(r1, losses.R1) and isinstance(r2, losses.R2)
     assert r1.weight == 0.5 and r1.every == 3
-    assert r2.weight == losses.R2().weight
+    assert r2.weight == 2.0 and r2.every == 1
 
 
 def test_refuses_an_unknown_name():

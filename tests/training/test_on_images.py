@@ -166,6 +166,23 @@ def test_it_continues_as_it_was_begun(tmp_path, rng, capsys):
 
 
 @pytest.mark.no_backend
+def test_a_run_goes_on_on_another_device(tmp_path, monkeypatch, capsys):
+    """With a GPU, a new run would have larger batches."""
+    pixels = np.zeros((70, 16, 16, 3), "uint8")
+    source = data.ArrayImages(pixels)
+    for steps, accelerated in ((2, False), (3, True)):
+        monkeypatch.setattr(
+            "keras_sagan.backends.has_accelerator", lambda is_=accelerated: is_
+        )
+        keras_sagan.train_on_images(
+            source, tmp_path / "run", base_channels=1, steps=steps
+        )
+        assert "batches of 32" in capsys.readouterr().out
+    keras_sagan.train_on_images(source, tmp_path / "new", **TINY)
+    assert "batches of 64" in capsys.readouterr().out
+
+
+@pytest.mark.no_backend
 def test_a_folder_is_prepared_once(tmp_path, monkeypatch, capsys, rng):
     for i in range(18):
         pixels = rng.integers(256, size=(40, 36, 3), dtype="uint8")
