@@ -94,11 +94,12 @@ def train(flags, letters, judge):
         values = {
             "step": model.count_steps(),
             "minutes": (time.perf_counter() - start) / 60,
+            **judge.model(model),
             **{
                 name: history[name][-1]
-                for name in ("discriminator_loss", "generator_loss")
+                for name in history
+                if name.endswith(("_loss", "_gamma", "largest_sigma"))
             },
-            **judge.model(model),
         }
         with open(flags.out / "log.jsonl", "a") as file:
             file.write(json.dumps(values) + "\n")
