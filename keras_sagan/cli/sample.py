@@ -46,6 +46,12 @@ def add_arguments(parser):
         "row of the grid. Default: %(default)s.",
     )
     parser.add_argument(
+        "--share_latents",
+        action="store_true",
+        help="Give the images of a row the same latents, so that only the "
+        "class differs between them.",
+    )
+    parser.add_argument(
         "--scale",
         metavar="N",
         type=number(int, 1, 64),
@@ -65,6 +71,12 @@ def run(arguments):
         )
     model, names = load_model(arguments.model)
     classes = parse_classes(arguments.classes, names, model.num_classes)
+    several = single or len(arguments.truncation) > 1
+    if arguments.share_latents and (several or model.num_classes is None):
+        raise UsageError(
+            "argument --share_latents: needs a model with classes, one "
+            "--truncation, and a picture as --out"
+        )
     if single:
         _save_each(model, names, classes, arguments)
         return
@@ -98,6 +110,7 @@ def _save_grid(model, names, classes, arguments):
             truncation=truncations[0],
             seed=arguments.seed,
             in_columns=True,
+            share_latents=arguments.share_latents,
             **picture,
         )
 

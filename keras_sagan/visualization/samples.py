@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_class_names
 from keras_sagan.arguments import check_has
 from keras_sagan.arguments import check_integer
@@ -19,6 +20,7 @@ def class_grid(
     scale=1,
     path=None,
     in_columns=False,
+    share_latents=False,
 ):
     """Draws images of each class, one class per row, with its name.
 
@@ -35,6 +37,8 @@ def class_grid(
         scale: As in `image_grid`.
         path: File to save to, or None. The suffix decides the format.
         in_columns: Whether each class is a column instead, with its name above.
+        share_latents: Whether the n-th images of all classes have the same
+            latents, so that only the class differs between them.
 
     Returns:
         A uint8 array, `(grid height, grid width, 3)`.
@@ -63,12 +67,13 @@ def class_grid(
     classes = list(classes)
     check_class_names(class_names, model.num_classes)
     check_integer("columns", columns, 1)
-    images = model.generate(
-        labels=np.repeat(classes, columns),
-        seed=seed,
-        truncation=truncation,
-        ema=ema,
-    )
+    check_bool("share_latents", share_latents)
+    labels = np.repeat(classes, columns)
+    drawn = {"seed": seed, "truncation": truncation}
+    if share_latents and classes:
+        latents, _ = model.draw_inputs(labels[:columns], **drawn)
+        drawn = {"latents": np.tile(latents, (len(classes), 1))}
+    images = model.generate(labels=labels, ema=ema, **drawn)
     return grid_of_classes(
         images, classes, class_names, in_columns, scale=scale, path=path
     )

@@ -195,6 +195,11 @@ def test_info(here, capsys):
         ),
         (["sample", "model.keras", "--classes=3"], 2, "such as 'ant'; not 3"),
         (["sample", "plain.keras", "--classes=1"], 2, "has no classes"),
+        (
+            ["sample", "plain.keras", "--share_latents"],
+            2,
+            "--share_latents: needs a model with classes, one --truncation",
+        ),
         (["sample", "model.keras", "--count=0"], 2, "from 1 to 100,000, not 0"),
         (["sample", "model.keras", "--truncation=-1"], 2, "from 0.01 to 100"),
         (["sample", "model.keras", "--truncation=x"], 2, "x; none is also"),

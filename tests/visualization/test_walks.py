@@ -60,6 +60,20 @@ def test_class_grid_has_a_class_a_row(model):
     assert (names[1:17] < 128).any() and (names[18:34] < 128).any()
 
 
+def test_class_grid_can_share_latents(model):
+    """The images at one position then have the same latents."""
+    arguments = {"classes": [2, 0, 2], "columns": 3, "seed": 4}
+    grid = visualization.class_grid(model, share_latents=True, **arguments)
+    images = model.generate([2, 2, 2], seed=4)
+    plain = visualization.image_grid(images, columns=3).astype(int)
+    height, width = plain.shape[:2]
+    rows = [grid[i * 17 :][:height, -width:] for i in range(3)]
+    for row, same in zip(rows, (True, False, True)):
+        assert (np.abs(row - plain).max() <= 1) == same
+    grid = visualization.class_grid(model, **arguments)
+    assert np.abs(grid[34:][:height, -width:] - plain).max() > 1
+
+
 def test_truncation_grid_keeps_labels_and_seed(model):
     grid = visualization.truncation_grid(
         model, (0.5, None), columns=4, seed=2, scale=2
@@ -82,6 +96,7 @@ def test_truncation_grid_keeps_labels_and_seed(model):
         ("class_walk", {"classes": (0, 3)}, r"\[0, 3\).* with 3"),
         ("class_walk", {"classes": (0,)}, "`classes` must be two or more"),
         ("class_grid", {"class_names": ["a"]}, "must be 3 names, .* 1 names"),
+        ("class_grid", {"share_latents": 1}, "`share_latents` must be True or False"),
         ("class_grid", {"columns": 0}, "`columns` must be a positive integer"),
         ("class_grid", {"classes": [5]}, r"\[0, 3\).* with 5"),
         ("truncation_grid", {"truncations": ()}, "must be one or more"),
