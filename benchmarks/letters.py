@@ -19,6 +19,7 @@ letters that were held out.
 import argparse
 import json
 import pathlib
+import string
 import time
 
 import keras
@@ -39,7 +40,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", required=True, help="The .npz file.")
-    parser.add_argument("--out", default="outputs/letters", type=pathlib.Path)
+    parser.add_argument("--out", default="outputs/letters_32", type=pathlib.Path)
     parser.add_argument("--set", action="append", default=[], metavar="K=V")
     parser.add_argument("--every", type=int, default=1000)
     parser.add_argument("--precision", default="float32")
@@ -106,7 +107,13 @@ def train(flags, letters, judge):
         show(f"step {values['step']:,}", values)
         path = flags.out / f"grid_{values['step']:06d}.png"
         visualization.class_grid(
-            model, range(CLASSES), columns=8, in_columns=True, path=path
+            model,
+            range(CLASSES),
+            columns=8,
+            class_names=list(string.ascii_uppercase),
+            in_columns=True,
+            share_latents=True,
+            path=path,
         )
 
 
