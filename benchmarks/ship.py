@@ -13,6 +13,7 @@ import pathlib
 
 import keras
 
+import keras_sagan
 from keras_sagan.models import shipped
 
 
@@ -22,7 +23,13 @@ def main():
     parser.add_argument("model", help="A .keras file of the preset's networks.")
     parser.add_argument("--about", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
-    model = keras.saving.load_model(arguments.model)
+    trained = keras.saving.load_model(arguments.model)
+    # Its networks may compute in bfloat16; those of the preset do not.
+    model = keras_sagan.SAGAN.from_preset(arguments.preset, precision="float32")
+    for name in ("generator", "ema_generator", "discriminator"):
+        weights = getattr(trained, name).get_weights()
+        getattr(model, name).set_weights(weights)
+    model.steps_trained.assign(trained.count_steps())
     about = json.loads(arguments.about.read_text())
     path = shipped.save_weights(model, arguments.preset, about)
     print(f"Wrote {path}, {path.stat().st_size / 2**20:.2f} MiB")

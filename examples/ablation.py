@@ -57,6 +57,8 @@ flags.DEFINE_float(
 )
 flags.DEFINE_float("ema", 0.99, "Momentum of the EMA generator.", 0, 1)
 flags.DEFINE_float("bn_momentum", 0.9, "Momentum of the batch norms.", 0, 1)
+flags.DEFINE_string("loss", "hinge", "Name of the adversarial loss.")
+flags.DEFINE_string("precision", "float32", "Or mixed_bfloat16.")
 flags.DEFINE_string("workdir", "outputs/ablation", "Folder of the runs.")
 flags.DEFINE_bool("imagenet", False, "Print the commands for ImageNet at 128.")
 
@@ -163,6 +165,7 @@ def check_settings(workdir):
     """Raises an error if the folder holds runs with other flags."""
     names = ("data", "resolution", "width", "batch", "steps", "points")
     names += ("samples", "learning_rate", "ema", "bn_momentum")
+    names += ("loss", "precision")
     settings = {name: FLAGS[name].value for name in names}
     path = workdir / "settings.json"
     if path.exists() and json.loads(path.read_text()) != settings:
@@ -289,24 +292,31 @@ def make_model(cell, seed, loaded):
         "attention": cell.attention,
         "channels": loaded.images.shape[-1],
     }
-    model = keras_sagan.SAGAN(
-        models.build_generator(
-            spectral_normalization=cell.generator_sn,
-            batch_norm_momentum=FLAGS.bn_momentum,
-            **common,
-        ),
-        models.build_discriminator(**common),
-        ema_momentum=FLAGS.ema,
-        ema_start_step=min(2000, FLAGS.steps // 10),
-        seed=seed,
-    )
     # With TTUR, 1 to 4. Without it, the geometric mean for both.
     rate = FLAGS.learning_rate
     rates = (rate, 4 * rate) if cell.ttur else (2 * rate, 2 * rate)
-    model.compile(
-        *(keras.optimizers.Adam(r, 0.0, 0.999, epsilon=1e-8) for r in rates)
+    adams = [
+        {"learning_rate": x, "beta_1": 0.0, "beta_2": 0.999, "epsilon": 1e-8}
+        for x in rates
+    ]
+    recipe = {
+        "generator": {
+            "spectral_normalization": cell.generator_sn,
+            "batch_norm_momentum": FLAGS.bn_momentum,
+            **common,
+        },
+        "discriminator": common,
+        "model": {
+            "ema_momentum": FLAGS.ema,
+            "ema_start_step": min(2000, FLAGS.steps // 10),
+        },
+        "generator_optimizer": adams[0],
+        "discriminator_optimizer": adams[1],
+        "loss": FLAGS.loss,
+    }
+    return keras_sagan.SAGAN.from_preset(
+        recipe, precision=FLAGS.precision, seed=seed
     )
-    return model
 
 
 def table(results):

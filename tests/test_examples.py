@@ -95,9 +95,8 @@ def test_letters_are_drawn_and_learnt(tmp_path):
     result = run_example("letters.py", tmp_path, *arguments, "--steps=1")
     assert result.returncode == 0, result.stderr
     assert "typefaces with 26 letters each" in result.stdout
-    assert "gray images of 26 classes at 32 pixels" in result.stdout
     name = Image.open(tmp_path / "run" / "name.png")
-    assert name.size == (5 * 3 * 32, 6 * 3 * 32)
+    assert name.width == 5 * 65 + 1
     assert (tmp_path / "run" / "letters.png").exists()
 
 
@@ -109,10 +108,6 @@ def test_too_few_fonts(tmp_path):
     assert "apt install" in result.stderr
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="One backend: what it calls is tested on each",
-)
 @pytest.mark.no_backend
 def test_ablation_goes_on_where_it_stopped(tmp_path):
     arguments = [

@@ -145,6 +145,7 @@ def test_an_npz_of_32_pixels_trains_without_a_flag(tmp_path, rng, capsys):
     assert all(same(values(state(again)), values(state(model))))
 
 
+@pytest.mark.no_backend
 def test_it_continues_as_it_was_begun(tmp_path, rng, capsys):
     """What was said at the beginning need not be said again."""
     path, run = npz(tmp_path / "a.npz", 32, rng), tmp_path / "run"
