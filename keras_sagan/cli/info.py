@@ -83,7 +83,7 @@ def _map(size):
 
 def _size(about):
     height, width, channels = about["image_shape"]
-    return f"{height}x{width} pixels, {channels} channels"
+    return f"{height}x{width} pixels, {channels} channel{'s' * (channels > 1)}"
 
 
 def _classes(about, names):

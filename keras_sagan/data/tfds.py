@@ -221,11 +221,11 @@ def decode(encoded, resolution=None, channels=3):
     def decode_png():
         # TensorFlow would drop alpha, and show invisible colours.
         image = tensorflow.io.decode_png(encoded, channels=4)
-        if channels == 4:
-            return image
+        if channels == 4:  # Without invisible colours, as `read_image` reads it.
+            return image * tensorflow.cast(image[..., 3:] > 0, "uint8")
         image = tensorflow.cast(image, "float32")
         alpha = image[..., 3:] / 255
-        image = 255 + alpha * (image[..., :3] - 255)  # Laid on white.
+        image = 255 + alpha * (image[..., :3] - 255)  # On white.
         if channels == 1:
             image = tensorflow.image.rgb_to_grayscale(image)
         return tensorflow.cast(tensorflow.round(image), "uint8")
@@ -257,6 +257,7 @@ def decode(encoded, resolution=None, channels=3):
         image = tensorflow.image.resize(image, sides, antialias=True)
         alpha = image[..., 3:]
         colors = tensorflow.math.divide_no_nan(image[..., :3], alpha)
+        colors *= tensorflow.cast(tensorflow.round(alpha) > 0, "float32")
         image = tensorflow.concat([colors, alpha], axis=-1)
     image = tensorflow.clip_by_value(tensorflow.round(image), 0, 255)
     return tensorflow.cast(image, "uint8")

@@ -38,6 +38,40 @@ def test_downsizing_is_pillows(file_format):
             assert difference.max() <= 1
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", ["L", "LA", "RGB", "RGBA"])
+def test_every_kind_of_image_is_read_as_pillow_reads_it(kind, channels):
+    """Gray and transparent files, as any channels, also not square."""
+    from PIL import Image
+    from skimage.data import chelsea
+
+    picture = Image.fromarray(chelsea()).convert(kind)
+    if kind in ("LA", "RGBA"):
+        width, height = picture.size
+        alpha = np.zeros((height, width), "uint8")
+        alpha[:, width // 3 :] = np.linspace(0, 255, height)[:, None]
+        picture.putalpha(Image.fromarray(alpha))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    for resolution in (64, (32, 48), None):
+        expected = np.asarray(read_image(stream, channels))
+        if resolution is not None:
+            expected = crop_and_resize(expected, resolution)
+        found = decode(stream.getvalue(), resolution, channels).numpy()
+        pair = [
+            x.reshape(found.shape).astype("float64") for x in (found, expected)
+        ]
+        if channels == 4:
+            alphas = [x[..., 3:] for x in pair]
+            assert np.abs(alphas[0] - alphas[1]).max() <= 1
+            assert all(
+                (x[..., :3] * (x[..., 3:] == 0) == 0).all() for x in pair
+            )
+            # Pillow rounds the products of colours and alpha; compare those.
+            pair = [x[..., :3] * a / 255 for x, a in zip(pair, alphas)]
+        assert np.abs(pair[0] - pair[1]).max() <= 2
+
+
 @pytest.mark.parametrize("name", ["imagenet2012", "cifar10", "imagenette"])
 def test_reads_any_classification_set(name, mock):
     dataset = data.from_tfds(name, 32, batch_size=4)

@@ -9,6 +9,7 @@ from PIL import Image
 
 import keras_sagan
 from keras_sagan import callbacks
+from keras_sagan import cli
 from keras_sagan import data
 from keras_sagan import export
 from keras_sagan import layers
@@ -16,6 +17,7 @@ from keras_sagan import metrics
 from keras_sagan import models
 from keras_sagan import training
 from keras_sagan import visualization
+from keras_sagan.app.handlers import Handlers
 from keras_sagan.metrics import Inception
 from tests.helpers import array
 from tests.helpers import run_elsewhere
@@ -119,6 +121,28 @@ def test_the_whole_way(kind, tmp_path):
 
     # ONNX checks its images itself.
     export.to_onnx(model, tmp_path / "generator.onnx")
+
+
+@pytest.mark.no_backend
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_shared_described_and_served(kind, tmp_path, capsys):
+    model, names = model_of(kind), ["ant", "bee", "cat"]
+    height, width, channels = shape_of(kind)
+    model.save_to_preset(tmp_path / "shared", class_names=names)
+    card = (tmp_path / "shared" / "README.md").read_text()
+    assert f"{height}x{width}" in card or f"{height} pixels" in card
+    assert Image.open(tmp_path / "shared" / "samples.png").mode == "RGB"
+    assert cli.main(["info", str(tmp_path / "shared")]) == 0
+    said = f"{height}x{width} pixels, {channels} channel"
+    said += "\n" if channels == 1 else "s\n"
+    assert said in capsys.readouterr().out
+    again = keras_sagan.SAGAN.from_preset(str(tmp_path / "shared"))
+    page = Handlers(again, names)
+    page.warm_up()
+    drawn = page.draw(["bee"], 2, 3, 0)
+    expected = model.generate([1, 1], seed=3)
+    assert np.array_equal(page.images(*drawn), expected)
+    assert page.walk("cat", (1, 2), 4, 0).startswith("data:image/gif;base64")
 
 
 @pytest.mark.no_backend
