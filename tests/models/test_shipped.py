@@ -21,7 +21,7 @@ def test_images_are_the_same_on_every_backend(name):
     about = keras_sagan.describe_weights(name)
     assert model.count_steps() == about["steps_trained"] > 0
     assert len(about["class_names"]) == model.num_classes
-    # Both generators are the averaged one, to fine-tune from.
+    # Both generators are the EMA generator, to fine-tune from.
     for a, b in zip(
         model.generator.variables, model.ema_generator.variables, strict=True
     ):
@@ -53,9 +53,11 @@ def test_they_are_small():
 
 
 @pytest.mark.no_backend
-def test_the_command_line_takes_their_names(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_line_takes_their_names(
+    name, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
-    name = NAMES[0]
     about = keras_sagan.describe_weights(name)
     classes = ",".join(about["class_names"][:2])
     assert cli.main(["sample", name, f"--classes={classes}", "--count=2"]) == 0
