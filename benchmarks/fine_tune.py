@@ -6,9 +6,10 @@ A SAGAN learns the letters A to T of all typefaces. Then 20 images of each of
 the letters U to Z are given, and the script trains on these 120 images: a new
 SAGAN, the trained one with other classes (`SAGAN.with_classes`), and the same
 with the first blocks of its discriminator frozen. All train for the same number
-of steps. Their images are compared with all training typefaces' letters U to Z,
-of which they saw only 120. The script prints means and standard errors over the
-seeds, and writes them and a grid of each run to `--out`.
+of steps. Their images are compared with 1,200 letters U to Z of the training
+typefaces. The three models were trained on only 120 such letters. The script
+prints means and standard errors over the seeds, and writes them and a grid of
+each run to `--out`.
 """
 
 import argparse

@@ -6,14 +6,14 @@
     python benchmarks/letters.py --data=glyphs_32.npz --evaluate=letters_32
 
 The data is an .npz file with `images` (N, 32, 32), `labels`, `held_out_images`
-and `held_out_labels`: letters A to Z, and others of typefaces that are never
-trained on. The recipe is the preset `letters_32`. `--set` changes one of its
+and `held_out_labels`: the letters A to Z, and letters of other typefaces,
+which are not used for training. The recipe is the preset `letters_32`. `--set` changes one of its
 entries, and can be given several times. Every `--every` steps, the script
 prints how 5,200 generated letters compare with 5,200 training letters, and
 writes a grid, a model and a line of log.jsonl to `--out`. It continues from the
-last model that it finds there. `--evaluate` only prints the metrics, of a
-preset with weights or of a .keras file. All numbers stand beside those of the
-letters that were held out.
+last model that it finds there. With `--evaluate`, the script does not train. It
+prints the metrics of a preset with weights or of a .keras file. It always prints
+those of the held-out letters as well.
 """
 
 import argparse

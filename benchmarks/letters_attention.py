@@ -9,10 +9,10 @@ file. The script prints
   same generator with gamma = 0, which takes its attention away;
 - for points on strokes, how much of their attention lies on strokes, and how
   much on strokes of the other half of the image (left and right), each divided
-  by what it would be if they looked everywhere equally.
+  by what it would be if they attended equally to all locations.
 
-It writes a figure to `--out`: letters with two legs or arms, and where points on
-their strokes look.
+It writes a figure to `--out` that shows, for some letters, where points on their
+strokes attend.
 """
 
 import argparse
@@ -65,10 +65,10 @@ def main():
 
 
 def looks(model, count=8):
-    """Returns how much more than by chance points on strokes look at strokes.
+    """Returns how much more than chance points on strokes attend to strokes.
 
-    The keys are a coarser map than the image: a key is on a stroke as far as
-    its pixels are.
+    The keys are a coarser map than the image: a key counts by the share of its
+    pixels that are on strokes.
     """
     labels = np.repeat([LETTERS.index(x) for x in TWO_LEGS], count)
     maps = visualization.attention_maps(model, labels=labels, seed=0)

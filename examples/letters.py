@@ -5,8 +5,8 @@
     python examples/letters.py --from_scratch --steps=10000
 
 Hardware: two CPU cores. The model starts from the letters that come with the
-package, and takes the styles of your fonts within minutes. With --from_scratch
-it starts from nothing, and the grids in --out/samples show letters after half
+package, and learns the styles of your fonts within minutes. With --from_scratch
+it starts from random weights, and the grids in --out/samples show letters after half
 an hour. Data: the capital letters of the TrueType and OpenType fonts that are found,
 drawn by Pillow at 32 pixels: one scale for each typeface, centred, white on
 black. Typefaces whose letters do not look like letters (symbols, ornaments,

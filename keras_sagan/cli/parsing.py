@@ -138,6 +138,6 @@ def folder(text):
     path = pathlib.Path(text)
     if path.suffix.lower() in _FILES and not path.is_dir():
         raise argparse.ArgumentTypeError(
-            f"must be a folder, so it must not end in {path.suffix}; not {text}"
+            f"must be a folder, without the suffix {path.suffix}; not {text}"
         )
     return path

@@ -53,8 +53,9 @@ def add_arguments(parser):
         dest="from_model",
         help="Model to fine-tune to the classes of IMAGES, with its own size "
         "and channels: a .keras file, the folder of a run, a preset with "
-        "weights, or hf://owner/name. A class whose name the model also has starts from that class, and "
-        "every other class from the mean of all. Default: new networks.",
+        "weights, or hf://owner/name. If the model has a class of the same "
+        "name, the new class starts from it. Every other class starts from the "
+        "mean of all classes. Default: new networks.",
     )
     parser.add_argument(
         "--freeze_discriminator",

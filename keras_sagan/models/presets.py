@@ -175,11 +175,11 @@ PRESETS = {
     },
     "letters_32": {
         "description": (
-            "Letters A to Z of 2,300 typefaces at 32 pixels, gray, for hours "
-            "on two CPU cores. The relativistic loss, because with the hinge "
-            "loss all letters of a class came to look alike."
+            "Letters A to Z of 2,300 typefaces at 32 pixels, gray. Training "
+            "takes hours on two CPU cores. The loss is relativistic, because "
+            "with the hinge loss all letters of a class became alike."
         ),
-        "source": "measured here; docs/results.md shows what each part does",
+        "source": "measured here; docs/results.md compares the losses",
         "parameters": (391_938, 270_274),
         "generator": {
             "resolution": 32,
@@ -212,7 +212,7 @@ PRESETS = {
         },
         "batch_size": 64,
         "steps": 20_000,
-        "data": "benchmarks/letters.py says how they are made from fonts",
+        "data": "docs/results.md says how they were made from fonts",
     },
 }
 
@@ -235,8 +235,8 @@ def get_preset(name):
     trainable parameters of the generator and the discriminator), the arguments
     of `build_generator`, `build_discriminator`, `SAGAN` and both Adam
     optimizers, `batch_size` (of one `fit` batch), `steps`, and `data`. If the
-    loss is not the hinge loss, `loss` names it, and `gradient_penalty` has the
-    arguments of each penalty, by the name of its class in `keras_sagan.losses`.
+    loss is not the hinge loss, `loss` names it, and `gradient_penalty` maps the
+    name of each penalty's class in `keras_sagan.losses` to its arguments.
 
     Args:
         name: One of `list_presets()`.

@@ -191,7 +191,7 @@ def _as_begun(
         base_channels or network.get("base_channels"),
         channels,
     )
-    # A GPU would choose larger batches; the number of images decides them, too.
+    # The choice would depend on the device and on the number of images.
     recipe["batch_size"] = before.get("batch_size", recipe["batch_size"])
     return recipe, before.get("seed", 0) if seed is None else seed
 

@@ -212,7 +212,7 @@ def test_info(here, capsys):
         (
             ["attention", "model.keras", "--out=x.png"],
             2,
-            "--out: must be a folder, so it must not end in .png; not x.png",
+            "--out: must be a folder, without the suffix .png; not x.png",
         ),
         (["attention", "model.keras", "--points=1:2:3"], 2, "integers x:y"),
         (["attention", "model.keras", "--points=1:99"], 1, "to (15, 15)"),
