@@ -43,6 +43,13 @@ def main():
     parser.add_argument("--out", default="outputs/letters_32", type=pathlib.Path)
     parser.add_argument("--set", action="append", default=[], metavar="K=V")
     parser.add_argument("--every", type=int, default=1000)
+    parser.add_argument(
+        "--finish",
+        type=int,
+        default=6000,
+        help="Step, a multiple of --every, at which the learning rates are\n"
+        "halved and the penalties are divided by five.",
+    )
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--evaluate", metavar="MODEL")
@@ -81,6 +88,8 @@ def train(flags, letters, judge):
     )
     start = time.perf_counter()
     while (done := model.count_steps()) < recipe["steps"]:
+        if done == flags.finish:
+            refine(model)
         dataset = data.from_arrays(
             letters["images"],
             letters["labels"].astype("int32"),
@@ -115,6 +124,18 @@ def train(flags, letters, judge):
             share_latents=True,
             path=path,
         )
+
+
+def refine(model):
+    """Halves the learning rates, and divides the penalties by five."""
+    optimizers = model.generator_optimizer, model.discriminator_optimizer
+    penalties = [
+        type(penalty)(penalty.weight / 5, every=penalty.every)
+        for penalty in model.penalties
+    ]
+    model.compile(*optimizers, loss=model.loss, gradient_penalty=penalties)
+    for optimizer in optimizers:
+        optimizer.learning_rate = float(optimizer.learning_rate) / 2
 
 
 def change_entry(recipe, change):
