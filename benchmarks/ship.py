@@ -4,7 +4,8 @@
 
 FILE is JSON with `class_names`, `data`, `metrics` (numbers and the `protocol`
 with which they were measured), `recipe` and `license`. The weights are stored
-in float16, and are refused if an image then differs by more than 1 of 255.
+in float16, except those of the generator if an image would then differ by more
+than 1 of 255.
 """
 
 import argparse

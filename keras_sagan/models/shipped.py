@@ -13,9 +13,6 @@ from keras_sagan.files import write_json
 from keras_sagan.layers.copies import assign
 from keras_sagan.models.presets import PRESETS
 
-# The generator is the averaged one.
-_NETWORKS = ("generator", "discriminator")
-
 
 def list_weights():
     """Returns the names of the presets that come with weights.
@@ -77,19 +74,23 @@ def load_weights(model, name):
     model.steps_trained.assign(describe_weights(name)["steps_trained"])
 
 
-def check_images(model, name):
-    """Returns the largest difference from the shipped images, out of 255.
+def check(model, name):
+    """Compares a model with the images and logits in the file of its weights.
 
-    The file contains a few images of the model from which it was made.
+    Returns:
+        The largest difference of an image, out of 255, and of its logit.
     """
     with np.load(weights_path(name), allow_pickle=False) as arrays:
-        expected = arrays["images"]
-    found = _some_images(model)
-    return int(np.abs(found.astype(int) - expected).max())
+        images, logits = arrays["images"], arrays["logits"]
+    levels = np.abs(_some_images(model).astype(int) - images).max()
+    return int(levels), float(np.abs(_logits(model, images) - logits).max())
 
 
 def save_weights(model, name, about):
-    """Writes the weights of a preset into the package, in float16.
+    """Writes the weights of a preset into the package.
+
+    They are written in float16, except those of the generator if an image
+    would then differ from the model's by more than 1 of 255.
 
     Args:
         model: A `SAGAN` with the networks of the preset.
@@ -101,31 +102,23 @@ def save_weights(model, name, about):
         The path of the file.
 
     Raises:
-        ValueError: If an image of the rounded weights differs from that of the
-            model by more than 1 of 255, or if a value does not fit float16.
-            Then nothing is written.
+        ValueError: If a value does not fit float16. Then nothing is written.
     """
-    networks = model.ema_generator, model.discriminator
-    arrays = {"images": _some_images(model)}
-    for network, source in zip(_NETWORKS, networks):
-        for i, variable in enumerate(source.variables):
-            value = ops.convert_to_numpy(variable).astype("float16")
-            if not np.isfinite(value).all():
-                raise ValueError(
-                    "`model` must have values that fit float16. "
-                    f"Received: {variable.path}"
-                )
-            arrays[f"{network}_{i:03d}"] = value
-    # The rounding must not be visible: generate with the rounded weights.
-    kept = [ops.convert_to_numpy(v) for v in model.ema_generator.variables]
+    arrays = {
+        **_arrays(model.ema_generator, "generator", "float16"),
+        **_arrays(model.discriminator, "discriminator", "float16"),
+    }
+    exact = _arrays(model.ema_generator, "generator", "float32")
+    images = _some_images(model)
     _assign(model.ema_generator, arrays, "generator")
-    levels = np.abs(_some_images(model).astype(int) - arrays["images"]).max()
-    assign(model.ema_generator.variables, kept)
+    levels = np.abs(_some_images(model).astype(int) - images).max()
+    _assign(model.ema_generator, exact, "generator")
     if levels > 1:
-        raise ValueError(
-            "`model` must generate the same images with weights in float16, "
-            f"within 1 of 255. Received: {levels} of 255"
-        )
+        arrays |= exact
+    kept = _arrays(model.discriminator, "discriminator", "float32")
+    _assign(model.discriminator, arrays, "discriminator")
+    arrays |= {"images": images, "logits": _logits(model, images)}
+    _assign(model.discriminator, kept, "discriminator")
     path = weights_path(name)
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
@@ -140,12 +133,36 @@ def save_weights(model, name, about):
     return path
 
 
+def _arrays(network, name, dtype):
+    """Returns the values of a network's variables, by name."""
+    arrays = {}
+    for i, variable in enumerate(network.variables):
+        value = ops.convert_to_numpy(variable).astype(dtype)
+        if not np.isfinite(value).all():
+            raise ValueError(
+                f"`model` must have values that fit {dtype}. "
+                f"Received: {variable.path}"
+            )
+        arrays[f"{name}_{i:03d}"] = value
+    return arrays
+
+
 def _some_images(model):
     """Returns a hundred images of all classes, always from the same seed."""
-    labels = None
+    return model.generate(_labels(model), num_images=100, seed=0)
+
+
+def _labels(model):
+    n = model.num_classes
+    return None if n is None else (np.arange(100) % n).astype("int32")
+
+
+def _logits(model, images):
+    """Returns the discriminator's logits of these images."""
+    inputs = images.astype("float32") / 127.5 - 1.0
     if model.num_classes is not None:
-        labels = np.arange(100) % model.num_classes
-    return model.generate(labels, num_images=100, seed=0)
+        inputs = [inputs, _labels(model)]
+    return ops.convert_to_numpy(model.discriminator(inputs, training=False))
 
 
 def _assign(network, arrays, name):

@@ -17,7 +17,9 @@ NAMES = keras_sagan.list_weights()
 @pytest.mark.parametrize("name", NAMES)
 def test_images_are_the_same_on_every_backend(name):
     model = keras_sagan.SAGAN.from_preset(name, weights=True)
-    assert shipped.check_images(model, name) <= 1
+    levels, of_logits = shipped.check(model, name)
+    assert levels <= 1
+    assert of_logits < 1e-2
     about = keras_sagan.describe_weights(name)
     assert model.count_steps() == about["steps_trained"] > 0
     assert len(about["class_names"]) == model.num_classes
@@ -26,15 +28,6 @@ def test_images_are_the_same_on_every_backend(name):
         model.generator.variables, model.ema_generator.variables, strict=True
     ):
         assert np.array_equal(array(a), array(b))
-    # The discriminator tells images from noise.
-    images = model.generate(np.arange(20) % model.num_classes, seed=3)
-    noise = np.random.default_rng(0).integers(0, 256, images.shape, "uint8")
-    labels = (np.arange(20) % model.num_classes).astype("int32")
-    logits = [
-        array(model.discriminator([x / 127.5 - 1, labels])).mean()
-        for x in (images.astype("float32"), noise.astype("float32"))
-    ]
-    assert logits[0] > logits[1]
 
 
 @pytest.mark.no_backend
