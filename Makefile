@@ -1,4 +1,5 @@
-# make demo          sets up, then trains on real digits and shows pictures
+# make demo          sets up, draws letters with the weights of the package, then
+#                    trains on real digits and shows pictures
 # make test          sets up, then lints and tests on all three backends
 # make test-lowest   the core of the tests, with the lowest versions allowed
 # make test-colab    the tests and the notebook, with what Colab has installed
@@ -41,6 +42,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
     notebook lint format clean
 
 demo: $(VENV)/.demo
+	$(BIN)/keras-sagan sample letters_32 --classes=S,A,G,A,N --share_latents \
+	    --out=outputs/sagan.png
 	$(BIN)/python keras_sagan/quiet.py examples/digits.py
 
 test: $(VENV)/.test lint

@@ -211,7 +211,7 @@ PRESETS = {
             "beta_2": 0.99,
         },
         "batch_size": 64,
-        "steps": 20_000,
+        "steps": 10_000,
         "data": "docs/results.md says how they were made from fonts",
     },
 }
