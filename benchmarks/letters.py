@@ -7,13 +7,13 @@
 
 The data is an .npz file with `images` (N, 32, 32), `labels`, `held_out_images`
 and `held_out_labels`: the letters A to Z, and letters of other typefaces,
-which are not used for training. The recipe is the preset `letters_32`. `--set` changes one of its
-entries, and can be given several times. Every `--every` steps, the script
-prints how 5,200 generated letters compare with 5,200 training letters, and
-writes a grid, a model and a line of log.jsonl to `--out`. It continues from the
-last model that it finds there. With `--evaluate`, the script does not train. It
-prints the metrics of a preset with weights or of a .keras file. It always prints
-those of the held-out letters as well.
+which are not used for training. The recipe is the preset `letters_32`. `--set`
+changes one of its entries, and can be given several times. Every `--every`
+steps, the script prints how 5,200 generated letters compare with 5,200 training
+letters, and writes a grid, a model and a line of log.jsonl to `--out`. It
+continues from the last model that it finds there. With `--evaluate`, the script
+does not train. It prints the metrics of a preset with weights or of a .keras
+file. It always prints those of the held-out letters as well.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from keras_sagan import callbacks
 from keras_sagan import data
 from keras_sagan import metrics
 from keras_sagan import visualization
+from keras_sagan.cli.models import load_model
 
 CLASSES = 26
 SAMPLES = 200  # Of each class.
@@ -40,7 +41,9 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", required=True, help="The .npz file.")
-    parser.add_argument("--out", default="outputs/letters_32", type=pathlib.Path)
+    parser.add_argument(
+        "--out", default="outputs/letters_32", type=pathlib.Path
+    )
     parser.add_argument("--set", action="append", default=[], metavar="K=V")
     parser.add_argument("--every", type=int, default=1000)
     parser.add_argument(
@@ -58,18 +61,10 @@ def main():
     judge = Judge(letters, flags.out.parent / "letters_classifier.keras")
     show("held-out letters", judge.held_out())
     if flags.evaluate:
-        evaluate(flags.evaluate, judge)
+        model, _ = load_model(flags.evaluate)
+        show(flags.evaluate, judge.model(model))
     else:
         train(flags, letters, judge)
-
-
-def evaluate(name, judge):
-    """Prints the metrics of a preset with weights, or of a `.keras` file."""
-    if name in keras_sagan.list_weights():
-        model = keras_sagan.SAGAN.from_preset(name, weights=True)
-    else:
-        model = keras.saving.load_model(name)
-    show(name, judge.model(model))
 
 
 def train(flags, letters, judge):

@@ -2,8 +2,8 @@
 
     python benchmarks/letters_attention.py --data=glyphs_32.npz
 
-The model is the preset `letters_32` with its weights, or `--model`, a .keras
-file. The script prints
+The model is the preset `letters_32` with its weights, or `--model`. The script
+prints
 
 - the metrics of `benchmarks/letters.py` for the generator as it is, and for the
   same generator with gamma = 0, which takes its attention away;
@@ -11,8 +11,8 @@ file. The script prints
   much on strokes of the other half of the image (left and right), each divided
   by what it would be if they attended equally to all locations.
 
-It writes a figure to `--out` that shows, for some letters, where points on their
-strokes attend.
+It writes a figure to `--out` that shows, for some letters, where points on
+their strokes attend.
 """
 
 import argparse
@@ -20,13 +20,12 @@ import json
 import pathlib
 import string
 
-import keras
 import numpy as np
 from letters import Judge
 from letters import show
 
-import keras_sagan
 from keras_sagan import visualization
+from keras_sagan.cli.models import load_model
 
 LETTERS = string.ascii_uppercase
 TWO_LEGS = "AHKMNRUVWXY"
@@ -38,16 +37,15 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", required=True, help="The .npz file.")
-    parser.add_argument("--model", help="A .keras file.")
+    parser.add_argument(
+        "--model", default="letters_32", help="A preset or a .keras file."
+    )
     parser.add_argument(
         "--out", default="outputs/letters_attention", type=pathlib.Path
     )
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
-    if flags.model:
-        model = keras.saving.load_model(flags.model)
-    else:
-        model = keras_sagan.SAGAN.from_preset("letters_32", weights=True)
+    model, _ = load_model(flags.model)
     results = {"looks": looks(model)}
     show("points on strokes", results["looks"])
     draw(model, flags.out / "letters_attention.png")

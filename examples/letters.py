@@ -6,13 +6,13 @@
 
 Hardware: two CPU cores. The model starts from the letters that come with the
 package, and learns the styles of your fonts within minutes. With --from_scratch
-it starts from random weights, and the grids in --out/samples show letters after half
-an hour. Data: the capital letters of the TrueType and OpenType fonts that are found,
-drawn by Pillow at 32 pixels: one scale for each typeface, centred, white on
-black. Typefaces whose letters do not look like letters (symbols, ornaments,
-other scripts) are left out. The script writes sample grids while it trains,
-then the model, a grid of all letters, and the name, each row in a typeface that
-does not exist. KERAS_BACKEND chooses the backend.
+it starts from random weights, and the grids in --out/samples show letters after
+half an hour. Data: the capital letters of the TrueType and OpenType fonts that
+are found, drawn by Pillow at 32 pixels: one scale for each typeface, centred,
+white on black. Typefaces whose letters do not look like letters (symbols,
+ornaments, other scripts) are left out. The script writes sample grids while it
+trains, then the model, a grid of all letters, and the name, each row in a
+typeface that does not exist. KERAS_BACKEND chooses the backend.
 """
 
 import pathlib

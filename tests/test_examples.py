@@ -96,7 +96,7 @@ def test_letters_are_drawn_and_learnt(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "typefaces with 26 letters each" in result.stdout
     name = Image.open(tmp_path / "run" / "name.png")
-    assert name.width == 5 * 65 + 1
+    assert name.size == (5 * 65 + 1, 8 * 65 + 1 + 22)  # With the names.
     assert (tmp_path / "run" / "letters.png").exists()
 
 

@@ -11,7 +11,6 @@ import pathlib
 from keras_sagan import sizes
 from keras_sagan.files import printable
 
-
 # Suffixes of files that verbs read or write, in lower case.
 _FILES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".apng", ".svg", ".pdf")
 _FILES += (".json", ".npz", ".keras", ".onnx")

@@ -23,9 +23,9 @@ def read_image(file, channels=3):
     """Reads an image of any common kind as 8-bit gray, RGB or RGBA.
 
     Gray, palette, CMYK and 16-bit images are converted, and images that EXIF
-    marks as turned are set upright. Transparent images are composited onto white,
-    unless there is a channel for their alpha. In that case, the colour of
-    invisible pixels is set to black, so that no network learns it. The first
+    marks as turned are set upright. Transparent images are composited onto
+    white, unless there is a channel for their alpha. In that case, the colour
+    of invisible pixels is set to black, so that no network learns it. The first
     picture of an animation is read. A JPEG of more than `MOST_PIXELS` (50
     million) is decoded at a half, a quarter or an eighth of its size, and any
     other image of that size is not decoded.

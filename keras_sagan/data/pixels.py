@@ -107,7 +107,8 @@ def with_channels(image, channels):
     The image is uint8, or floats in [-1, 1].
 
     Colours become gray by their luminance (ITU-R 601), and gray is repeated. If
-    alpha is dropped, the image is composited onto white; if it is added, it is 255.
+    alpha is dropped, the image is composited onto white; if it is added, it is
+    255.
     """
     if image.shape[-1] == channels:
         return image

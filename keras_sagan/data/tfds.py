@@ -221,7 +221,7 @@ def decode(encoded, resolution=None, channels=3):
     def decode_png():
         # TensorFlow would drop alpha, and show invisible colours.
         image = tensorflow.io.decode_png(encoded, channels=4)
-        if channels == 4:  # Without invisible colours, as `read_image` reads it.
+        if channels == 4:  # Without invisible colours, as in `read_image`.
             return image * tensorflow.cast(image[..., 3:] > 0, "uint8")
         image = tensorflow.cast(image, "float32")
         alpha = image[..., 3:] / 255

@@ -74,8 +74,9 @@ def evaluate(
             `(n, H, W, channels)` (floats in [-1, 1] if the protocol does not
             quantise), and returns features `(n, D)`, or features and logits.
             Defaults to `metrics.Inception`, which repeats gray images three
-            times and composites transparent ones onto white. With another extractor,
-            the distance is not FID: reports give the extractor's `name`.
+            times and composites transparent ones onto white. With another
+            extractor, the distance is not FID: reports give the extractor's
+            `name`.
         batch_size: Positive integer, number of images that a process
             evaluates at a time.
         seed: Non-negative integer, the seed of the latents and labels, and of

@@ -114,8 +114,8 @@ class _Folder:
         return len(self.paths)
 
     def __getitem__(self, i):
-        # As for training: transparent images are composited onto white, and turned
-        # ones are set upright.
+        # As for training: transparent images are composited onto white, and
+        # turned ones are set upright.
         try:
             return np.asarray(read_image(self.paths[i]))
         except UnreadableImage as error:

@@ -96,7 +96,11 @@ def test_truncation_grid_keeps_labels_and_seed(model):
         ("class_walk", {"classes": (0, 3)}, r"\[0, 3\).* with 3"),
         ("class_walk", {"classes": (0,)}, "`classes` must be two or more"),
         ("class_grid", {"class_names": ["a"]}, "must be 3 names, .* 1 names"),
-        ("class_grid", {"share_latents": 1}, "`share_latents` must be True or False"),
+        (
+            "class_grid",
+            {"share_latents": 1},
+            "`share_latents` must be True or False",
+        ),
         ("class_grid", {"columns": 0}, "`columns` must be a positive integer"),
         ("class_grid", {"classes": [5]}, r"\[0, 3\).* with 5"),
         ("truncation_grid", {"truncations": ()}, "must be one or more"),
