@@ -57,7 +57,7 @@ def setup(app):
     app.connect("autodoc-process-signature", _signature_of_init)
     app.connect("autodoc-process-docstring", _without_model)
     api.write_pages(docs / "api")
-    diagram.draw(docs / "_static" / "networks.html")
+    diagram.draw(docs / "networks.svg")
 
 
 def _signature_of_init(app, what, name, obj, options, signature, returns):

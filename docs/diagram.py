@@ -1,4 +1,8 @@
-"""Draws both networks for the site, from the layers that the builders made."""
+"""Draws both networks, from the layers that the builders made.
+
+The picture is a file of its own, so that GitHub shows it too. It is as light or
+as dark as the reader's system.
+"""
 
 import dataclasses
 import html
@@ -8,21 +12,27 @@ import re
 
 from keras_sagan import models
 
-_WIDTH, _GAP, _ROW, _MARGIN = 74, 26, 270, 100
+_WIDTH, _GAP, _ROW, _MARGIN = 74, 26, 270, 114
 # A block, or a layer of its own, by the name that the builders give it.
 _STAGE = re.compile(r"(reshape|up_\d+|block_\d+|attention_\d+|images|sum)$")
 _STYLE = """
-  text { font: 13px sans-serif; fill: var(--color-foreground-primary, #222);
-         text-anchor: middle }
+  text { font: 13px sans-serif; fill: #222; text-anchor: middle }
   .small { font-size: 11px }
   .title { font-size: 15px; font-weight: bold; text-anchor: start }
   .left { text-anchor: start }
-  rect { stroke: var(--color-foreground-primary, #222); stroke-width: 1 }
-  .block { fill: var(--color-background-secondary, #eef) }
+  rect { stroke: #222; stroke-width: 1 }
+  path { stroke: #222; fill: none }
+  .page { fill: #fff; stroke: none }
+  .block { fill: #eef }
   .attention { fill: #e8a33d }
   .ends { fill: none }
-  .on-colour { fill: #222 }
-  path { stroke: var(--color-foreground-primary, #222); fill: none }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #ddd }
+    rect, path { stroke: #ddd }
+    .page { fill: #131416 }
+    .block { fill: #2a2c3a }
+    .on-colour { fill: #222 }
+  }
 """
 
 
@@ -53,19 +63,20 @@ def stages(network):
 
 
 def draw(path, resolution=128, num_classes=1000):
-    """Writes the picture of both networks, an SVG inside HTML."""
+    """Writes the picture of both networks, an SVG file."""
     made = [
         build(resolution, num_classes, spectral_normalization=False)
         for build in (models.build_generator, models.build_discriminator)
     ]
     rows = [_row(stages(network), i) for i, network in enumerate(made)]
-    width = max(width for width, _ in rows)
+    width, height = max(width for width, _ in rows), 2 * _ROW
     body = "".join(text for _, text in rows)
     label = "The generator and the discriminator, block by block"
     pathlib.Path(path).write_text(
-        '<div class="wide"><svg xmlns="http://www.w3.org/2000/svg" role="img" '
-        f'aria-label="{label}" viewBox="0 0 {width} {2 * _ROW}">'
-        f"<style>{_STYLE}</style>{body}</svg></div>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" '
+        f'height="{height}" viewBox="0 0 {width} {height}">'
+        f"<title>{label}</title><style>{_STYLE}</style>"
+        f'<rect class="page" width="{width}" height="{height}"/>{body}</svg>\n'
     )
 
 
@@ -78,7 +89,7 @@ def _row(boxes, row):
     x = _MARGIN if generator else 20
     if generator:
         parts.append(_text(40, middle + 4, "latents z"))
-        parts.append(_text(86, middle - 6, "linear", "small"))
+        parts.append(_text(93, middle - 6, "linear", "small"))
         parts.append(_arrow(74, x - 3, middle))
     for i, box in enumerate(boxes):
         if i:
