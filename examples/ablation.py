@@ -9,10 +9,11 @@ generator are evaluated several times: the Frechet distance in the features of a
 classifier that is trained on the same real images (not FID, and comparable only
 within one data set), the share of images that the classifier assigns to their
 class, and their precision, recall and coverage. They are compared with real
-images that were held out. A cell that is done is not run again, so you can stop
-and restart at any time. The script writes a table of means and standard errors,
-what a paired t-test over the seeds says about each claim of the paper, curves,
-and a grid per run to --workdir.
+images that were held out. The gammas of the attention and the largest spectral
+norm of a kernel are recorded, too. A cell that is done is not run again, so you
+can stop and restart at any time. The script writes a table of means and
+standard errors, what a paired t-test over the seeds says about each claim of
+the paper, curves, and a grid per run to --workdir.
 
 Hardware, time and results: see docs/ablation.md. KERAS_BACKEND chooses the
 backend.
@@ -259,11 +260,11 @@ def run(cell, seed, loaded, classifier, path):
     )
     real, _ = judge(classifier, loaded.held_out_images[: FLAGS.samples])
     labels = np.arange(FLAGS.samples, dtype="int32") % loaded.num_classes
-    result = {"cell": cell.name, "seed": seed, "steps": []}
-    result |= {name: [] for name in FIGURES}
+    result = {"cell": cell.name, "seed": seed, "steps": [], "gammas": {}}
+    result |= {name: [] for name in (*FIGURES, "largest_sigma")}
     begin = time.perf_counter()
     while model.count_steps() < FLAGS.steps:
-        model.fit(dataset, verbose=0)
+        logs = model.fit(dataset, verbose=0).history
         fakes = model.generate(labels=labels, seed=seed, batch_size=500)
         features, classes = judge(classifier, fakes)
         precision, recall = metrics.precision_recall(real, features)
@@ -274,8 +275,12 @@ def run(cell, seed, loaded, classifier, path):
             "precision": precision,
             "recall": recall,
             "coverage": metrics.coverage(real, features),
+            "largest_sigma": model.largest_sigma(),
         }.items():
             result[name].append(float(value))
+        for name in (name for name in logs if name.endswith("_gamma")):
+            gammas = result["gammas"].setdefault(name.split("_")[0], [])
+            gammas.append(float(logs[name][-1]))
     columns = loaded.num_classes
     visualization.image_grid(
         fakes[: 8 * columns], columns, path=path.with_suffix(".png")
@@ -381,33 +386,43 @@ def verdicts(results):
 
 
 def plot(results, path):
-    """Draws the distance over training: means, with bands of the errors."""
+    """Draws distances and gammas over training: means, with standard errors."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 5))
-    axes = figure.add_subplot()
-    for name, runs in results.items():
+    figure = Figure(figsize=(13, 5))
+    left, right = figure.subplots(1, 2)
+    for i, (name, runs) in enumerate(results.items()):
+        style = {"color": f"C{i}", "label": name}
+        if name.startswith("residual"):
+            style["linestyle"] = "--"
         steps = runs[0]["steps"]
-        x = np.array([run["distance"] for run in runs])
-        mean = x.mean(axis=0)
-        style = "--" if name.startswith("residual") else "-"
-        (line,) = axes.plot(steps, mean, style, label=name)
-        if len(x) > 1:
-            error = x.std(axis=0, ddof=1) / len(x) ** 0.5
-            axes.fill_between(
-                steps,
-                mean - error,
-                mean + error,
-                color=line.get_color(),
-                alpha=0.15,
-            )
-    axes.set_yscale("log")
-    axes.set_xlabel("step")
-    axes.set_ylabel("Frechet distance, mean and standard error")
-    axes.legend()
+        draw_mean(left, steps, [run["distance"] for run in runs], style)
+        for network in runs[0]["gammas"]:
+            # A layer works as well with the opposite sign.
+            x = np.abs([run["gammas"][network] for run in runs])
+            label = f"{name}, {network}"
+            marker = {"generator": "o", "discriminator": "s"}[network]
+            draw_mean(right, steps, x, style | {"label": label}, marker)
+    left.set_yscale("log")
+    for axes, label in ((left, "Frechet distance"), (right, "|gamma|")):
+        axes.set_xlabel("step")
+        axes.set_ylabel(f"{label}, mean and standard error")
+        if axes.lines:
+            axes.legend()
     figure.tight_layout()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def draw_mean(axes, steps, runs, style, marker=None):
+    """Draws the mean of some runs as a line, with a band of its error."""
+    x = np.array(runs)
+    mean = x.mean(axis=0)
+    axes.plot(steps, mean, marker=marker, **style)
+    if len(x) > 1:
+        error = x.std(axis=0, ddof=1) / len(x) ** 0.5
+        band = mean - error, mean + error
+        axes.fill_between(steps, *band, color=style["color"], alpha=0.15)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ class TfdsImages(Source):
         channels: Number of channels: 1, 3 or 4.
 
     Raises:
-        ImportError: If tensorflow-datasets or TensorFlow is missing.
+        ImportError: If tensorflow-datasets or TensorFlow is missing, or if
+            tensorflow-datasets does not work with the installed protobuf.
         ValueError: If there is no such data set or split, or if its examples
             do not have one image and one label each.
 
@@ -284,4 +285,12 @@ def _require_tfds():
             "pip install 'keras_sagan[tfds]'. To train without them, run "
             "`keras-sagan prepare` on a machine that has them"
         ) from error
+    # Its import only logs the error of a tensorflow-metadata that is too new
+    # for the installed protobuf, as on Colab in August 2026.
+    if not hasattr(tensorflow_datasets, "builder"):
+        raise ImportError(
+            "tensorflow-datasets is installed but does not work here. If the "
+            "error above is about protobuf: pip install "
+            "'tensorflow-metadata==1.17.3', and restart Python"
+        )
     return tensorflow_datasets

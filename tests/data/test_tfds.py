@@ -1,6 +1,8 @@
 """Sets of tensorflow-datasets, as its own mock data."""
 
 import io
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -143,3 +145,11 @@ def test_prepare(mock, tmp_path):
 def test_refuses(arguments, message, mock):
     with pytest.raises(ValueError, match=message):
         data.from_tfds(*arguments)
+
+
+def test_an_installation_that_does_not_work(monkeypatch):
+    """As on Colab with its protobuf: the import succeeds, but is empty."""
+    empty = types.ModuleType("tensorflow_datasets")
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", empty)
+    with pytest.raises(ImportError, match="tensorflow-metadata==1.17.3"):
+        data.TfdsImages("cifar10")
