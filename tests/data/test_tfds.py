@@ -151,5 +151,5 @@ def test_an_installation_that_does_not_work(monkeypatch):
     """As on Colab with its protobuf: the import succeeds, but is empty."""
     empty = types.ModuleType("tensorflow_datasets")
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", empty)
-    with pytest.raises(ImportError, match="tensorflow-metadata==1.17.3"):
+    with pytest.raises(ImportError, match="tensorflow-metadata=="):
         data.TfdsImages("cifar10")
