@@ -39,6 +39,12 @@ flags.DEFINE_integer("seed", 0, "Seed of the weights, latents and order.")
 flags.DEFINE_string("loss", "hinge", "Name of the adversarial loss.")
 flags.DEFINE_float("r1", 0.0, "Weight of the R1 penalty.", lower_bound=0)
 flags.DEFINE_float("r2", 0.0, "Weight of the R2 penalty.", lower_bound=0)
+flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16", "mixed_float16"],
+    "What the networks compute in.",
+)
 flags.DEFINE_bool(
     "weights", False, "Evaluate the weights that come with the package."
 )
@@ -52,7 +58,10 @@ def main(_):
     train, held_out = order[:1347], order[1347:]
 
     model = keras_sagan.SAGAN.from_preset(
-        "digits", seed=FLAGS.seed, weights=FLAGS.weights
+        "digits",
+        seed=FLAGS.seed,
+        weights=FLAGS.weights,
+        precision=FLAGS.precision,
     )
     sets = {f"{len(held_out)} held-out": (images[held_out], labels[held_out])}
     if FLAGS.weights:

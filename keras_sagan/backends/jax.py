@@ -6,6 +6,7 @@ import jax
 import keras
 from jax import numpy as jnp
 
+from keras_sagan.backends import jax_convolution
 from keras_sagan.backends import jax_values
 from keras_sagan.backends import variables as plain
 from keras_sagan.backends.chunked_attention import number_of_chunks
@@ -178,12 +179,13 @@ def input_gradient(function, x):
 
 
 def conv2d(x, kernel, bias=None):
-    return _add_bias(_convolve(x, kernel, 1, "SAME"), bias)
+    return _add_bias(jax_convolution.convolve(x, kernel, 1, "SAME"), bias)
 
 
 def convolve(x, kernel, bias, stride, padding):
     """Convolves with any kernel; "same" padding requires a stride of 1."""
-    return _add_bias(_convolve(x, kernel, stride, padding.upper()), bias)
+    y = jax_convolution.convolve(x, kernel, stride, padding.upper())
+    return _add_bias(y, bias)
 
 
 def full_float32():
@@ -194,23 +196,15 @@ def full_float32():
 def upsample_conv2d(x, kernel, bias=None):
     # On a CPU, XLA's transposed convolution (JAX 0.10.2) is 5 to 12 times
     # slower than upsampling and convolving one after the other.
-    y = upsample_by_phases(x, kernel, lambda x, k: _convolve(x, k, 1, "VALID"))
+    y = upsample_by_phases(
+        x, kernel, lambda x, k: jax_convolution.convolve(x, k, 1, "VALID")
+    )
     return _add_bias(y, bias)
 
 
 def conv2d_downsample(x, kernel, bias=None):
-    y = _convolve(x, fold_mean(kernel), 2, [(1, 1), (1, 1)])
+    y = jax_convolution.convolve(x, fold_mean(kernel), 2, [(1, 1), (1, 1)])
     return _add_bias(y, bias)
-
-
-def _convolve(x, kernel, strides, padding):
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        (strides, strides),
-        padding,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
 
 
 def _add_bias(x, bias):
