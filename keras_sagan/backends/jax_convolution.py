@@ -112,29 +112,33 @@ def _sum_of_products(x, kernel, stride, padding):
         for n, pad, size in zip(x.shape[1:3], padding, (rows, columns))
     )
     matrices = [
-        (i, j, kernel[i, j].astype(dtype))
+        [kernel[i, j].astype(dtype) for j in range(columns)]
         for i in range(rows)
-        for j in range(columns)
     ]
 
-    def of_some(images):
-        images = jnp.pad(images, ((0, 0), *padding, (0, 0)))
-        return sum(
+    def of_some(matrices, images):
+        y = sum(
             _product(
                 images[
                     :,
                     i : i + (height - 1) * stride + 1 : stride,
                     j : j + (width - 1) * stride + 1 : stride,
                 ],
-                matrix,
+                matrices[i][j],
             )
-            for i, j, matrix in matrices
+            for i in range(rows)
+            for j in range(columns)
         )
+        return matrices, y
 
     some = next(n for n in (_IMAGES, 2, 1) if len(x) % n == 0)
-    parts = x.reshape(-1, some, *x.shape[1:]).astype(dtype)
+    # JAX 0.6 can transpose the loop only if it carries the matrices, and if
+    # nothing but them and the images goes into it.
+    padded = jnp.pad(x.astype(dtype), ((0, 0), *padding, (0, 0)))
+    parts = padded.reshape(-1, some, *padded.shape[1:])
     # The gradient needs only the images, not all their shifted copies.
-    y = jax.lax.map(jax.checkpoint(of_some, prevent_cse=False), parts)
+    of_some = jax.checkpoint(of_some, prevent_cse=False)
+    _, y = jax.lax.scan(of_some, matrices, parts)
     return y.reshape(len(x), height, width, channels).astype(x.dtype)
 
 

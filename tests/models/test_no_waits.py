@@ -265,7 +265,8 @@ def test_few_operations_a_step():
     model.train_step(batch)
     with counting_operations() as count:
         model.train_step(batch)
-    assert 1000 < sum(count.values()) <= 1800
+    # 1,775 on PyTorch 2.13, and 1,801 on 2.8.
+    assert 1000 < sum(count.values()) <= 1850
 
 
 @jax_only
