@@ -145,4 +145,4 @@ def _sum_of_products(x, kernel, stride, padding):
 def _product(x, matrix):
     """`x @ matrix` as a product of matrices, which XLA computes fastest."""
     y = x.reshape(-1, x.shape[-1]) @ matrix
-    return y.reshape(*x.shape[:-1], -1)
+    return y.reshape(*x.shape[:-1], matrix.shape[1])
