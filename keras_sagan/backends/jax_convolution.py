@@ -28,13 +28,22 @@ def convolve(x, kernel, stride, padding):
             x.shape[1:3], kernel.shape[:2], strides, padding
         )
     padding = tuple(map(tuple, padding))
-    # A loop over the images would gather those of all devices.
-    alone = keras.distribution.distribution() is None
-    if jax.default_backend() != "cpu" or not alone:
+    if not _is_trained_here(x):
         return _convolve(x, kernel, stride, padding)
     if kernel.shape[:2] == (1, 1) and stride == 1 and not any(sum(padding, ())):
         return _product(x, kernel[0, 0])
     return _convolve_on_cpu(x, kernel, stride, padding)
+
+
+def _is_trained_here(x):
+    """Returns whether gradients are computed on the CPU of one device."""
+    # A loop over the images would gather those of all devices, and needs to
+    # know their number, which an exported program does not.
+    return (
+        jax.default_backend() == "cpu"
+        and keras.distribution.distribution() is None
+        and isinstance(x.shape[0], int)
+    )
 
 
 def _convolve(x, kernel, stride, padding):

@@ -10,6 +10,7 @@ if keras.backend.backend() != "jax":
     pytest.skip("of JAX", allow_module_level=True)
 
 import jax
+import jax.export
 from jax import numpy as jnp
 
 from keras_sagan.backends import jax_convolution
@@ -124,3 +125,16 @@ def test_bfloat16_sums_in_float32(rng):
 
     found, expected = both(derivative, "products", rng, "bfloat16")
     close(found, expected, 2e-2)
+
+
+def test_any_number_of_images(rng):
+    """A program for any batch, and its gradient, can be exported."""
+    shape, kernel_shape, stride, padding = CASES["products and squares"]
+    (batch,) = jax.export.symbolic_shape("batch")
+    x = jax.ShapeDtypeStruct((batch, *shape[1:]), "float32")
+    kernel = jnp.asarray(rng.normal(size=kernel_shape), "float32")
+    gradient = jax.grad(wave(ours(stride, padding)))
+    program = jax.export.export(jax.jit(gradient))(x, kernel)
+    images = jnp.asarray(rng.normal(size=shape), "float32")
+    expected = jax.grad(wave(xla(stride, padding)))(images, kernel)
+    close(program.call(images, kernel), expected)
