@@ -278,9 +278,10 @@ def run(cell, seed, loaded, classifier, path):
             "largest_sigma": model.largest_sigma(),
         }.items():
             result[name].append(float(value))
-        for name in (name for name in logs if name.endswith("_gamma")):
-            gammas = result["gammas"].setdefault(name.split("_")[0], [])
-            gammas.append(float(logs[name][-1]))
+        for name, values in logs.items():
+            if name.endswith("_gamma"):
+                gammas = result["gammas"].setdefault(name.split("_")[0], [])
+                gammas.append(float(values[-1]))
     columns = loaded.num_classes
     visualization.image_grid(
         fakes[: 8 * columns], columns, path=path.with_suffix(".png")

@@ -12,12 +12,12 @@ from keras_sagan.layers import spectral_normalization
 
 if keras.backend.backend() == "jax":
     # Many tests compile the same step: once is enough, for all processes.
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp())
+    cache = os.environ.setdefault(
+        "JAX_COMPILATION_CACHE_DIR", tempfile.mkdtemp()
+    )
     import jax
 
-    jax.config.update(
-        "jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"]
-    )
+    jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     # For tests/distribution; the others use the first one.
     jax.config.update("jax_num_cpu_devices", 2)

@@ -125,17 +125,19 @@ def test_ablation_goes_on_where_it_stopped(tmp_path):
     assert result.returncode == 0, result.stderr
     done = tmp_path / "runs" / "SN_in_D_0.json"
     written = done.stat().st_mtime_ns
-    both = "--cells=SN in D,attention at 8"
-    result = run_example("ablation.py", tmp_path, *arguments, "--seeds=1", both)
+    every = "--cells=SN in D,attention at 8,residual at 8"
+    result = run_example(
+        "ablation.py", tmp_path, *arguments, "--seeds=1", every
+    )
     assert result.returncode == 0, result.stderr
     assert done.stat().st_mtime_ns == written
-    assert "| attention at 8 | 1 |" in result.stdout
+    assert "| residual at 8 | 1 |" in result.stdout
     added = json.loads(
         (tmp_path / "runs" / "attention_at_8_0.json").read_text()
     )
     assert set(added["gammas"]) == {"generator", "discriminator"}
     assert len(added["gammas"]["generator"]) == len(added["steps"]) == 1
-    for name in ("ablation.png", "table.md", "attention_at_8_0.png"):
+    for name in ("ablation.png", "table.md", "residual_at_8_0.png"):
         assert (tmp_path / "runs" / name).exists()
     result = run_example(
         "ablation.py", tmp_path, *arguments, "--width=4", first

@@ -12,6 +12,7 @@ from keras_sagan.backends import variables as plain
 from keras_sagan.backends.chunked_attention import number_of_chunks
 from keras_sagan.backends.folding import fold_mean
 from keras_sagan.backends.folding import upsample_by_phases
+from keras_sagan.backends.jax_replicas import has_accelerator
 from keras_sagan.backends.jax_replicas import in_groups_of_replicas
 from keras_sagan.backends.jax_steps import several_steps
 from keras_sagan.backends.memory import keep_freed_memory
@@ -316,7 +317,3 @@ move_average = jax_values.move_average
 restore = plain.restore
 to_host = jax_values.to_host
 tanh = jnp.tanh
-
-
-def has_accelerator():
-    return jax.default_backend() != "cpu"

@@ -10,8 +10,10 @@ with a stride of 1. `benchmarks/jax_convolution.py` measures both.
 import functools
 
 import jax
-import keras
 from jax import numpy as jnp
+
+from keras_sagan.backends.jax_replicas import has_accelerator
+from keras_sagan.backends.jax_replicas import replicas
 
 # Matrix products of so few images at a time stay in the processor's cache.
 _IMAGES = 4
@@ -28,25 +30,26 @@ def convolve(x, kernel, stride, padding):
             x.shape[1:3], kernel.shape[:2], strides, padding
         )
     padding = tuple(map(tuple, padding))
-    if not _is_trained_here(x):
-        return _convolve(x, kernel, stride, padding)
+    if not _is_on_one_cpu(x):
+        return convolve_by_xla(x, kernel, stride, padding)
     if kernel.shape[:2] == (1, 1) and stride == 1 and not any(sum(padding, ())):
         return _product(x, kernel[0, 0])
     return _convolve_on_cpu(x, kernel, stride, padding)
 
 
-def _is_trained_here(x):
-    """Returns whether gradients are computed on the CPU of one device."""
-    # A loop over the images would gather those of all devices, and needs to
-    # know their number, which an exported program does not.
+def _is_on_one_cpu(x):
+    """Returns whether a loop over the images is possible and fast."""
+    # It would gather the images of several devices, and needs to know their
+    # number, which an exported program does not.
     return (
-        jax.default_backend() == "cpu"
-        and keras.distribution.distribution() is None
+        not has_accelerator()
+        and replicas() == 1
         and isinstance(x.shape[0], int)
     )
 
 
-def _convolve(x, kernel, stride, padding):
+def convolve_by_xla(x, kernel, stride, padding):
+    """Convolves with XLA's own gradients; see `convolve`."""
     return jax.lax.conv_general_dilated(
         x,
         kernel,
@@ -58,7 +61,7 @@ def _convolve(x, kernel, stride, padding):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def _convolve_on_cpu(x, kernel, stride, padding):
-    return _convolve(x, kernel, stride, padding)
+    return convolve_by_xla(x, kernel, stride, padding)
 
 
 def _derivative(stride, padding, primals, tangents):

@@ -40,6 +40,11 @@ def process():
     return jax.process_index(), jax.process_count()
 
 
+def has_accelerator():
+    """Returns whether the default device is something other than a CPU."""
+    return jax.default_backend() != "cpu"
+
+
 def replicas():
     """Returns the number of devices that share a batch."""
     distribution = keras.distribution.distribution()

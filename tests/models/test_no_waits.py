@@ -253,6 +253,8 @@ def test_a_step_depends_on_no_value(name):
 @torch_only
 def test_few_operations_a_step():
     """The released networks at 128 pixels took 4,647 layer after layer."""
+    import torch
+
     sizes = {"resolution": 128, "num_classes": 10, "base_channels": 4}
     model = keras_sagan.SAGAN(
         models.build_generator(**sizes),
@@ -265,8 +267,9 @@ def test_few_operations_a_step():
     model.train_step(batch)
     with counting_operations() as count:
         model.train_step(batch)
-    # 1,775 on PyTorch 2.13, and 1,801 on 2.8.
-    assert 1000 < sum(count.values()) <= 1850
+    # PyTorch 2.8 takes 26 more than 2.13.
+    limit = 1800 if torch.__version__ >= "2.13" else 1850
+    assert 1000 < sum(count.values()) <= limit
 
 
 @jax_only
