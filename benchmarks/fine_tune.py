@@ -26,7 +26,12 @@ from keras_sagan import visualization
 
 KNOWN, NEW = list(range(20)), list(range(20, 26))
 FEW = 20  # Images of each new class.
-AUGMENTATION = ("translation", "cutout")
+# The EMA of a short training must forget quickly.
+FEW_IMAGES = {
+    "augmentation": ("translation", "cutout"),
+    "ema_momentum": 0.99,
+    "ema_start_step": 0,
+}
 
 
 def main():
@@ -35,8 +40,8 @@ def main():
     )
     parser.add_argument("--data", required=True, help="The .npz file.")
     parser.add_argument("--out", default="outputs/fine_tune", type=pathlib.Path)
-    parser.add_argument("--base_steps", type=int, default=3000)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--base_steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--precision", default="float32")
     flags = parser.parse_args()
@@ -49,11 +54,9 @@ def main():
         images, labels = few_images(letters, seed)
         for name, make in {
             "from scratch": lambda seed=seed: recipe(flags, len(NEW), seed),
-            "fine-tuned": lambda: base.with_classes(
-                len(NEW), augmentation=AUGMENTATION
-            ),
+            "fine-tuned": lambda: base.with_classes(len(NEW), **FEW_IMAGES),
             "fine-tuned, 2 blocks frozen": lambda: base.with_classes(
-                len(NEW), freeze_discriminator=2, augmentation=AUGMENTATION
+                len(NEW), freeze_discriminator=2, **FEW_IMAGES
             ),
         }.items():
             keras.utils.set_random_seed(seed)
@@ -84,7 +87,7 @@ def recipe(flags, classes, seed):
         preset,
         precision=flags.precision,
         seed=seed,
-        augmentation=AUGMENTATION if classes == len(NEW) else None,
+        **(FEW_IMAGES if classes == len(NEW) else {}),
     )
 
 

@@ -16,11 +16,13 @@ The module of the chosen backend provides
   a new value was assigned to the variable;
 - `SeedGenerator`, that of Keras, or one that gives the same numbers without
   waiting for the device;
-- `NORMALIZES_TOGETHER`, whether the backend has `iterate_together`,
-  `divide_together` and `assign_together`, for `layers/together.py`;
+- `RUNS_EAGERLY`, whether the host starts every operation of a step. Then
+  the backend has `iterate_together`, `divide_together` and `assign_together`
+  for `layers/together.py`, and `has_hooks(layer)` for `layers/direct.py`;
 - `compiled(function, variables)`, a function of variables as one call;
 - `to_host(values)`, which moves scalars to the host and waits for the device
   only once;
+- `reshape(x, shape)` of a tensor, without the checks of `keras.ops.reshape`;
 - `constant(array, like)`, a small array that is moved to the device once;
 - `move(variable, value, momentum)`, which updates a moving average;
 - `copies(variables)` and `restore(variables, copies, keep)`, to undo a step;
@@ -80,7 +82,7 @@ else:
         f"Received: KERAS_BACKEND={_BACKEND}"
     )
 
-NORMALIZES_TOGETHER = _backend.NORMALIZES_TOGETHER
+RUNS_EAGERLY = _backend.RUNS_EAGERLY
 SeedGenerator = _backend.SeedGenerator
 Trainer = _backend.Trainer
 attend = _backend.attend
@@ -101,6 +103,7 @@ move = _backend.move
 move_average = _backend.move_average
 normalize = _backend.normalize
 prepare_training = _backend.prepare_training
+reshape = _backend.reshape
 restore = _backend.restore
 scale_and_shift = _backend.scale_and_shift
 snapshot = _backend.snapshot
@@ -109,9 +112,10 @@ tanh = _backend.tanh
 to_host = _backend.to_host
 upsample_conv2d = _backend.upsample_conv2d
 
-if NORMALIZES_TOGETHER:
+if RUNS_EAGERLY:
     assign_together = _backend.assign_together
     divide_together = _backend.divide_together
+    has_hooks = _backend.has_hooks
     iterate_together = _backend.iterate_together
 
 alone = _replicas.alone

@@ -22,18 +22,20 @@ def fold(kernel):
 
 def fold_mean(kernel):
     """Returns the 4x4 kernel of a convolution and pooling, for stride two."""
-    return _apply(_FOLD / 4, kernel)
+    return _apply(MEAN, kernel)
 
 
 def fold_transposed(kernel):
     """Returns the 4x4 kernel of a transposed convolution with stride two."""
-    return _apply(_FOLD[:, ::-1], kernel)  # The 3x3 kernel turned by 180.
+    return _apply(TRANSPOSED, kernel)
 
 
 # In one axis, F[s] = K[s - 1] + K[s]; in both, this is a matrix (16, 9). Its
 # numbers are exact in any precision, and some devices have no float64.
 _FOLD_ONE_AXIS = np.eye(4, 3, dtype="float32") + np.eye(4, 3, -1, "float32")
 _FOLD = np.kron(_FOLD_ONE_AXIS, _FOLD_ONE_AXIS)
+MEAN = _FOLD / 4
+TRANSPOSED = _FOLD[:, ::-1]  # The 3x3 kernel turned by 180.
 
 
 def _apply(matrix, kernel):

@@ -19,7 +19,7 @@ from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
 SeedGenerator = keras.random.SeedGenerator
-NORMALIZES_TOGETHER = False
+RUNS_EAGERLY = False
 
 
 def prepare_training():
@@ -314,6 +314,7 @@ copies = jax_values.copies
 global_norm = plain.global_norm
 move = plain.move
 move_average = jax_values.move_average
+reshape = jnp.reshape
 restore = plain.restore
 to_host = jax_values.to_host
 tanh = jnp.tanh

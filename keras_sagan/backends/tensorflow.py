@@ -15,7 +15,7 @@ from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.precision import standardize_by_moments
 
 SeedGenerator = keras.random.SeedGenerator
-NORMALIZES_TOGETHER = False
+RUNS_EAGERLY = False
 
 
 def prepare_training():
@@ -221,6 +221,7 @@ attend = tensorflow_functions.attend
 global_norm = plain.global_norm
 move = plain.move
 divide_by_norm = tensorflow_functions.divide_by_norm
+reshape = tf.reshape
 tanh = tf.tanh
 
 

@@ -11,8 +11,8 @@ from keras_sagan.backends import torch_functions
 from keras_sagan.backends import torch_host
 from keras_sagan.backends import torch_replicas
 from keras_sagan.backends import torch_together
-from keras_sagan.backends.folding import fold_mean
-from keras_sagan.backends.folding import fold_transposed
+from keras_sagan.backends.folding import MEAN
+from keras_sagan.backends.folding import TRANSPOSED
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.torch_graph import GraphOfStep
 from keras_sagan.backends.torch_graph import detached
@@ -168,19 +168,37 @@ def full_float32():
 
 
 def upsample_conv2d(x, kernel, bias=None):
-    kernel = fold_transposed(kernel).permute(2, 3, 0, 1)
+    _, _, channels, filters = kernel.shape
+    taps = kernel.reshape(9, channels, filters).transpose(0, 1)
     return _channels_last(
         functional.conv_transpose2d(
-            _channels_first(x), kernel, bias, stride=2, padding=1
+            _channels_first(x),
+            _folded(TRANSPOSED, taps),
+            bias,
+            stride=2,
+            padding=1,
         )
     )
 
 
 def conv2d_downsample(x, kernel, bias=None):
-    kernel = _as_filters(fold_mean(kernel))
+    _, _, channels, filters = kernel.shape
+    taps = _rows_of_filters(kernel).view(filters, 9, channels)
     return _channels_last(
-        functional.conv2d(_channels_first(x), kernel, bias, stride=2, padding=1)
+        functional.conv2d(
+            _channels_first(x), _folded(MEAN, taps), bias, stride=2, padding=1
+        )
     )
+
+
+def _folded(matrix, taps):
+    """Returns 4x4 kernels `(n, m, 4, 4)`, channels last, from `(n, 9, m)`.
+
+    In this order, no kernel of 16 taps has to be copied.
+    """
+    n, _, m = taps.shape
+    matrix = torch_host.constant(matrix, taps).expand(n, -1, -1)
+    return torch.bmm(matrix, taps).view(n, 4, 4, m).permute(0, 3, 1, 2)
 
 
 def _as_filters(kernel):
@@ -190,8 +208,13 @@ def _as_filters(kernel):
     a matrix, it is three times faster (512 channels, two cores).
     """
     height, width, channels, filters = kernel.shape
-    matrix = torch_functions.transpose(kernel.reshape(-1, filters))
-    return matrix.view(filters, height, width, channels).permute(0, 3, 1, 2)
+    rows = _rows_of_filters(kernel)
+    return rows.view(filters, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _rows_of_filters(kernel):
+    """Returns a kernel `(h, w, C, D)` as a matrix `(D, h w C)`."""
+    return torch_functions.transpose(kernel.reshape(-1, kernel.shape[-1]))
 
 
 def normalize(vector, epsilon, otherwise):
@@ -306,18 +329,29 @@ def to_host(values):
 
 SeedGenerator = torch_host.SeedGenerator
 constant = torch_host.constant
-NORMALIZES_TOGETHER = True
+RUNS_EAGERLY = True
 assign_together = torch_together.assign_together
 divide_together = torch_together.divide_together
 iterate_together = torch_together.iterate_together
 attend = torch_functions.attend
 divide_by_norm = torch_functions.divide_by_norm
+reshape = torch.reshape
 tanh = torch.tanh
 
 
 def compiled(function, variables):
     """Returns a function of variables only, without gradients."""
     return torch.no_grad()(function)
+
+
+def has_hooks(module):
+    """Returns whether PyTorch calls other functions around a module."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
 
 
 def has_accelerator():

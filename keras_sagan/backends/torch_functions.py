@@ -24,7 +24,7 @@ class _Transpose(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        return _Transpose.apply(gradient)
+        return transpose(gradient)
 
     @staticmethod
     def jvp(ctx, tangent):
@@ -206,4 +206,12 @@ def _applied(function):
 
 
 divide_by_norm = _applied(_DivideByNorm)
-transpose = _applied(_Transpose)
+_transpose = _applied(_Transpose)
+
+
+def transpose(matrix):
+    """Returns the transpose of a matrix, with contiguous rows."""
+    # `apply` is slow, and only gradients need it.
+    if torch.is_grad_enabled() and matrix.requires_grad:
+        return _transpose(matrix)
+    return matrix.t().contiguous()

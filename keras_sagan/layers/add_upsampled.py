@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_sagan import backends
+
 
 @keras.saving.register_keras_serializable(package="keras_sagan")
 class AddUpsampled(keras.layers.Layer):
@@ -38,9 +40,9 @@ class AddUpsampled(keras.layers.Layer):
             )
         row = 2 * width * channels
         wide = ops.concatenate([shortcut, shortcut], axis=-1)  # (B, H, W, 2 C)
-        wide = ops.reshape(wide, (-1, height, 1, row))
-        y = ops.reshape(inputs, (-1, height, 2, row)) + wide
-        return ops.reshape(y, (-1, *inputs.shape[1:]))
+        wide = backends.reshape(wide, (-1, height, 1, row))
+        y = backends.reshape(inputs, (-1, height, 2, row)) + wide
+        return backends.reshape(y, (-1, *inputs.shape[1:]))
 
     def compute_output_shape(self, inputs_shape, shortcut_shape):
         return inputs_shape

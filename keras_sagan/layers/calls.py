@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from keras_sagan.layers import direct
 from keras_sagan.layers.together import normalizing_together
 
 
@@ -16,7 +17,8 @@ def call(network, x, labels, training):
         training: Whether to run in training mode.
     """
     with normalizing_together(network, training):
-        return network(network_inputs(network, x, labels), training=training)
+        inputs = network_inputs(network, x, labels)
+        return direct.run(network, inputs, training)
 
 
 def network_inputs(network, x, labels):

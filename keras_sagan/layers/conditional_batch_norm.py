@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_sagan import backends
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
@@ -138,7 +139,7 @@ class ConditionalBatchNorm(BatchNorm):
             gamma = ops.take(self.gamma, labels, axis=0)
             beta = ops.take(self.beta, labels, axis=0)
         shape = (-1,) + (1,) * (len(inputs.shape) - 2) + (inputs.shape[-1],)
-        gamma, beta = ops.reshape(gamma, shape), ops.reshape(beta, shape)
+        gamma, beta = (backends.reshape(x, shape) for x in (gamma, beta))
         return self._normalize(inputs, gamma, beta, training)
 
     def _check_labels(self, labels):

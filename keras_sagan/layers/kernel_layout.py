@@ -6,6 +6,8 @@ import math
 import keras
 from keras import ops
 
+from keras_sagan import backends
+
 _TRANSPOSED = (
     keras.layers.Conv1DTranspose,
     keras.layers.Conv2DTranspose,
@@ -49,13 +51,13 @@ class KernelLayout:
         For a kernel without groups, this is the matrix itself.
         """
         if self.view != self.shape:
-            kernel = ops.reshape(kernel, self.view)
+            kernel = backends.reshape(kernel, self.view)
         if self.order != self._axes:
             kernel = ops.transpose(kernel, self.order)
         shape = self.rows, self.columns
         if self.groups > 1:
             shape = self.groups, *shape
-        return ops.reshape(kernel, shape)
+        return backends.reshape(kernel, shape)
 
     def to_matrix(self, kernel):
         """Returns the matrix of a kernel."""
@@ -63,20 +65,22 @@ class KernelLayout:
         if self.groups == 1:
             return blocks
         matrix = blocks[:, :, None] * self._diagonal(blocks)
-        return ops.reshape(matrix, self.matrix_shape)
+        return backends.reshape(matrix, self.matrix_shape)
 
     def to_kernel(self, matrix):
         """Returns the kernel from its matrix."""
         if self.groups > 1:
             shape = self.groups, self.rows, self.groups, self.columns
-            matrix = ops.reshape(matrix, shape)
+            matrix = backends.reshape(matrix, shape)
             matrix = ops.sum(matrix * self._diagonal(matrix), axis=2)
-        kernel = ops.reshape(matrix, [self.view[axis] for axis in self.order])
+        kernel = backends.reshape(
+            matrix, [self.view[axis] for axis in self.order]
+        )
         if self.order != self._axes:
             back = sorted(self._axes, key=self.order.__getitem__)
             kernel = ops.transpose(kernel, back)
         if self.view != self.shape:
-            kernel = ops.reshape(kernel, self.shape)
+            kernel = backends.reshape(kernel, self.shape)
         return kernel
 
     @property

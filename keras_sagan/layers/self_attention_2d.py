@@ -161,11 +161,14 @@ class SelfAttention2D(keras.layers.Layer):
             o = ops.cast(beta, h.dtype) @ h  # (B, N, C')
         else:
             o = backends.attend(f, g, h)  # (B, N, C')
-        o = ops.reshape(o, (-1, height, width, o.shape[-1]))  # (B, H, W, C')
+        o = backends.reshape(
+            o, (-1, height, width, o.shape[-1])
+        )  # (B, H, W, C')
         if self.output_projection:
             o = self.projection(o, training=training)  # (B, H, W, C)
         # A product of tensors: with a variable, Keras 3.16 rounds float64.
-        y = inputs + ops.convert_to_tensor(self.gamma) * o
+        gamma = ops.cast(ops.convert_to_tensor(self.gamma), o.dtype)
+        y = inputs + gamma * o
         return (y, beta) if return_attention_scores else y
 
     @property
@@ -222,7 +225,7 @@ class SelfAttention2D(keras.layers.Layer):
     @staticmethod
     def _flatten(x):
         _, height, width, channels = x.shape
-        return ops.reshape(x, (-1, height * width, channels))
+        return backends.reshape(x, (-1, height * width, channels))
 
     def compute_output_spec(
         self, inputs, return_attention_scores=False, training=False

@@ -38,7 +38,7 @@ def normalizing_together(network, training):
         training: Whether the network is called in training mode. If `False`,
             there is nothing to prepare.
     """
-    if not training or not backends.NORMALIZES_TOGETHER:
+    if not training or not backends.RUNS_EAGERLY:
         yield
         return
     ours = {}
@@ -77,7 +77,7 @@ def after_averaging(network, momentum):
     Layers with spectral normalization run together if this is faster.
     """
     done = set()
-    if backends.NORMALIZES_TOGETHER:
+    if backends.RUNS_EAGERLY:
         for layers, matrices, *before in _groups(network):
             *after, _ = backends.iterate_together(
                 matrices, *before, layers[0].epsilon

@@ -14,7 +14,7 @@ from tests.helpers import tiny_networks
 from tests.helpers import values
 
 pytestmark = pytest.mark.skipif(
-    not backends.NORMALIZES_TOGETHER, reason="this backend fuses operations"
+    not backends.RUNS_EAGERLY, reason="this backend compiles the step"
 )
 
 
@@ -56,7 +56,7 @@ def inputs_of(model):
 
 def run(name, times, monkeypatch, is_together):
     """Returns outputs, gradients and state after some training passes."""
-    monkeypatch.setattr(backends, "NORMALIZES_TOGETHER", is_together)
+    monkeypatch.setattr(backends, "RUNS_EAGERLY", is_together)
     import torch
 
     model = network(name)
