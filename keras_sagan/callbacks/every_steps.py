@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_sagan.arguments import check_integer
+
 
 class EverySteps(keras.callbacks.Callback):
     """Calls `act(step, logs)` after every `every`-th step of training.
@@ -16,11 +18,7 @@ class EverySteps(keras.callbacks.Callback):
 
     def __init__(self, every):
         super().__init__()
-        if not isinstance(every, int) or every < 1:
-            raise ValueError(
-                "`every` must be a positive integer, in steps. "
-                f"Received: every={every}"
-            )
+        check_integer("every", every, 1)
         self.every = every
 
     def on_train_begin(self, logs=None):

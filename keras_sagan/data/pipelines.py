@@ -2,8 +2,7 @@
 
 import numbers
 
-import numpy as np
-
+from keras_sagan.arguments import check_integer
 from keras_sagan.data.arrays import ArrayImages
 from keras_sagan.data.folder import ImageFolder
 from keras_sagan.data.source import Source
@@ -70,12 +69,16 @@ def from_source(
         )
     source = converted(source, resolution, channels)
     n = len(source)
-    _check("batch_size", batch_size, 1, n, ", the number of images")
-    _check("seed", seed, 0)
-    _check("start_step", start_step, 0)
-    _check("workers", workers, 0)
-    if steps_per_epoch is not None:
-        _check("steps_per_epoch", steps_per_epoch, 1)
+    check_integer("batch_size", batch_size, 1)
+    if batch_size > n:
+        raise ValueError(
+            f"`batch_size` must be at most {n}, the number of images. "
+            f"Received: batch_size={batch_size}"
+        )
+    check_integer("seed", seed, 0)
+    check_integer("start_step", start_step, 0)
+    check_integer("workers", workers, 0)
+    check_integer("steps_per_epoch", steps_per_epoch, 1, optional=True)
     is_pair = isinstance(shard, (tuple, list)) and len(shard) == 2
     if (
         not is_pair
@@ -207,16 +210,3 @@ def from_tfds(name, resolution, batch_size=64, split="train", **kwargs):
     data_dir = kwargs.pop("data_dir", None)
     source = TfdsImages(name, split, data_dir)
     return from_source(source, batch_size, resolution=resolution, **kwargs)
-
-
-def _check(name, value, low, high=None, remark=""):
-    if (
-        not isinstance(value, (int, np.integer))
-        or value < low
-        or (high is not None and value > high)
-    ):
-        rule = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(
-            f"`{name}` must be an integer, {rule}{remark}. "
-            f"Received: {name}={value}"
-        )

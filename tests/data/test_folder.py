@@ -250,7 +250,7 @@ def test_folders_that_cannot_be_trained_on(tmp_path):
     # Few images for a batch.
     (folder / "dogs").mkdir()
     (folder / "dogs" / "3.png").write_bytes(GOOD["gray.png"])
-    with pytest.raises(ValueError, match="from 1 to 3, the number of images"):
+    with pytest.raises(ValueError, match="at most 3, the number of images"):
         data.from_folder(folder, 16, batch_size=4)
 
 

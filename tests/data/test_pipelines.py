@@ -152,11 +152,12 @@ def test_augmentation_gets_the_step():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"batch_size": 9}, "`batch_size` must be an integer, from 1 to 8"),
-        ({"batch_size": 0}, "from 1 to 8, the number of images"),
-        ({"start_step": -1}, "`start_step` must be an integer, at least 0"),
-        ({"seed": 0.5}, "`seed` must be an integer"),
-        ({"steps_per_epoch": 0}, "`steps_per_epoch` must be an integer"),
+        ({"batch_size": 9}, "at most 8, the number of images"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer"),
+        ({"batch_size": True}, "`batch_size` must be a positive integer"),
+        ({"start_step": -1}, "`start_step` must be a non-negative integer"),
+        ({"seed": 0.5}, "`seed` must be a non-negative integer"),
+        ({"steps_per_epoch": 0}, "must be a positive integer or None"),
         ({"shard": (2, 2)}, r"`shard` must be \(i, n\)"),
         ({"shard": (0, 3)}, "that divides the batch of 4"),
     ],
@@ -174,7 +175,7 @@ def test_from_source_refuses(arguments, message):
         ((np.zeros((4, 8, 8, 3)), np.zeros(3, "i4")), "`labels` must be int"),
         ((np.zeros((4, 8, 8, 3)), np.zeros(4)), "dtype float64"),
         ((np.zeros((4, 8, 8, 3)), np.full(4, -1)), "must be from 0 to 99,999"),
-        ((np.zeros((4, 8, 8, 3)), None, 5), "`batch_size` must be an integer"),
+        ((np.zeros((4, 8, 8, 3)), None, 5), "`batch_size` must be a positive integer"),
     ],
 )
 def test_from_arrays_refuses(args, message):
