@@ -175,7 +175,7 @@ def test_from_source_refuses(arguments, message):
         ((np.zeros((4, 8, 8, 3)), np.zeros(3, "i4")), "`labels` must be int"),
         ((np.zeros((4, 8, 8, 3)), np.zeros(4)), "dtype float64"),
         ((np.zeros((4, 8, 8, 3)), np.full(4, -1)), "must be from 0 to 99,999"),
-        ((np.zeros((4, 8, 8, 3)), None, 5), "`batch_size` must be a positive integer"),
+        ((np.zeros((4, 8, 8, 3)), None, 5), "at most 4, the number of images"),
     ],
 )
 def test_from_arrays_refuses(args, message):
