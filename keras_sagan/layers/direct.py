@@ -93,7 +93,10 @@ def _plan_of(network):
     """Returns the `_Plan` of a network, or None if Keras must run it."""
     if not _is_functional(network) or not all(map(_is_known, network.layers)):
         return None
-    config = network.get_config()
+    try:
+        config = network.get_config()
+    except (TypeError, NotImplementedError):
+        return None  # For instance, an initializer has no config.
     inputs, outputs = (
         _layer_names(config[key]) for key in ("input_layers", "output_layers")
     )
@@ -123,13 +126,16 @@ def _arguments(calls):
     try:
         return [_names(x) for x in calls[0]["args"]]
     except (KeyError, TypeError):
-        return None  # An argument that is no tensor.
+        return None  # An argument is no tensor, or one of several outputs.
 
 
 def _names(argument):
     if isinstance(argument, (list, tuple)):
         return [_names(each) for each in argument]
-    return argument["config"]["keras_history"][0]
+    name, *index = argument["config"]["keras_history"]
+    if any(index):
+        raise TypeError("an output that is not the only one of its layer")
+    return name
 
 
 def _layer_names(keys):

@@ -137,6 +137,16 @@ def with_an_unknown_wrapped_layer():
     return keras.Model(x, dense(layers.ReLU()(x)))
 
 
+def with_an_initializer_that_has_no_config():
+    class Ones:
+        def __call__(self, shape, dtype=None):
+            return keras.ops.ones(shape, dtype)
+
+    x = keras.Input((4,))
+    dense = Dense(2, kernel_initializer=Ones())
+    return keras.Model(x, layers.ReLU()(dense(x)))
+
+
 def with_a_layer_that_is_called_twice():
     relu, x = layers.ReLU(), keras.Input((4,))
     return keras.Model(x, relu(relu(x)))
@@ -180,6 +190,7 @@ MADE_BY_KERAS = [
     with_a_layer_of_a_user,
     with_an_unknown_layer,
     with_an_unknown_wrapped_layer,
+    with_an_initializer_that_has_no_config,
     with_a_layer_that_is_called_twice,
     with_two_outputs,
     with_a_dict,
