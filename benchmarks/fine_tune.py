@@ -17,6 +17,7 @@ import json
 import pathlib
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 from letters import Judge
 
@@ -26,6 +27,7 @@ from keras_sagan import visualization
 
 KNOWN, NEW = list(range(20)), list(range(20, 26))
 FEW = 20  # Images of each new class.
+COLUMNS, SCALE = 16, 2  # of the grids
 # The EMA of a short training must forget quickly.
 FEW_IMAGES = {
     "augmentation": ("translation", "cutout"),
@@ -68,13 +70,14 @@ def main():
             visualization.class_grid(
                 model,
                 class_names=list("UVWXYZ"),
-                columns=16,
+                columns=COLUMNS,
                 seed=0,
-                scale=2,
-                path=flags.out / f"{name.replace(' ', '_')}_{seed}.png",
+                scale=SCALE,
+                path=grid_path(flags.out, name, seed),
             )
     results["held-out letters"] = [judge.held_out()]
     (flags.out / "results.json").write_text(json.dumps(results, indent=1))
+    compare(flags.out, list(results)[:-1], flags.out / "fine_tune.png")
     print(table(results))
 
 
@@ -126,6 +129,32 @@ def fit(model, images, labels, seed, steps):
         images, labels, batch, seed=seed, steps_per_epoch=steps
     )
     model.fit(dataset, verbose=2)
+
+
+def grid_path(out, name, seed):
+    """Returns the path of the grid of a run."""
+    return out / f"{name.replace(',', '').replace(' ', '_')}_{seed}.png"
+
+
+def compare(out, names, path, columns=8):
+    """Draws the grids of the first seed side by side.
+
+    Args:
+        out: Folder with the grids.
+        names: The names of the runs.
+        path: The picture to write.
+        columns: Number of images in each row.
+    """
+    figure, axes = plt.subplots(1, len(names), figsize=(10, 3.0), dpi=120)
+    for axis, name in zip(axes, names):
+        grid = plt.imread(grid_path(out, name, 0))
+        cell = SCALE * 32 + 1  # Pixels, with the line between two images.
+        axis.imshow(grid[:, : grid.shape[1] - (COLUMNS - columns) * cell])
+        axis.set_title(name, fontsize=10)
+        axis.axis("off")
+    figure.tight_layout()
+    figure.savefig(path)
+    plt.close(figure)
 
 
 def table(results):
