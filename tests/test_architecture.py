@@ -74,6 +74,10 @@ UNDERSCORED = {
     "_foreach_mul": "torch: the same",
     "_foreach_mul_": "torch: the same",
     "_foreach_norm": "torch: the same",
+    "_forward_hooks": "torch: no public way to see whether there are hooks",
+    "_forward_pre_hooks": "torch: the same",
+    "_backward_hooks": "torch: the same",
+    "_backward_pre_hooks": "torch: the same",
     "_version": "torch: how often a tensor was written to in place",
     "_flatten_layers": "keras: no public way leads below `Model.layers`",
 }

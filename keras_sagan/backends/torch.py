@@ -5,14 +5,12 @@ import functools
 
 import keras
 import torch
-from torch.nn import functional
 
+from keras_sagan.backends import torch_convolution
 from keras_sagan.backends import torch_functions
 from keras_sagan.backends import torch_host
 from keras_sagan.backends import torch_replicas
 from keras_sagan.backends import torch_together
-from keras_sagan.backends.folding import MEAN
-from keras_sagan.backends.folding import TRANSPOSED
 from keras_sagan.backends.memory import keep_freed_memory
 from keras_sagan.backends.torch_graph import GraphOfStep
 from keras_sagan.backends.torch_graph import detached
@@ -112,35 +110,6 @@ class Trainer:
         return contextlib.nullcontext()
 
 
-# A channels-last tensor that is viewed with its channels first has the memory
-# format channels_last of PyTorch. PyTorch's operations take and return it
-# without a copy. `keras.ops` (3.15.1) copies it, twice in convolutions.
-def _channels_first(x):
-    return x.permute(0, 3, 1, 2)
-
-
-def _channels_last(x):
-    return x.permute(0, 2, 3, 1)
-
-
-def conv2d(x, kernel, bias=None):
-    padding = kernel.shape[0] // 2
-    return _channels_last(
-        functional.conv2d(
-            _channels_first(x), _as_filters(kernel), bias, padding=padding
-        )
-    )
-
-
-def convolve(x, kernel, bias, stride, padding):
-    """Convolves with any kernel; "same" padding requires a stride of 1."""
-    return _channels_last(
-        functional.conv2d(
-            _channels_first(x), _as_filters(kernel), bias, stride, padding
-        )
-    )
-
-
 def cond(predicate, true_fn, false_fn):
     """Returns `true_fn()` or `false_fn()`; neither may change any state."""
     return true_fn() if predicate else false_fn()
@@ -165,56 +134,6 @@ def full_float32():
     finally:
         for flag, value in zip(flags, before):
             flag.allow_tf32 = value
-
-
-def upsample_conv2d(x, kernel, bias=None):
-    _, _, channels, filters = kernel.shape
-    taps = kernel.reshape(9, channels, filters).transpose(0, 1)
-    return _channels_last(
-        functional.conv_transpose2d(
-            _channels_first(x),
-            _folded(TRANSPOSED, taps),
-            bias,
-            stride=2,
-            padding=1,
-        )
-    )
-
-
-def conv2d_downsample(x, kernel, bias=None):
-    _, _, channels, filters = kernel.shape
-    taps = _rows_of_filters(kernel).view(filters, 9, channels)
-    return _channels_last(
-        functional.conv2d(
-            _channels_first(x), _folded(MEAN, taps), bias, stride=2, padding=1
-        )
-    )
-
-
-def _folded(matrix, taps):
-    """Returns 4x4 kernels `(n, m, 4, 4)`, channels last, from `(n, 9, m)`.
-
-    In this order, no kernel of 16 taps has to be copied.
-    """
-    n, _, m = taps.shape
-    matrix = torch_host.constant(matrix, taps).expand(n, -1, -1)
-    return torch.bmm(matrix, taps).view(n, 4, 4, m).permute(0, 3, 1, 2)
-
-
-def _as_filters(kernel):
-    """Returns a kernel `(h, w, C, D)` as `(D, C, h, w)`, channels last.
-
-    PyTorch itself would make this copy element by element. As the transpose of
-    a matrix, it is three times faster (512 channels, two cores).
-    """
-    height, width, channels, filters = kernel.shape
-    rows = _rows_of_filters(kernel)
-    return rows.view(filters, height, width, channels).permute(0, 3, 1, 2)
-
-
-def _rows_of_filters(kernel):
-    """Returns a kernel `(h, w, C, D)` as a matrix `(D, h w C)`."""
-    return torch_functions.transpose(kernel.reshape(-1, kernel.shape[-1]))
 
 
 def normalize(vector, epsilon, otherwise):
@@ -267,10 +186,6 @@ def snapshot(x):
 
 def scale_and_shift(x, gain, offset):
     return torch.addcmul(offset, x, gain)
-
-
-def max_pool(x, size):
-    return _channels_last(functional.max_pool2d(_channels_first(x), size))
 
 
 def move_average(averages, variables, momentum):
@@ -329,6 +244,11 @@ def to_host(values):
 
 SeedGenerator = torch_host.SeedGenerator
 constant = torch_host.constant
+conv2d = torch_convolution.conv2d
+conv2d_downsample = torch_convolution.conv2d_downsample
+convolve = torch_convolution.convolve
+max_pool = torch_convolution.max_pool
+upsample_conv2d = torch_convolution.upsample_conv2d
 RUNS_EAGERLY = True
 assign_together = torch_together.assign_together
 divide_together = torch_together.divide_together
