@@ -102,13 +102,13 @@ def _plan_of(network):
     )
     if inputs is None or outputs is None or len(outputs) != 1:
         return None
-    steps = {}
+    steps, layers = {}, {layer.name: layer for layer in network.layers}
     for each in config["layers"]:
-        layer = network.get_layer(each["name"])
+        layer = layers.get(each["name"])  # None: a function of `keras.ops`.
         if isinstance(layer, keras.layers.InputLayer):
             continue
         arguments = _arguments(each["inbound_nodes"])
-        if arguments is None:
+        if layer is None or arguments is None:
             return None
         has_training = "training" in inspect.signature(layer.call).parameters
         steps[each["name"]] = _Step(layer, arguments, has_training)

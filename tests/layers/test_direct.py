@@ -147,6 +147,11 @@ def with_an_initializer_that_has_no_config():
     return keras.Model(x, layers.ReLU()(dense(x)))
 
 
+def with_an_operation():
+    x = keras.Input((4,))
+    return keras.Model(x, keras.ops.square(layers.ReLU()(x)))
+
+
 def with_a_layer_that_is_called_twice():
     relu, x = layers.ReLU(), keras.Input((4,))
     return keras.Model(x, relu(relu(x)))
@@ -191,6 +196,7 @@ MADE_BY_KERAS = [
     with_an_unknown_layer,
     with_an_unknown_wrapped_layer,
     with_an_initializer_that_has_no_config,
+    with_an_operation,
     with_a_layer_that_is_called_twice,
     with_two_outputs,
     with_a_dict,
