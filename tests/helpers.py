@@ -220,6 +220,22 @@ def tiny_networks(num_classes=3, resolution=16, **kwargs):
     )
 
 
+def inputs_of(network):
+    """Returns four random inputs of a network, and labels of three classes.
+
+    The labels are None if the network has no second input.
+    """
+    rng = np.random.default_rng(0)
+    inputs = [
+        rng.integers(3, size=4).astype("int32")
+        if "int" in x.dtype
+        else rng.normal(size=(4, *x.shape[1:])).astype(x.dtype)
+        for x in network.inputs
+    ]
+    x, *labels = map(keras.ops.convert_to_tensor, inputs)
+    return x, labels[0] if labels else None
+
+
 def small_networks(num_classes=3):
     """Networks at 16 pixels with one layer of each kind, for the algorithm.
 

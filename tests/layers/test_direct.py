@@ -11,24 +11,13 @@ from keras_sagan.layers import calls
 from keras_sagan.layers import direct
 from keras_sagan.layers.dense import Dense
 from tests.helpers import array
+from tests.helpers import inputs_of
 from tests.helpers import tiny_networks
 from tests.helpers import values
 
 pytestmark = pytest.mark.skipif(
     not backends.RUNS_EAGERLY, reason="this backend compiles the step"
 )
-
-
-def inputs_of(network):
-    rng = np.random.default_rng(0)
-    inputs = [
-        rng.integers(3, size=2).astype("int32")
-        if "int" in x.dtype
-        else rng.normal(size=(2, *x.shape[1:])).astype(x.dtype)
-        for x in network.inputs
-    ]
-    x, *labels = map(keras.ops.convert_to_tensor, inputs)
-    return x, labels[0] if labels else None
 
 
 def by_keras(network, inputs, training):

@@ -10,6 +10,7 @@ from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import calls
 from keras_sagan.layers import together
 from tests.helpers import array
+from tests.helpers import inputs_of
 from tests.helpers import tiny_networks
 from tests.helpers import values
 
@@ -43,26 +44,15 @@ def network(name):
     return tiny_networks(3)[("generator", "discriminator").index(name)]
 
 
-def inputs_of(model):
-    rng = np.random.default_rng(0)
-    inputs = [
-        rng.integers(3, size=4)
-        if "int" in x.dtype
-        else rng.normal(size=(4, *x.shape[1:])).astype(x.dtype)
-        for x in model.inputs
-    ]
-    return [keras.ops.convert_to_tensor(x) for x in inputs]
-
-
 def run(name, times, monkeypatch, is_together):
     """Returns outputs, gradients and state after some training passes."""
     monkeypatch.setattr(backends, "RUNS_EAGERLY", is_together)
     import torch
 
     model = network(name)
-    x, *labels = inputs_of(model)
+    inputs = inputs_of(model)
     for _ in range(times):
-        y = calls.call(model, x, labels[0] if labels else None, True)
+        y = calls.call(model, *inputs, True)
     gradients = torch.autograd.grad(
         keras.ops.sum(y**2), [v.value for v in model.trainable_variables]
     )
