@@ -74,11 +74,15 @@ UNDERSCORED = {
     "_foreach_mul": "torch: the same",
     "_foreach_mul_": "torch: the same",
     "_foreach_norm": "torch: the same",
+    "_fused_adam_": "torch: what `torch.optim.Adam(fused=True)` calls",
     "_forward_hooks": "torch: no public way to see whether there are hooks",
     "_forward_pre_hooks": "torch: the same",
     "_backward_hooks": "torch: the same",
     "_backward_pre_hooks": "torch: the same",
     "_version": "torch: how often a tensor was written to in place",
+    "_get_variable_index": "keras: no public way to the moments of Adam",
+    "_momentums": "keras: the same",
+    "_velocities": "keras: the same",
     "_flatten_layers": "keras: no public way leads below `Model.layers`",
 }
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import distributed
 
+from keras_sagan.backends.torch_adam import in_one_pass
 from keras_sagan.backends.torch_host import ConstantsStay
 
 _stepping = False
@@ -111,7 +112,7 @@ def mean_over_replicas(tensors):
 
 
 def apply_gradients(optimizer, gradients, variables):
-    with ConstantsStay():
+    with ConstantsStay(), in_one_pass(optimizer):
         optimizer.apply(gradients, variables)
 
 
