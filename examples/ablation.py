@@ -11,9 +11,10 @@ within one data set), the share of images that the classifier assigns to their
 class, and their precision, recall and coverage. They are compared with real
 images that were held out. The gammas of the attention and the largest spectral
 norm of a kernel are recorded, too. A cell that is done is not run again, so you
-can stop and restart at any time. The script writes a table of means and
+can stop and restart at any time. The script writes a grid per run to --workdir,
+and what examples/ablation_report.py makes of the runs: a table of means and
 standard errors, what a paired t-test over the seeds says about each claim of
-the paper, curves, and a grid per run to --workdir.
+the paper, and curves.
 
 Hardware, time and results: see docs/ablation.md. KERAS_BACKEND chooses the
 backend.
@@ -25,6 +26,7 @@ import json
 import pathlib
 import time
 
+import ablation_report
 import keras
 import numpy as np
 from absl import app
@@ -68,24 +70,17 @@ IMAGENET = (
     "--width=64 --batch=256 --steps=1000000 --samples=50000 --ema=0.9999 "
     "--seeds=1 --workdir=ablation_imagenet --cells={}"
 )
-FIGURES = {
-    "distance": ("Frechet distance", 2),
-    "recognised": ("recognised", 3),
-    "precision": ("precision", 3),
-    "recall": ("recall", 3),
-    "coverage": ("coverage", 3),
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One setting of an ablation. The defaults are SAGAN's baseline."""
+    """One setting of an ablation."""
 
     name: str
-    attention_resolutions: tuple = ()
-    attention: object = "released"
-    generator_sn: bool = True
-    ttur: bool = True
+    attention_resolutions: tuple
+    attention: object
+    generator_sn: bool
+    ttur: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,36 +97,28 @@ class Data:
         return int(self.labels.max()) + 1
 
 
-def maps(resolution):
-    # Both networks attend at the same map; the generator's first is 8x8.
-    return [size for size in (8, 16, 32, 64) if size < resolution]
-
-
-def cells(resolution):
-    """Returns the three cells of Figure 3, then those of Table 1."""
-    return [
-        Cell("SN in D", generator_sn=False, ttur=False),
-        Cell("SN in both", ttur=False),
-        Cell("SN in both + TTUR"),
-        *(Cell(f"attention at {size}", (size,)) for size in maps(resolution)),
-        *(
-            Cell(f"residual at {size}", (size,), models.residual_control)
-            for size in maps(resolution)
-        ),
-    ]
+def make_cell(name):
+    """Returns a cell by its name, such as "attention at 8"."""
+    kind, _, size = name.partition(" at ")
+    residual = kind == "residual"
+    return Cell(
+        name,
+        attention_resolutions=(int(size),) if size else (),
+        attention=models.residual_control if residual else "released",
+        generator_sn=name != "SN in D",
+        ttur=name not in ("SN in D", "SN in both"),
+    )
 
 
 def main(_):
-    every = cells(FLAGS.resolution)
     if FLAGS.imagenet:
-        for cell in cells(128):
-            print(IMAGENET.format(f'"{cell.name}"'))
+        for name in ablation_report.cell_names(128):
+            print(IMAGENET.format(f'"{name}"'))
         return
-    chosen = [x for x in every if not FLAGS.cells or x.name in FLAGS.cells]
-    if not chosen:
-        raise app.UsageError(
-            f"--cells must be among {[cell.name for cell in every]}"
-        )
+    every = ablation_report.cell_names(FLAGS.resolution)
+    chosen = FLAGS.cells or every
+    if not set(chosen) <= set(every):
+        raise app.UsageError(f"--cells must be among {every}, not {chosen}")
     workdir = pathlib.Path(FLAGS.workdir)
     check_settings(workdir)
     loaded = load()
@@ -140,26 +127,20 @@ def main(_):
         f"{len(loaded.held_out_images):,} held out"
     )
     classifier = make_classifier(loaded, workdir / "classifier.keras")
-    results = {cell.name: [] for cell in chosen}
     seeds = range(FLAGS.first_seed, FLAGS.first_seed + FLAGS.seeds)
-    for seed, cell in itertools.product(seeds, chosen):
-        path = workdir / f"{cell.name.replace(' ', '_')}_{seed}.json"
-        if not path.exists():
-            result = run(cell, seed, loaded, classifier, path)
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(result) + "\n")
-            print(
-                f"{cell.name}, seed {seed}: distance "
-                f"{result['distance'][-1]:.2f}, {result['minutes']:.1f} min",
-                flush=True,
-            )
-        results[cell.name].append(json.loads(path.read_text()))
-    text = f"{table(results)}\n{verdicts(results)}"
-    with replacing(workdir / "table.md") as temporary:
-        temporary.write_text(text)
-    print(text)
-    plot(results, workdir / "ablation.png")
-    print(f"Look at {workdir}/ablation.png, table.md and the grids")
+    for seed, name in itertools.product(seeds, chosen):
+        path = workdir / f"{name.replace(' ', '_')}_{seed}.json"
+        if path.exists():
+            continue
+        result = run(make_cell(name), seed, loaded, classifier, path)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(result) + "\n")
+        print(
+            f"{name}, seed {seed}: distance {result['distance'][-1]:.2f}, "
+            f"{result['minutes']:.1f} min",
+            flush=True,
+        )
+    ablation_report.write(workdir)
 
 
 def check_settings(workdir):
@@ -261,7 +242,7 @@ def run(cell, seed, loaded, classifier, path):
     real, _ = judge(classifier, loaded.held_out_images[: FLAGS.samples])
     labels = np.arange(FLAGS.samples, dtype="int32") % loaded.num_classes
     result = {"cell": cell.name, "seed": seed, "steps": [], "gammas": {}}
-    result |= {name: [] for name in (*FIGURES, "largest_sigma")}
+    result |= {name: [] for name in (*ablation_report.FIGURES, "largest_sigma")}
     begin = time.perf_counter()
     while model.count_steps() < FLAGS.steps:
         logs = model.fit(dataset, verbose=0).history
@@ -323,107 +304,6 @@ def make_model(cell, seed, loaded):
     return keras_sagan.SAGAN.from_preset(
         recipe, precision=FLAGS.precision, seed=seed
     )
-
-
-def table(results):
-    """Returns means and standard errors over the seeds, as Markdown."""
-    titles = [title for title, _ in FIGURES.values()]
-    lines = [f"| cell | seeds | {' | '.join(titles)} |", "|---" * 7 + "|"]
-    for name, runs in results.items():
-        columns = []
-        for key, (_, digits) in FIGURES.items():
-            x = [run[key][-1] for run in runs]
-            error = np.std(x, ddof=1) / len(x) ** 0.5 if len(x) > 1 else np.nan
-            columns.append(f"{np.mean(x):.{digits}f} ± {error:.{digits}f}")
-        lines.append(f"| {name} | {len(runs)} | {' | '.join(columns)} |")
-    return "\n".join(lines) + "\n"
-
-
-def claims(resolution):
-    """Yields claims of the paper, with the better cell and the worse one."""
-    baseline = "SN in both + TTUR"
-    yield (
-        "SN in both networks is better than in D alone (Figure 3)",
-        "SN in both",
-        "SN in D",
-    )
-    yield (
-        "TTUR is better than one learning rate (Figure 3)",
-        baseline,
-        "SN in both",
-    )
-    for size in maps(resolution):
-        here = f"attention at {size}"
-        yield f"{here} is better than none (Table 1)", here, baseline
-        control = f"residual at {size}"
-        yield f"{here} is better than its control (Table 1)", here, control
-    for small, large in itertools.pairwise(maps(resolution)):
-        names = f"attention at {large}", f"attention at {small}"
-        yield "{} is better than {} (Table 1)".format(*names), *names
-
-
-def verdicts(results):
-    """Returns what a paired t-test over the seeds says about the claims."""
-    from scipy import stats
-
-    lines = []
-    for claim, *names in claims(FLAGS.resolution):
-        runs = [
-            {run["seed"]: run["distance"][-1] for run in results.get(name, ())}
-            for name in names
-        ]
-        seeds = sorted(runs[0].keys() & runs[1].keys())
-        if len(seeds) < 2:
-            continue
-        difference = np.array([runs[0][s] - runs[1][s] for s in seeds])
-        p = stats.ttest_1samp(difference, 0).pvalue
-        word = "agrees" if difference.mean() < 0 else "disagrees"
-        word = word if p < 0.05 else "undecided"
-        lines.append(
-            f"- {claim[0].upper()}{claim[1:]}: **{word}**. The distance is "
-            f"{difference.mean():+.2f} (p = {p:.3f}, {len(seeds)} pairs)."
-        )
-    return "\n".join(lines) + "\n"
-
-
-def plot(results, path):
-    """Draws distances and gammas over training: means, with standard errors."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(13, 5))
-    left, right = figure.subplots(1, 2)
-    for i, (name, runs) in enumerate(results.items()):
-        style = {"color": f"C{i}", "label": name}
-        if name.startswith("residual"):
-            style["linestyle"] = "--"
-        steps = runs[0]["steps"]
-        draw_mean(left, steps, [run["distance"] for run in runs], style)
-        for network in runs[0]["gammas"]:
-            # A layer works as well with the opposite sign.
-            x = np.abs([run["gammas"][network] for run in runs])
-            label = f"{name}, {network}"
-            marker = {"generator": "o", "discriminator": "s"}[network]
-            draw_mean(right, steps, x, style | {"label": label}, marker)
-    left.set_yscale("log")
-    for axes, label in ((left, "Frechet distance"), (right, "|gamma|")):
-        axes.set_xlabel("step")
-        axes.set_ylabel(f"{label}, mean and standard error")
-        if axes.lines:
-            axes.legend()
-    figure.tight_layout()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-
-
-def draw_mean(axes, steps, runs, style, marker=None):
-    """Draws the mean of some runs as a line, with a band of its error."""
-    x = np.array(runs)
-    mean = x.mean(axis=0)
-    axes.plot(steps, mean, marker=marker, **style)
-    if len(x) > 1:
-        error = x.std(axis=0, ddof=1) / len(x) ** 0.5
-        band = mean - error, mean + error
-        axes.fill_between(steps, *band, color=style["color"], alpha=0.15)
 
 
 if __name__ == "__main__":
