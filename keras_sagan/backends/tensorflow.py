@@ -186,9 +186,12 @@ def max_pool(x, size):
 
 def move_average(averages, variables, momentum):
     """Assigns `momentum * average + (1 - momentum) * variable` to each."""
+    dtypes = {average.dtype for average in averages}
+    kept = {dtype: tf.cast(momentum, dtype) for dtype in dtypes}
+    added = {dtype: 1 - kept[dtype] for dtype in dtypes}
     for average, variable in zip(averages, variables):
-        m = tf.cast(momentum, average.dtype)
-        average.assign(m * average + (1 - m) * variable)
+        dtype = average.dtype
+        average.assign(kept[dtype] * average + added[dtype] * variable)
 
 
 def constant(array, like):

@@ -59,14 +59,17 @@ def of_group(vector, chosen):
     return ops.reshape(parts * chosen[:, None], (-1,))
 
 
-# These use `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch.
+# These use `@`: `keras.ops.matmul` rounds float64 to float32 on PyTorch. On
+# TensorFlow, a slice takes four operations, and `reshape` two.
 
 
 def row(vector, matrix):
     """Returns `vector @ matrix`: `(rows,) @ (rows, columns)`."""
-    return (vector[None, :] @ matrix)[0]
+    product = backends.reshape(vector, (1, -1)) @ matrix
+    return backends.reshape(product, (-1,))
 
 
 def column(matrix, vector):
     """Returns `matrix @ vector`: `(rows, columns) @ (columns,)`."""
-    return (matrix @ vector[:, None])[:, 0]
+    product = matrix @ backends.reshape(vector, (-1, 1))
+    return backends.reshape(product, (-1,))
