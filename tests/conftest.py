@@ -40,11 +40,22 @@ if keras.backend.backend() == "tensorflow":
     )
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--everywhere",
+        action="store_true",
+        help="run tests marked `once` on every backend",
+    )
+
+
 def pytest_collection_modifyitems(config, items):
     """Runs tests marked `no_backend` once, where tests start soonest."""
     if keras.backend.backend() == "torch":
         return
-    left_out = [i for i in items if i.get_closest_marker("no_backend")]
+    marks = {"no_backend"}
+    if not config.getoption("everywhere"):
+        marks.add("once")
+    left_out = [i for i in items if marks & {m.name for m in i.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [i for i in items if i not in left_out]
 

@@ -62,6 +62,7 @@ def test_stages_are_the_networks(resolution, any_singular_vector):
         assert names == stages(side, resolution, places)
 
 
+@pytest.mark.once
 def test_trains_on_is_saved_and_goes_back(tmp_path, rng):
     model, _, _ = load("studiogan_32", tmp_path)
     before = values(model.generator.trainable_variables)
@@ -118,6 +119,7 @@ def test_loads_nothing_of_tensors_that_do_not_fit(tmp_path):
     assert all(same(before, values(model.variables)))
 
 
+@pytest.mark.once
 def test_one_network_alone(tmp_path):
     """A generator's file gives images; the discriminator stays as it is."""
     model, _, weights = load("studiogan_32", tmp_path)

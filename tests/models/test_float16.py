@@ -138,6 +138,7 @@ def test_the_scale_grows_again():
     assert array(scale.clean_steps).tolist() == [0, 499]
 
 
+@pytest.mark.once
 def test_is_saved_and_goes_on(tmp_path):
     penalty = losses.R1(0.1, every=2)
     model = make_model(gradient_penalty=penalty)

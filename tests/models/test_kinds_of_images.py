@@ -416,6 +416,7 @@ def test_arrays_that_are_no_images_are_refused():
         data.ArrayImages(mixed)
 
 
+@pytest.mark.once
 def test_fit_takes_gray_images_without_an_axis_for_channels():
     images, labels = images_of("gray", 8)
     model = model_of("gray")

@@ -61,6 +61,7 @@ def test_shapes_at_every_resolution(
     assert logits.shape == (2, 1)
 
 
+@pytest.mark.once
 def test_attention_at_any_set_of_maps():
     generator, discriminator = tiny_networks(
         resolution=64, attention_resolutions=()
@@ -93,6 +94,7 @@ def test_attention_forms():
     assert not any(name.startswith("attention") for name in names)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("channels", [16, 64, 128, 256, 512])
 def test_residual_control_has_the_parameters_of_the_attention(channels):
     attention = SelfAttention2D()
@@ -103,6 +105,7 @@ def test_residual_control_has_the_parameters_of_the_attention(channels):
     assert abs(counts[1] - counts[0]) <= 9 * channels
 
 
+@pytest.mark.once
 def test_residual_control_is_counted_as_built():
     with_control = build_generator(
         32, 3, base_channels=8, attention=residual_control
@@ -172,7 +175,9 @@ def test_projection_is_the_sum_of_linear_and_inner_product(rng):
     )
 
 
-@pytest.mark.parametrize("resolution", [16, 64])
+@pytest.mark.parametrize(
+    "resolution", [16, pytest.param(64, marks=pytest.mark.once)]
+)
 def test_fused_and_plain_networks_agree(resolution, rng):
     fused = tiny_networks(3, resolution)
     plain = tiny_networks(3, resolution, fused_resampling=False)

@@ -8,6 +8,7 @@ from keras_sagan.layers.nested import flatten_layers
 from tests.helpers import tiny_networks
 
 
+@pytest.mark.once
 def test_preset_in_bfloat16_keeps_what_must_be_float32():
     model = keras_sagan.SAGAN.from_preset("digits", precision="mixed_bfloat16")
     assert keras.config.dtype_policy().name == "float32"

@@ -46,6 +46,7 @@ def test_is_the_callers_own():
     assert keras_sagan.get_preset("digits")["generator"]["resolution"] == 16
 
 
+@pytest.mark.once
 def test_from_preset_is_compiled_with_the_recipe():
     model = keras_sagan.SAGAN.from_preset("cifar10_32", seed=5)
     assert model.compiled and model.seed == 5

@@ -219,6 +219,7 @@ def test_batch_is_split_and_each_part_seen_once(digits_like):
     assert int(model.steps_trained) == 4
 
 
+@pytest.mark.once
 def test_accumulated_gradient_is_that_of_the_whole_batch(digits_like):
     """It is the discriminator's, which has no batch statistics."""
     images, labels = digits_like
