@@ -146,6 +146,39 @@ def test_ablation_goes_on_where_it_stopped(tmp_path):
 
 
 @pytest.mark.no_backend
+def test_the_report_of_an_ablation_compares_pairs_of_one_seed(tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "settings.json").write_text('{"resolution": 16}')
+    # TTUR halves each distance, give or take; attention does nothing for sure.
+    distances = {
+        "SN in both": (10.0, 40.0, 20.0),
+        "SN in both + TTUR": (5.5, 20.0, 9.5),
+        "attention at 8": (11.0, 5.0, 12.0),
+    }
+    for name, ends in distances.items():
+        for seed, end in enumerate(ends):
+            run = {"cell": name, "seed": seed, "steps": [5, 10], "gammas": {}}
+            run |= {"distance": [100.0, end], "largest_sigma": [2.0, 3.0]}
+            for key in ("recognised", "precision", "recall", "coverage"):
+                run[key] = [0.0, 0.5]
+            path = folder / f"{name.replace(' ', '_')}_{seed}.json"
+            path.write_text(json.dumps(run))
+    result = run_example("ablation_report.py", tmp_path, "runs")
+    assert result.returncode == 0, result.stderr
+    # 70 / 3, and the standard error sqrt(700 / 3 / 3).
+    assert "| SN in both | 3 | 23.33 ± 8.82 | 0.500 ± 0.000 |" in result.stdout
+    lines = [x for x in result.stdout.splitlines() if x.startswith("- ")]
+    assert len(lines) == 2  # The other claims need cells that did not run.
+    # exp(mean(log(0.55), log(0.5), log(0.475)))
+    assert lines[0].startswith("- TTUR is better") and "**agrees**" in lines[0]
+    assert "0.51 times as large (p = 0.004, 3 pairs)" in lines[0]
+    assert "**cannot be told**" in lines[1]
+    assert (folder / "table.md").read_text() in result.stdout
+    assert Image.open(folder / "ablation.png").size[0] > 1000
+
+
+@pytest.mark.no_backend
 def test_ablation_prints_the_commands_for_imagenet(tmp_path):
     result = run_example("ablation.py", tmp_path, "--imagenet")
     lines = result.stdout.splitlines()
