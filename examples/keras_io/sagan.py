@@ -12,7 +12,8 @@ Accelerator: GPU
 
 A generative adversarial network (GAN) is a game between two networks. The
 *generator* makes images from random numbers. The *discriminator* tries to
-distinguish them from real images, and the generator learns from its answers.
+distinguish them from real images, and the generator learns from the
+discriminator's answers.
 
 [SAGAN](https://arxiv.org/abs/1805.08318) (Zhang et al., 2018) added three
 things to this game that later models kept:
@@ -130,9 +131,10 @@ is the *projection discriminator* of Miyato and Koyama.
 """
 
 
-def down_block(x, filters, halve=True):
+def down_block(x, filters, halve=True, first=False):
     shortcut = conv(x, filters, 1)
-    x = conv(layers.ReLU()(x), filters)
+    # The first block gets an image, whose negative values must not be lost.
+    x = conv(x if first else layers.ReLU()(x), filters)
     x = conv(layers.ReLU()(x), filters)
     x = layers.Add()([x, shortcut])
     return layers.AveragePooling2D(2)(x) if halve else x
@@ -141,7 +143,7 @@ def down_block(x, filters, halve=True):
 def build_discriminator(width=64):
     images = keras.Input((16, 16, 1), name="images")
     y = keras.Input((), dtype="int32", name="labels")
-    x = down_block(images, width)
+    x = down_block(images, width, first=True)
     x = SelfAttention2D()(x)
     x = down_block(x, width)
     x = down_block(x, width, halve=False)

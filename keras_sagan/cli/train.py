@@ -35,6 +35,13 @@ def add_arguments(parser):
         help="Width of the networks. Default: chosen.",
     )
     parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        help="What the networks compute in. mixed_float16 is for GPUs without "
+        "bfloat16, such as a T4. Default: float32, or that of the model to "
+        "fine-tune.",
+    )
+    parser.add_argument(
         "--steps",
         metavar="N",
         type=number(int, 1),
@@ -95,4 +102,5 @@ def run(arguments):
         from_model=model,
         from_class_names=names,
         freeze_discriminator=arguments.freeze_discriminator,
+        precision=arguments.precision,
     )

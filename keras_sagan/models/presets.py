@@ -36,9 +36,9 @@ def _with_attention(preset, attention_resolutions, **entries):
 PRESETS = {
     "imagenet_128": {
         "description": (
-            "The best known recipe: attention at 64, and an EMA "
-            "generator over all of its state. Published: IS 69.5, FID 12.83 "
-            "(mmgeneration, with an EMA of 0.999)."
+            "The recipe with the best published FID: attention at 64, and an "
+            "EMA generator over all of its state. Published: IS 69.5, "
+            "FID 12.83 (mmgeneration, with an EMA of 0.999)."
         ),
         "source": "BigGAN-PyTorch, scripts/launch_SAGAN_bs128x2_ema.sh",
         "parameters": (42_017_412, 39_448_258),

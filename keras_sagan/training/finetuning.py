@@ -39,6 +39,15 @@ def check_arguments(model, resolution, base_channels, channels):
     return model.resolution, own["channels"]
 
 
+def check_no_precision(precision):
+    """Raises an error if a precision is given for networks that have one."""
+    if precision is not None:
+        raise ValueError(
+            "`precision` must be None if a model is fine-tuned, whose networks "
+            f"keep theirs. Received: precision={precision!r}"
+        )
+
+
 def is_finetuned(settings):
     """Returns whether a run began from a model, according to its settings."""
     return "from_model" in settings

@@ -9,6 +9,7 @@ from keras_sagan import data
 from keras_sagan import sizes
 from keras_sagan.data.source import converted
 from keras_sagan.files import print_left_out
+from keras_sagan.models import checks
 from keras_sagan.models.sagan import SAGAN
 from keras_sagan.training import finetuning
 from keras_sagan.training.folder import Run
@@ -32,6 +33,7 @@ def train_on_images(
     from_model=None,
     from_class_names=None,
     freeze_discriminator=0,
+    precision=None,
 ):
     """Chooses a recipe for images, prints it, and trains a SAGAN.
 
@@ -72,6 +74,11 @@ def train_on_images(
             that class, and every other one from the mean of all classes.
         freeze_discriminator: Non-negative integer, the number of blocks of the
             discriminator that are not trained, for `from_model`.
+        precision: What the networks compute in: `"float32"`,
+            `"mixed_bfloat16"`, or, for GPUs without bfloat16,
+            `"mixed_float16"`. If `None`, it is that of the run, or
+            `"float32"` for a new run. It must be `None` with `from_model`,
+            whose networks keep theirs.
 
     Returns:
         The trained `SAGAN`.
@@ -98,6 +105,7 @@ def train_on_images(
             from_model, resolution, base_channels, channels
         )
     before = run.settings()
+    checks.check_precision(precision)
     finetuned = from_model is not None or finetuning.is_finetuned(before)
     recipe, seed = _as_begun(
         before,
@@ -109,10 +117,12 @@ def train_on_images(
         choosable=not finetuned,
     )
     if from_model is not None:
+        finetuning.check_no_precision(precision)
         recipe = finetuning.recipe_from(
             from_model, recipe, freeze_discriminator
         )
     elif finetuned:
+        finetuning.check_no_precision(precision)
         recipe = finetuning.recipe_as_begun(
             recipe, before, base_channels, freeze_discriminator
         )
@@ -121,10 +131,13 @@ def train_on_images(
             "`freeze_discriminator` must be 0 without `from_model`. "
             f"Received: freeze_discriminator={freeze_discriminator}"
         )
+    precision = precision or before.get("precision", "float32")
     settings = {**recipe, "steps": None, "seed": seed}
+    if precision != "float32":  # Earlier versions did not write it.
+        settings["precision"] = precision
     run.check_settings(settings)
     steps = steps or recipe["steps"]
-    _print_choice(run, images, recipe, steps)
+    _print_choice(run, recipe, steps, precision)
     if resolution is None:
         _print_resizing(images, recipe["generator"]["resolution"])
     source = _prepared(run, images, recipe["generator"])
@@ -133,7 +146,7 @@ def train_on_images(
     def make_model():
         keras.utils.set_random_seed(seed)
         if not finetuned:
-            return SAGAN.from_preset(recipe, seed=seed)
+            return SAGAN.from_preset(recipe, precision=precision, seed=seed)
         return finetuning.new_model(
             from_model, recipe, seed, from_class_names, source.class_names
         )
@@ -206,10 +219,11 @@ def _prepared(run, images, network):
     return data.prepare(source, folder)
 
 
-def _print_choice(run, images, recipe, steps):
+def _print_choice(run, recipe, steps, precision):
     networks = "the networks of the model that it starts from"
     if not finetuning.is_finetuned(recipe):
         networks = f"networks of width {recipe['generator']['base_channels']}"
+        networks += f" in {precision}" if precision != "float32" else ""
     print(
         f"Chosen: {recipe['description']}; {networks}; {steps:,} "
         f"steps with batches of {recipe['batch_size']}; in {run.path}"

@@ -89,7 +89,7 @@ def commands(tmp_path, monkeypatch):
         "train": {
             **{"--out": "trained", "--resolution": "16"},
             **{"--base_channels": "1", "--steps": "1", "--sample_every": "1"},
-            **{"--seed": "0", "IMAGES": "images"},
+            **{"--seed": "0", "--precision": "float32", "IMAGES": "images"},
         },
         "video": {"--out": "v.gif", "--rate": "5", "FOLDER": "run/samples"},
         "walk": {

@@ -167,6 +167,44 @@ def test_it_continues_as_it_was_begun(tmp_path, rng, capsys):
 
 
 @pytest.mark.no_backend
+def test_the_precision_is_that_of_the_run(tmp_path, rng, capsys):
+    path, run = npz(tmp_path / "a.npz", 16, rng), tmp_path / "run"
+    with pytest.raises(ValueError, match="Received: precision='float16'"):
+        keras_sagan.train_on_images(path, run, precision="float16")
+    assert not run.exists()
+    command = ["train", str(path), f"--out={run}", "--base_channels=1"]
+    half = ["--precision=mixed_float16", "--steps=1"]
+    assert cli.main([*command, *half]) == 0
+    assert "networks of width 1 in mixed_float16" in capsys.readouterr().out
+    model = keras_sagan.train_on_images(path, run, steps=2)
+    assert model.loss_scale is not None and model.count_steps() == 2
+    assert (
+        model.generator.get_layer("up_16_conv_1").layer.compute_dtype
+        == "float16"
+    )
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}
+    with pytest.raises(ValueError, match="now mixed_bfloat16"):
+        keras_sagan.train_on_images(
+            path, run, steps=3, precision="mixed_bfloat16"
+        )
+    with pytest.raises(ValueError, match="`precision` must be None if a model"):
+        keras_sagan.train_on_images(
+            path,
+            tmp_path / "new",
+            from_model=model,
+            precision="mixed_float16",
+        )
+    assert not (tmp_path / "new").exists()
+    # A run that began in float32 names no precision, as before.
+    keras_sagan.train_on_images(path, tmp_path / "single", **TINY)
+    assert "precision" not in Run(tmp_path / "single").settings()
+    with pytest.raises(ValueError, match="now mixed_float16"):
+        keras_sagan.train_on_images(
+            path, tmp_path / "single", precision="mixed_float16"
+        )
+
+
+@pytest.mark.no_backend
 def test_a_run_goes_on_on_another_device(tmp_path, monkeypatch, capsys):
     """With a GPU, a new run would have larger batches."""
     pixels = np.zeros((70, 16, 16, 3), "uint8")
