@@ -17,10 +17,10 @@ def variables_after(apply, optimizer, dtype="float32", steps=4):
     """Returns weights and moments after steps with gradients of any layout."""
     import torch
 
-    keras.utils.set_random_seed(0)
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
     weights = [
-        keras.Variable(keras.random.normal(shape), dtype=dtype)
-        for shape in SHAPES
+        keras.Variable(rng.normal(size=shape), dtype=dtype) for shape in SHAPES
     ]
     optimizer.build(weights)
     for i in range(steps):
