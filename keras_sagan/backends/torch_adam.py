@@ -36,19 +36,18 @@ def _adam():
 
 
 def _update(optimizer, gradients, variables, learning_rate):
-    values, m, v = (
-        [x.value for x in group]
-        for group in (
-            variables,
-            *(
-                [moments[optimizer._get_variable_index(x)] for x in variables]
-                for moments in (optimizer._momentums, optimizer._velocities)
-            ),
-        )
-    )
-    tensors = [*values, *gradients, *m, *v]
+    indices = [optimizer._get_variable_index(x) for x in variables]
+    values = [x.value for x in variables]
+    m = [optimizer._momentums[i].value for i in indices]
+    v = [optimizer._velocities[i].value for i in indices]
+    gradients = [x.contiguous() for x in gradients]
     dtype = values[0].dtype
-    if any(x.dtype != dtype or x.device.type != "cpu" for x in tensors):
+    # PyTorch's operation takes numbers in the order of the memory. A kernel of
+    # Keras' `Orthogonal` can be a transposed tensor.
+    if not all(
+        x.dtype == dtype and x.device.type == "cpu" and x.is_contiguous()
+        for x in (*values, *gradients, *m, *v)
+    ):
         update = type(optimizer)._parallel_update_step
         return update(optimizer, gradients, variables, learning_rate)
     # PyTorch's `epsilon` is added after the correction of the bias, and
@@ -59,7 +58,7 @@ def _update(optimizer, gradients, variables, learning_rate):
     correction = torch.sqrt(1 - optimizer.beta_2**step)
     torch._fused_adam_(
         values,
-        [x.contiguous() for x in gradients],
+        gradients,
         m,
         v,
         [],

@@ -70,6 +70,27 @@ def test_it_is_keras_adam(options, dtype):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-9)
 
 
+def test_a_kernel_in_another_order_of_memory():
+    """Keras' `Orthogonal` makes such kernels."""
+    import torch
+
+    ends = []
+    for apply in (
+        backends.apply_gradients,
+        lambda optimizer, *args: optimizer.apply(*args),
+    ):
+        kernel = keras.Variable(torch.arange(12.0).reshape(3, 4).T)
+        assert not kernel.value.is_contiguous()
+        optimizer = keras.optimizers.Adam(0.1)
+        optimizer.build([kernel])
+        torch.manual_seed(0)
+        for _ in range(2):
+            with torch.no_grad():
+                apply(optimizer, [torch.randn(4, 3)], [kernel])
+        ends.append(array(kernel))
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+
+
 def test_it_is_one_operation(monkeypatch):
     import torch
 
