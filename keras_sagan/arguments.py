@@ -6,6 +6,8 @@ import pathlib
 
 # The largest integer in the frameworks. No count or seed is as large.
 _MOST = 2**63 - 1
+# What networks can compute in.
+PRECISIONS = "float32", "mixed_bfloat16", "mixed_float16"
 
 
 def check_integer(name, value, low=None, high=None, optional=False):

@@ -186,12 +186,13 @@ def max_pool(x, size):
 
 def move_average(averages, variables, momentum):
     """Assigns `momentum * average + (1 - momentum) * variable` to each."""
-    dtypes = {average.dtype for average in averages}
-    kept = {dtype: tf.cast(momentum, dtype) for dtype in dtypes}
-    added = {dtype: 1 - kept[dtype] for dtype in dtypes}
+    weights = {}
+    for dtype in {average.dtype for average in averages}:
+        kept = tf.cast(momentum, dtype)
+        weights[dtype] = kept, 1 - kept
     for average, variable in zip(averages, variables):
-        dtype = average.dtype
-        average.assign(kept[dtype] * average + added[dtype] * variable)
+        kept, added = weights[average.dtype]
+        average.assign(kept * average + added * variable)
 
 
 def constant(array, like):

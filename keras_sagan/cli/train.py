@@ -9,6 +9,7 @@ same command again to continue. Ctrl-C ends the current step and saves a
 checkpoint first.
 """
 
+from keras_sagan.arguments import PRECISIONS
 from keras_sagan.cli import options
 from keras_sagan.cli.models import load_model
 from keras_sagan.cli.parsing import UsageError
@@ -36,7 +37,7 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--precision",
-        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        choices=PRECISIONS,
         help="What the networks compute in. mixed_float16 is for GPUs without "
         "bfloat16, such as a T4. Default: float32, or that of the model to "
         "fine-tune.",

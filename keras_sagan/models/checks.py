@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_sagan import backends
 from keras_sagan import losses
+from keras_sagan.arguments import PRECISIONS
 from keras_sagan.arguments import check_integer
 from keras_sagan.arguments import check_number
 from keras_sagan.arguments import check_strings
@@ -60,9 +61,9 @@ def check_batch_size(batch_size, parts, devices=1):
 
 
 def check_precision(precision):
-    if precision not in (None, "float32", "mixed_bfloat16", "mixed_float16"):
+    if precision not in (None, *PRECISIONS):
         raise ValueError(
-            "`precision` must be 'float32', 'mixed_bfloat16', 'mixed_float16' "
+            f"`precision` must be {', '.join(map(repr, PRECISIONS))} "
             f"or None. Received: precision={precision!r}"
         )
 

@@ -107,6 +107,8 @@ def train_on_images(
     before = run.settings()
     checks.check_precision(precision)
     finetuned = from_model is not None or finetuning.is_finetuned(before)
+    if finetuned:
+        finetuning.check_no_precision(precision)
     recipe, seed = _as_begun(
         before,
         images,
@@ -117,12 +119,10 @@ def train_on_images(
         choosable=not finetuned,
     )
     if from_model is not None:
-        finetuning.check_no_precision(precision)
         recipe = finetuning.recipe_from(
             from_model, recipe, freeze_discriminator
         )
     elif finetuned:
-        finetuning.check_no_precision(precision)
         recipe = finetuning.recipe_as_begun(
             recipe, before, base_channels, freeze_discriminator
         )

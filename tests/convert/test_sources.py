@@ -72,7 +72,8 @@ def write_checkpoint(path, tensors):
     )
 
 
-# The larger ones differ from these only in the number of blocks.
+# One of each source. The others differ in size and recipe, which the code reads
+# from the tensors in the same way on every backend.
 SMALL = {
     "biggan_pytorch_32",
     "mmgeneration_studio_32",
