@@ -55,6 +55,9 @@ flags.DEFINE_integer("seeds", 3, "Runs of each cell.", 1)
 flags.DEFINE_integer("first_seed", 0, "Seed of the first run.", 0)
 flags.DEFINE_list("cells", None, "Cells to run. Default: all.")
 flags.DEFINE_integer("samples", 2600, "Images to generate and evaluate.", 100)
+flags.DEFINE_integer(
+    "classifier_steps", 1000, "Training steps of the classifier.", 1
+)
 flags.DEFINE_float(
     "learning_rate", 1e-4, "Learning rate of the generator under TTUR.", 0.0
 )
@@ -146,8 +149,8 @@ def main(_):
 def check_settings(workdir):
     """Raises an error if the folder holds runs with other flags."""
     names = ("data", "resolution", "width", "batch", "steps", "points")
-    names += ("samples", "learning_rate", "ema", "bn_momentum")
-    names += ("loss", "precision")
+    names += ("samples", "classifier_steps", "learning_rate", "ema")
+    names += ("bn_momentum", "loss", "precision")
     settings = {name: FLAGS[name].value for name in names}
     path = workdir / "settings.json"
     if path.exists() and json.loads(path.read_text()) != settings:
@@ -203,9 +206,12 @@ def make_classifier(loaded, path):
         # The same number of steps for large and for small sets.
         images = data.normalize(loaded.images)
         dataset = data.from_arrays(
-            images, loaded.labels, min(64, len(images)), steps_per_epoch=100
+            images,
+            loaded.labels,
+            min(64, len(images)),
+            steps_per_epoch=FLAGS.classifier_steps,
         )
-        training.fit(dataset, epochs=10, verbose=0)
+        training.fit(dataset, verbose=0)
         _, probabilities = judge(classifier, loaded.held_out_images)
         right = probabilities == loaded.held_out_labels
         print(

@@ -62,6 +62,7 @@ def test_digits(tmp_path):
     assert (tmp_path / "samples" / "step_00000000.png").exists()
 
 
+@pytest.mark.no_backend
 def test_digits_refuses_bad_flags(tmp_path):
     result = subprocess.run(
         [
@@ -116,6 +117,7 @@ def test_ablation_goes_on_where_it_stopped(tmp_path):
         "--width=2",
         "--steps=1",
         "--samples=100",
+        "--classifier_steps=20",
         "--workdir=runs",
     ]
     first = "--cells=SN in D"
