@@ -6,6 +6,10 @@ import jax
 import keras
 from jax import numpy as jnp
 
+# Since 3.16, an iterator of Keras gives the batches of several steps at once:
+# stacked, or in a list if they cannot be stacked.
+_KERAS_STACKS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 16)
+
 
 def several_steps(train_step, n, one_step, as_scan):
     """Returns a function that runs up to `n` steps.
@@ -36,15 +40,27 @@ def several_steps(train_step, n, one_step, as_scan):
         state, logs = jax.lax.scan(body, state, batches)
         return jax.tree.map(lambda x: x[-1], logs), state
 
+    def run_scan(state, batches):
+        if not programs:
+            places = _places(state)
+            program = jax.jit(scan, donate_argnums=0, out_shardings=places)
+            programs.append(program)
+        return programs[0](state, batches)
+
     def run(state, iterator):
-        batches = list(itertools.islice(iterator, n))
         # The batches left at the end of a dataset are too few for a scan.
-        if as_scan and len(batches) == n and _are_alike(batches):
-            if not programs:
-                places = _places(state)
-                program = jax.jit(scan, donate_argnums=0, out_shardings=places)
-                programs.append(program)
-            return programs[0](state, _stack(*batches))
+        if _KERAS_STACKS:
+            given = next(iterator)
+            if isinstance(given, list):
+                batches = given
+            elif as_scan and _length(given) == n:
+                return run_scan(state, given)
+            else:
+                batches = _unstack(given)
+        else:
+            batches = list(itertools.islice(iterator, n))
+            if as_scan and len(batches) == n and _are_alike(batches):
+                return run_scan(state, _stack(*batches))
         iterator = iter(batches)
         logs, state = one_step(state, iterator)
         for _ in batches[1:]:
@@ -57,6 +73,18 @@ def several_steps(train_step, n, one_step, as_scan):
 @jax.jit
 def _stack(*batches):
     return jax.tree.map(lambda *x: jnp.stack(x), *batches)
+
+
+def _length(stack):
+    return len(jax.tree.leaves(stack)[0])
+
+
+@jax.jit
+def _unstack(stack):
+    def batch(i):
+        return jax.tree.map(lambda x: x[i], stack)
+
+    return [batch(i) for i in range(_length(stack))]
 
 
 def _are_alike(batches):

@@ -67,7 +67,8 @@ def test_it_is_keras_adam(options, dtype):
     )
     tolerance = {"float32": 1e-5, "float64": 1e-6}[dtype]
     for a, b in zip(with_ours, with_keras, strict=True):
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-9)
+        # Keras' nightly 3.16 rounds some operations on float64 to float32.
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=2e-7)
 
 
 def test_a_kernel_in_another_order_of_memory():
