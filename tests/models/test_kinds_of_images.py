@@ -72,13 +72,14 @@ np.save(sys.argv[2], images)
 """
 
 
-# One of them on every backend, because each takes half a minute.
+# Without --everywhere, one of them runs on every backend: each takes half a
+# minute.
 @pytest.mark.parametrize(
     "kind",
     [
         "oblong_rgba",
-        pytest.param("gray", marks=pytest.mark.no_backend),
-        pytest.param("oblong", marks=pytest.mark.no_backend),
+        pytest.param("gray", marks=pytest.mark.once),
+        pytest.param("oblong", marks=pytest.mark.once),
     ],
 )
 def test_the_whole_way(kind, tmp_path):
