@@ -48,13 +48,13 @@ demo: $(VENV)/.demo
 	$(BIN)/python keras_sagan/quiet.py examples/digits.py
 
 test: $(VENV)/.test lint
-	@for backend in $(BACKENDS); do \
+	@failed=0; for backend in $(BACKENDS); do \
 	    echo "== $$backend"; \
 	    export KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 	        JAX_COMPILATION_CACHE_DIR=$(abspath $(VENV))/jax-cache; \
 	    $(foreach part,FIRST SECOND THIRD,$(if \
-	        $(strip $($(part))),$(PYTEST) $($(part)) || exit 1;)) \
-	done
+	        $(strip $($(part))),$(PYTEST) $($(part)) || failed=1;)) \
+	done; exit $$failed
 
 test-lowest:
 	$(MAKE) test VENV=.venv-lowest FIRST="$(CORE)" SECOND= THIRD= \
