@@ -91,13 +91,13 @@ docs: $(VENV)/.docs
 	@echo "Open build/docs/index.html"
 
 examples: $(VENV)/.docs
-	@for backend in $(BACKENDS); do \
+	@failed=0; for backend in $(BACKENDS); do \
 	    echo "== $$backend"; export KERAS_BACKEND=$$backend; \
 	    $(BIN)/python tests/notebooks.py docs/notebooks \
-	        outputs/notebooks/$$backend || exit 1; \
+	        outputs/notebooks/$$backend || failed=1; \
 	    (mkdir -p outputs/keras_io && cd outputs/keras_io && \
-	        $(abspath $(BIN))/python ../../examples/keras_io/sagan.py) || exit 1; \
-	done
+	        $(abspath $(BIN))/python ../../examples/keras_io/sagan.py) || failed=1; \
+	done; exit $$failed
 
 # How long the code of the pages and the examples trains.
 docs examples: export NOTEBOOK_STEPS ?= 50
