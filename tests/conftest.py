@@ -28,6 +28,7 @@ if keras.backend.backend() == "jax":
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
+    from tensorflow.python.framework.ops import gradient_registry
 
     # For tests/distribution; the others use the first one.
     tf.config.set_logical_device_configuration(
@@ -66,6 +67,21 @@ def _seeded():
     yield
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True)
+def _no_graph_kept():
+    """On TensorFlow, a test's graphs go with its models.
+
+    TensorFlow registers the custom gradients of every graph, and with them
+    keeps the graph: one or more for each `fit`, also of Keras' own models, of
+    50 MB each. Nothing public takes them away.
+    """
+    yield
+    if keras.backend.backend() == "tensorflow":
+        gradients = gradient_registry._registry
+        for name in [x for x in gradients if x.startswith("CustomGradient-")]:
+            del gradients[name]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -99,10 +99,10 @@ CASES = {
 }
 
 
-def make_model(name, **kwargs):
+def make_model(name, networks=small_networks, **kwargs):
     kind, options = CASES[name]
     model = kind(
-        *tiny_networks(10),
+        *networks(10),
         seed=7,
         ema_momentum=0.9,
         ema_start_step=2,
@@ -140,7 +140,7 @@ RUNS = [
 
 @pytest.mark.parametrize(("name", "steps"), RUNS)
 def test_trains_saves_loads_and_goes_on(name, steps, tmp_path):
-    model = make_model(name)
+    model = make_model(name, small_networks if steps == 4 else tiny_networks)
     before = values(model.trainable_variables)
     history = fit(model, steps)
     assert all(np.isfinite(x).all() for x in history.values())
@@ -201,7 +201,7 @@ def test_evaluate_uses_the_same_loss(name):
     "loss", [pytest.param("hinge", marks=pytest.mark.once), "relativistic"]
 )
 def test_a_loss_that_compares_gets_images_of_one_class(loss):
-    model = WithClasses(*tiny_networks(10), discriminator_steps=2, seed=7)
+    model = WithClasses(*small_networks(10), discriminator_steps=2, seed=7)
     model.compile(loss=loss)
     images, labels = (x[:32] for x in data.load_digits(16))
     for run in (model.train_on_batch, model.test_on_batch):
@@ -242,7 +242,7 @@ def test_refuses_losses_that_do_not_fit():
             loss = super().generator_loss(fake_logits, real_logits)
             return loss, {"real_logits": loss}
 
-    model = keras_sagan.SAGAN(*tiny_networks(10))
+    model = keras_sagan.SAGAN(*small_networks(10))
     for options, message in (
         ({"loss": Taken()}, "names of its own. Received: real_logits"),
         ({"loss": NotScalar()}, "`discriminator_loss` of the loss must return"),

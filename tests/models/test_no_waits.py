@@ -20,6 +20,7 @@ from keras_sagan import losses
 from keras_sagan import models
 from keras_sagan.models.step_callbacks import StepLogs
 from tests.helpers import array
+from tests.helpers import small_model
 from tests.helpers import tiny_model
 
 BACKEND = keras.backend.backend()
@@ -81,7 +82,7 @@ class Record(keras.callbacks.Callback):
 
 
 def test_nothing_is_read_between_two_looks(reads, capsys, tmp_path):
-    model = tiny_model(10)
+    model = small_model(10)
     model.compile(
         gradient_penalty=losses.R1(0.1, every=4)
         if BACKEND != "tensorflow"
