@@ -7,7 +7,7 @@ import pytest
 from keras_sagan import data
 from keras_sagan import losses
 from tests.helpers import array
-from tests.helpers import tiny_model
+from tests.helpers import small_model
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="of JAX"
@@ -24,7 +24,7 @@ class Count(keras.callbacks.Callback):
 
 def trained(steps_per_execution, steps, **options):
     keras.utils.set_random_seed(0)
-    model = tiny_model(10, compiled=False)
+    model = small_model(10, compiled=False)
     model.compile(steps_per_execution=steps_per_execution, **options)
     images, labels = data.load_digits(16)
     count = Count()
@@ -92,7 +92,7 @@ def test_a_generator_equals_single_steps(single):
     """Keras 3.16 gives the last batch of a generator in a list."""
     images, labels = data.load_digits(16)
     keras.utils.set_random_seed(0)
-    model = tiny_model(10, compiled=False)
+    model = small_model(10, compiled=False)
     model.compile(steps_per_execution=2, **OPTIONS)
     batches = [
         (data.normalize(images[i : i + 4]), labels[i : i + 4])
