@@ -99,8 +99,11 @@ def table(results):
         columns = []
         for key, (_, digits) in FIGURES.items():
             x = [run[key][-1] for run in runs]
-            error = np.std(x, ddof=1) / len(x) ** 0.5 if len(x) > 1 else np.nan
-            columns.append(f"{np.mean(x):.{digits}f} ± {error:.{digits}f}")
+            column = f"{np.mean(x):.{digits}f}"
+            if len(x) > 1:
+                error = np.std(x, ddof=1) / len(x) ** 0.5
+                column += f" ± {error:.{digits}f}"
+            columns.append(column)
         lines.append(f"| {name} | {len(runs)} | {' | '.join(columns)} |")
     return "\n".join(lines) + "\n"
 
@@ -109,7 +112,8 @@ def verdicts(results, resolution):
     """Returns what a paired t-test over the seeds says about the claims.
 
     It compares logarithms, because a run that fails has a distance many times
-    as large as the others.
+    as large as the others. Fewer than three pairs decide nothing: the scatter
+    of two may be small by chance.
     """
     from scipy import stats
 
@@ -125,7 +129,8 @@ def verdicts(results, resolution):
         difference = np.log([better[s] / worse[s] for s in seeds])
         p = stats.ttest_1samp(difference, 0).pvalue
         word = "agrees" if difference.mean() < 0 else "disagrees"
-        word = word if p < 0.05 else "cannot be told"
+        if p >= 0.05 or len(seeds) < 3:
+            word = "cannot be told"
         lines.append(
             f"- {claim[0].upper()}{claim[1:]}: **{word}**. The distance is "
             f"{np.exp(difference.mean()):.2f} times as large "

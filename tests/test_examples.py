@@ -153,10 +153,13 @@ def test_the_report_of_an_ablation_compares_pairs_of_one_seed(tmp_path):
     folder.mkdir()
     (folder / "settings.json").write_text('{"resolution": 16}')
     # TTUR halves each distance, give or take; attention does nothing for sure.
+    # Two pairs that are alike, and a cell of one run, decide nothing.
     distances = {
+        "SN in D": (5.0, 19.9),
         "SN in both": (10.0, 40.0, 20.0),
         "SN in both + TTUR": (5.5, 20.0, 9.5),
         "attention at 8": (11.0, 5.0, 12.0),
+        "residual at 8": (10.0,),
     }
     for name, ends in distances.items():
         for seed, end in enumerate(ends):
@@ -171,11 +174,14 @@ def test_the_report_of_an_ablation_compares_pairs_of_one_seed(tmp_path):
     # 70 / 3, and the standard error sqrt(700 / 3 / 3).
     assert "| SN in both | 3 | 23.33 ± 8.82 | 0.500 ± 0.000 |" in result.stdout
     lines = [x for x in result.stdout.splitlines() if x.startswith("- ")]
-    assert len(lines) == 2  # The other claims need cells that did not run.
+    assert "| residual at 8 | 1 | 10.00 | 0.500 |" in result.stdout
+    assert len(lines) == 3  # The other claims need cells that did not run.
+    assert "2.01 times as large (p = 0.002, 2 pairs)" in lines[0]
+    assert "**cannot be told**" in lines[0]
     # exp(mean(log(0.55), log(0.5), log(0.475)))
-    assert lines[0].startswith("- TTUR is better") and "**agrees**" in lines[0]
-    assert "0.51 times as large (p = 0.004, 3 pairs)" in lines[0]
-    assert "**cannot be told**" in lines[1]
+    assert lines[1].startswith("- TTUR is better") and "**agrees**" in lines[1]
+    assert "0.51 times as large (p = 0.004, 3 pairs)" in lines[1]
+    assert "**cannot be told**" in lines[2]
     assert (folder / "table.md").read_text() in result.stdout
     assert Image.open(folder / "ablation.png").size[0] > 1000
 
