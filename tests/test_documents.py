@@ -97,3 +97,18 @@ def test_reference_has_every_room():
     assert public <= set(api.ROOMS)
     names = {name for room in api.ROOMS for name, _ in api.public_names(room)}
     assert {"SAGAN", "SelfAttention2D", "HingeLoss", "from_folder"} <= names
+
+
+@pytest.mark.no_backend
+def test_ablation_shows_what_its_runs_gave():
+    path = ROOT / "examples" / "ablation_report.py"
+    spec = importlib.util.spec_from_file_location("ablation_report", path)
+    report = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(report)
+    results, resolution = report.read(ROOT / "docs" / "ablation_letters")
+    assert {len(runs) for runs in results.values()} == {4}
+    page = (ROOT / "docs" / "ablation.md").read_text()
+    assert report.table(results) in page
+    said = " ".join(page.split())
+    for line in report.verdicts(results, resolution).splitlines():
+        assert line in said
