@@ -25,6 +25,8 @@ extensions = [
     "sphinx-mathjax-offline",
     "sphinx_copybutton",
 ]
+# Results of runs, and the table.md that `ablation_report.py` adds to them.
+exclude_patterns = ["ablation_letters"]
 html_theme = "furo"
 html_show_copyright = False
 html_title = f"keras_sagan {release}"

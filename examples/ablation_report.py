@@ -101,11 +101,14 @@ def table(results):
             x = [run[key][-1] for run in runs]
             column = f"{np.mean(x):.{digits}f}"
             if len(x) > 1:
-                error = np.std(x, ddof=1) / len(x) ** 0.5
-                column += f" ± {error:.{digits}f}"
+                column += f" ± {standard_error(x):.{digits}f}"
             columns.append(column)
         lines.append(f"| {name} | {len(runs)} | {' | '.join(columns)} |")
     return "\n".join(lines) + "\n"
+
+
+def standard_error(runs):
+    return np.std(runs, axis=0, ddof=1) / len(runs) ** 0.5
 
 
 def verdicts(results, resolution):
@@ -180,7 +183,7 @@ def draw_mean(axes, steps, runs, style, marker=None):
     mean = x.mean(axis=0)
     axes.plot(steps, mean, marker=marker, **style)
     if len(x) > 1:
-        error = x.std(axis=0, ddof=1) / len(x) ** 0.5
+        error = standard_error(x)
         band = mean - error, mean + error
         axes.fill_between(steps, *band, color=style["color"], alpha=0.15)
 

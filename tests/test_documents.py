@@ -83,12 +83,19 @@ def test_name_what_is_public(page):
             value = getattr(value, part)
 
 
+def script(path):
+    """Returns a script of the repository as a module."""
+    path = ROOT / path
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.no_backend
 def test_reference_has_every_room():
     """Each public module of the package has a page in the API reference."""
-    spec = importlib.util.spec_from_file_location("api", ROOT / "docs/api.py")
-    api = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(api)
+    api = script("docs/api.py")
     public = {
         f"keras_sagan.{name}"
         for name in keras_sagan.__all__
@@ -101,10 +108,7 @@ def test_reference_has_every_room():
 
 @pytest.mark.no_backend
 def test_ablation_shows_what_its_runs_gave():
-    path = ROOT / "examples" / "ablation_report.py"
-    spec = importlib.util.spec_from_file_location("ablation_report", path)
-    report = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(report)
+    report = script("examples/ablation_report.py")
     results, resolution = report.read(ROOT / "docs" / "ablation_letters")
     assert {len(runs) for runs in results.values()} == {4}
     page = (ROOT / "docs" / "ablation.md").read_text()

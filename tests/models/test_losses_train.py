@@ -99,7 +99,7 @@ CASES = {
 }
 
 
-def make_model(name, networks=small_networks, **kwargs):
+def make_model(name, networks=small_networks):
     kind, options = CASES[name]
     model = kind(
         *networks(10),
@@ -107,7 +107,6 @@ def make_model(name, networks=small_networks, **kwargs):
         ema_momentum=0.9,
         ema_start_step=2,
         augmentation=("translation",),
-        **kwargs,
     )
     model.compile(
         keras.optimizers.Adam(1e-3, beta_1=0.0),
