@@ -19,7 +19,11 @@ def in_one_pass(optimizer):
     The rest of `apply`, such as the clipping of gradients, is Keras' own. Other
     optimizers stay as they are, also subclasses of Adam.
     """
-    if type(optimizer) is not _adam() or optimizer.amsgrad:
+    # A backend's Adam is not the class `keras.optimizers.Adam` itself, but is
+    # derived from it. Nothing can be created here to find that class: the step
+    # may be inside a `keras.StatelessScope`.
+    is_adam = keras.optimizers.Adam in type(optimizer).__bases__
+    if not is_adam or optimizer.amsgrad:
         yield
         return
     optimizer._parallel_update_step = functools.partial(_update, optimizer)
@@ -27,12 +31,6 @@ def in_one_pass(optimizer):
         yield
     finally:
         del optimizer._parallel_update_step
-
-
-@functools.cache
-def _adam():
-    # A backend's Adam is not the class `keras.optimizers.Adam` itself.
-    return type(keras.optimizers.Adam())
 
 
 def _update(optimizer, gradients, variables, learning_rate):

@@ -1,5 +1,8 @@
 """`jit_compile=True` on PyTorch: the step as a graph is the step."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +55,21 @@ def test_leaves_the_same_state(batches, kwargs):
     _, expected, expected_logs = train(False, batches, **kwargs)
     assert all(same(state, expected))
     assert logs == expected_logs
+
+
+def test_can_be_the_first_step_of_a_process():
+    """What an earlier step without a graph computed once is not needed."""
+    script = (
+        "import warnings; warnings.simplefilter('error', UserWarning)\n"
+        "import numpy as np\n"
+        "from tests.helpers import tiny_model\n"
+        "model = tiny_model(compiled=False)\n"
+        "model.compile(jit_compile=True)\n"
+        "images = np.zeros((4, 16, 16, 3), 'float32')\n"
+        "model.train_on_batch(images, np.arange(4, dtype='int32') % 3)\n"
+        "assert model._graph.graphs\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)
 
 
 def test_is_kept_with_the_model(tmp_path):
