@@ -18,7 +18,8 @@ The module of the chosen backend provides
   waiting for the device;
 - `RUNS_EAGERLY`, whether the host starts every operation of a step. Then
   the backend has `iterate_together`, `divide_together` and `assign_together`
-  for `layers/together.py`, and `has_hooks(layer)` for `layers/direct.py`;
+  for `layers/together.py`, `has_hooks(layer)` for `layers/direct.py`, and
+  `average_pool(x, size)`;
 - `compiled(function, variables)`, a function of variables as one call;
 - `to_host(values)`, which moves scalars to the host and waits for the device
   only once;
@@ -114,6 +115,7 @@ upsample_conv2d = _backend.upsample_conv2d
 
 if RUNS_EAGERLY:
     assign_together = _backend.assign_together
+    average_pool = _backend.average_pool
     divide_together = _backend.divide_together
     has_hooks = _backend.has_hooks
     iterate_together = _backend.iterate_together

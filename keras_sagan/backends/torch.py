@@ -243,6 +243,7 @@ def to_host(values):
 
 
 SeedGenerator = torch_host.SeedGenerator
+average_pool = torch_convolution.average_pool
 constant = torch_host.constant
 conv2d = torch_convolution.conv2d
 conv2d_downsample = torch_convolution.conv2d_downsample

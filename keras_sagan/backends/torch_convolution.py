@@ -88,5 +88,9 @@ def _rows_of_filters(kernel):
     return torch_functions.transpose(kernel.reshape(-1, kernel.shape[-1]))
 
 
+def average_pool(x, size):
+    return _channels_last(functional.avg_pool2d(_channels_first(x), size))
+
+
 def max_pool(x, size):
     return _channels_last(functional.max_pool2d(_channels_first(x), size))

@@ -19,6 +19,7 @@ from keras_sagan.layers import SelfAttention2D
 from keras_sagan.layers import SpectralNormalization
 from keras_sagan.layers import UpsampleConv2D
 from keras_sagan.layers.add import Add
+from keras_sagan.layers.average_pooling import AveragePooling2D
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.sizes import check_channels
 
@@ -106,9 +107,7 @@ class Blocks:
 
     def pool(self, x, name):
         """Halves the map by the mean of each 2x2 locations."""
-        return layers.AveragePooling2D(
-            2, data_format="channels_last", name=name
-        )(x)
+        return AveragePooling2D(2, data_format="channels_last", name=name)(x)
 
     def down_conv(self, x, filters, name):
         return self.normalized(

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_sagan import layers
 from keras_sagan.layers import SpectralNormalization
+from keras_sagan.layers.average_pooling import AveragePooling2D
 from keras_sagan.layers.convolutions import Conv2D
 from keras_sagan.layers.dense import Dense
 from tests.helpers import values
@@ -155,6 +156,9 @@ CASES = {
         {"pool_size": 4, "has_norm": False},
         spectral_normalization=False,
         pool_size=4,
+    ),
+    "average_pooling": Case(
+        lambda: AveragePooling2D(2), (MAP,), plain.average_pool
     ),
     "add_upsampled": Case(
         layers.AddUpsampled, (MAP, MAP[:, :2, :4]), plain.add_upsampled

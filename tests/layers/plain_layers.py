@@ -74,6 +74,10 @@ def downsample_conv2d(weights, state, training, x):
     return average(y, (-1,))[..., 0]
 
 
+def average_pool(weights, state, training, x):
+    return average(windows(x, 2), (-1,))[..., 0]
+
+
 def add_upsampled(weights, state, training, x, shortcut):
     return x + upsample(shortcut)
 

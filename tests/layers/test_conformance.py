@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from keras_sagan import layers
+from keras_sagan.layers.average_pooling import AveragePooling2D
 from keras_sagan.layers.convolutions import Conv2D
 from tests.helpers import array
 from tests.helpers import same
@@ -71,6 +72,7 @@ CASES = {
         lambda: layers.DiffAugment(("color", "cutout"), seed=1),
         (MAP, np.full((4, 7), 0.3, "float32")),
     ),
+    "average_pooling": (lambda: AveragePooling2D(2), (MAP,)),
     "add_upsampled": (lambda: layers.AddUpsampled(), (MAP, MAP[:, ::2, ::2])),
 }
 

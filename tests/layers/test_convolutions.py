@@ -6,6 +6,7 @@ from keras import ops
 from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import DownsampleConv2D
 from keras_sagan.layers import UpsampleConv2D
+from keras_sagan.layers.average_pooling import AveragePooling2D
 from keras_sagan.layers.convolutions import Conv2D
 from tests.helpers import array
 from tests.helpers import gradients
@@ -97,6 +98,25 @@ def test_refuses_bad_arguments():
         UpsampleConv2D(4, kernel_size=5)
     with pytest.raises(ValueError, match="even height and width"):
         DownsampleConv2D(4)(np.zeros((1, 5, 4, 3), "float32"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"strides": 1},
+        {"padding": "same"},
+        {"data_format": "channels_first"},
+    ],
+    ids=str,
+)
+def test_average_pooling_is_that_of_keras(options):
+    if keras.backend.backend() == "tensorflow" and "data_format" in options:
+        pytest.skip("TensorFlow has no channels-first pooling on a CPU")
+    np.testing.assert_array_equal(
+        array(AveragePooling2D(2, **options)(X)),
+        array(keras.layers.AveragePooling2D(2, **options)(X)),
+    )
 
 
 def test_adds_the_upsampled(rng):
