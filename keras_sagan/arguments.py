@@ -38,6 +38,11 @@ def check_integer(name, value, low=None, high=None, optional=False):
     raise _error(name, rule, value, optional)
 
 
+def plain_integer(value):
+    """Returns an integer of NumPy as Python's, which Keras asks for."""
+    return value if value is None else int(value)
+
+
 def check_number(
     name,
     value,

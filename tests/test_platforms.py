@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_sagan import data
+from keras_sagan import files
 from keras_sagan.training import Run
 from keras_sagan.training.environment import describe_environment
 from tests.helpers import packages_without
@@ -108,3 +109,15 @@ def test_generates_the_same_from_64_bit_inputs(any_singular_vector):
     wide = np.asarray(latents, "float64"), np.asarray(labels, "int64")
     two = model.generate(latents=wide[0], labels=wide[1])
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.no_backend
+def test_what_a_killed_process_left_is_no_obstacle(tmp_path):
+    """In a container, the next process often has the same number."""
+    left = tmp_path / f".new.{os.getpid()}"
+    left.mkdir()
+    (left / "half").write_text("x")
+    with files.new_folder(tmp_path / "new") as folder:
+        (folder / "whole").write_text("y")
+    assert [x.name for x in tmp_path.iterdir()] == ["new"]
+    assert [x.name for x in (tmp_path / "new").iterdir()] == ["whole"]

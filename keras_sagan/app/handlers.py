@@ -118,7 +118,9 @@ class Handlers:
             raise ValueError(f"Layer: must be one of {self.layers}")
         height, width, _ = self.model.image_shape
         x, y = whole("x", x, 0, width - 1), whole("y", y, 0, height - 1)
-        maps = self._maps(tuple(latents), label, layer)
+        # A model that is being trained has other maps after each step.
+        step = self.model.count_steps()
+        maps = self._maps(tuple(latents), label, layer, step)
         return attention_figure(
             maps.at([(x, y)]), panel=256, class_names=self.class_names
         )
@@ -137,7 +139,7 @@ class Handlers:
         """Returns the factor that enlarges images to about `size` pixels."""
         return max(1, size // max(self.model.image_shape[:2]))
 
-    def _compute_maps(self, latents, label, layer) -> AttentionMaps:
+    def _compute_maps(self, latents, label, layer, step) -> AttentionMaps:
         return attention_maps(
             self.model,
             labels=None if label is None else [label],

@@ -89,9 +89,12 @@ def apply_gradients(optimizer, gradients, variables):
 
 
 def in_groups_of_replicas(x):
-    """Returns `(replicas, batch / replicas, ...)`, or None for one replica."""
+    """Returns `(replicas, batch / replicas, ...)`.
+
+    It is None for one replica, or if the batch does not have equal parts.
+    """
     n = replicas()
-    return None if n == 1 else x.reshape(n, -1, *x.shape[1:])
+    return None if n == 1 or x.shape[0] % n else x.reshape(n, -1, *x.shape[1:])
 
 
 @contextlib.contextmanager

@@ -12,15 +12,17 @@ import warnings
 import keras
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
 
 
 class GraphOfStep:
     """Runs `model.learn` as a graph, one for each shape of its arguments.
 
     Latents and labels are drawn outside the graph, because seeds are Python
-    numbers. Networks that read such numbers themselves, as Keras' `Dropout`
-    does with its seed, cannot be recorded: their steps run without a graph,
-    and there is a warning.
+    numbers. Steps that read values on the host cannot be recorded, because
+    the values would be constants in the graph. Keras' `Dropout` reads its seed,
+    and some optimizers and losses read variables. Such steps run without a
+    graph, and there is a warning.
     """
 
     def __init__(self, model):
@@ -73,23 +75,48 @@ class GraphOfStep:
 
         # Use copies: tracing runs the operations, some of them in place.
         values = [v.value.detach().clone() for v in variables]
-        self.tracing = True
+        self.tracing, graph = True, None
         try:
-            graph = make_fx(step)(values, tensors)
+            with _RefuseReads():
+                graph = make_fx(step)(values, tensors)
+            reason = "a layer draws random numbers with a seed, as Dropout does"
         # An error of the step itself is raised when it runs without a graph.
-        except RuntimeError:
-            graph = None
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
         finally:
             self.tracing = False
         if graph is None or _holds_a_generator(graph):
             warnings.warn(
-                "`jit_compile=True` has no effect: the networks have a layer, "
-                "such as a Dropout with a seed, that cannot be recorded as a "
-                "graph of operations.",
+                "`jit_compile=True` has no effect, because the step cannot be "
+                f"recorded as a graph of operations: {reason}",
                 stacklevel=2,
             )
             return variables, None
         return variables, _without_detach(graph)
+
+
+class _RefuseReads(TorchFunctionMode):
+    """In this block, an error is raised if a tensor is read on the host."""
+
+    _reads = {
+        torch.Tensor.__array__,
+        torch.Tensor.__bool__,
+        torch.Tensor.__complex__,
+        torch.Tensor.__float__,
+        torch.Tensor.__index__,
+        torch.Tensor.__int__,
+        torch.Tensor.item,
+        torch.Tensor.numpy,
+        torch.Tensor.tolist,
+    }
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in self._reads:
+            raise RuntimeError(
+                "a layer, a loss or an optimizer reads the value of a tensor "
+                f"on the host ({function.__name__})"
+            )
+        return function(*args, **kwargs or {})
 
 
 def traced_value_and_gradients(loss_fn, variables, all_variables):

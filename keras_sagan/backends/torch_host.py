@@ -45,10 +45,11 @@ def to_device(data, device):
 
 
 class ConstantsStay(TorchFunctionMode):
-    """In this block, a number is converted to a tensor only once.
+    """In this block, a number is moved to a device only once.
 
-    If it is converted again, the first tensor is returned. This inspects each
-    call of PyTorch, so it is meant for a few calls, as in an optimizer.
+    If it is converted again, the result is a copy of the first tensor, because
+    the caller may change it in place. This inspects each call of PyTorch, so it
+    is meant for a few calls, as in an optimizer.
     """
 
     _tensors = {}
@@ -63,7 +64,7 @@ class ConstantsStay(TorchFunctionMode):
         key = type(number), number, *sorted(kwargs.items(), key=str)
         if key not in self._tensors:
             self._tensors[key] = function(*args, **kwargs)
-        return self._tensors[key]
+        return self._tensors[key].clone()
 
 
 def _is_number(args):

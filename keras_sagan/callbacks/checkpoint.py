@@ -47,6 +47,19 @@ class Checkpoint(EverySteps):
         self.keep = keep
         self._known = {}
 
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        step = self.model.count_steps()
+        later = [x for x in map(self._step_in, self.paths()) if x > step]
+        if later:
+            raise ValueError(
+                "`directory` must not hold checkpoints of later steps than the "
+                "model, because the oldest are removed. Continue with "
+                "`load_latest()`, or choose another folder. Received: "
+                f"directory={self.directory} with step {later[-1]}, and a "
+                f"model at step {step}"
+            )
+
     def act(self, step, logs):
         self.save()
 

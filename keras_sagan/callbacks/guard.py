@@ -35,7 +35,7 @@ class Guard(keras.callbacks.Callback):
 
     Args:
         patience: Positive integer. Training fails after this many epochs in a
-            row with a discriminator loss below 0.001, or after this many
+            row with a discriminator loss from 0 to 0.001, or after this many
             checks in a row that find equal images.
         images_every: Positive integer, the number of epochs between checks of
             the images.
@@ -66,7 +66,9 @@ class Guard(keras.callbacks.Callback):
         for name in ("discriminator_loss", "generator_loss"):
             if not math.isfinite(float(logs[name])):
                 self._fail(f"{name} is {float(logs[name])}")
-        at_zero = float(logs["discriminator_loss"]) < 1e-3
+        # Losses that can be negative, such as Wasserstein's, are not at their
+        # least value there.
+        at_zero = 0 <= float(logs["discriminator_loss"]) < 1e-3
         self._at_zero = self._at_zero + 1 if at_zero else 0
         if self._at_zero >= self.patience:
             self._fail(

@@ -91,7 +91,8 @@ class SampleGrid(EverySteps):
             images = self.model.generate(num_images=8 * n, seed=self.seed)
             image_grid(images, n, **picture)
             return
-        classes = list(self.classes or self._chosen())
+        classes = self._chosen() if self.classes is None else self.classes
+        classes = list(classes)
         images = self.model.generate(
             labels=[label for label in classes for _ in range(n)],
             seed=self.seed,

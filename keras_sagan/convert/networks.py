@@ -1,6 +1,7 @@
 """Finds the file, and the part of it, that holds each network."""
 
 import pathlib
+import re
 
 from keras_sagan.tensor_files import read_tensors
 
@@ -62,7 +63,7 @@ def _read_folder(path, source):
     networks = {}
     for side, patterns in _FILES[source].items():
         for pattern in patterns:
-            found = sorted(path.glob(pattern))
+            found = sorted(path.glob(pattern), key=_numbers_in_name)
             if found:
                 networks[side] = _weights(read_tensors(found[-1]))
                 break
@@ -75,6 +76,11 @@ def _read_folder(path, source):
             f"Received: path={path}"
         )
     return networks
+
+
+def _numbers_in_name(path):
+    """Returns what to sort files by, so that step 1000 comes after step 900."""
+    return [int(x) for x in re.findall(r"\d+", path.name)], path.name
 
 
 def _split(tensors, layout, file_name):

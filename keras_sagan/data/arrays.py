@@ -63,7 +63,9 @@ class ArrayImages(Source):
             labels = np.asarray(labels)
             _check_labels(labels, len(images))
             n = int(labels.max()) + 1
-            names = class_names or [str(i) for i in range(n)]
+            names = class_names
+            if names is None or len(names) == 0:
+                names = [str(i) for i in range(n)]
             if len(names) < n:
                 raise ValueError(
                     f"`class_names` must name {n} classes, as the labels have. "

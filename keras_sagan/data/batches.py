@@ -47,7 +47,7 @@ class Batches(keras.utils.PyDataset):
         self.steps_per_epoch = steps_per_epoch or len(source) // batch_size
         self.augment = augment
         self.workers_ahead = workers
-        self.shard = shard
+        self.shard = tuple(shard)
         self.skipped = {}
         # Two permutations, because a batch may span two.
         self._permutation = functools.lru_cache(2)(self._permutation)

@@ -6,6 +6,7 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_number
+from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers.copies import assign
 from keras_sagan.layers.copies import blend
 
@@ -137,7 +138,9 @@ class BatchNorm(keras.layers.Layer):
             scale = gamma * ops.rsqrt(self.moving_variance + self.epsilon)
             mean = ops.convert_to_tensor(self.moving_mean)
             beta = beta - backends.snapshot(mean) * scale
-            x, gamma = inputs, scale
+            # The mean may be large, so that a rounded offset would be far off.
+            x = ops.cast(inputs, at_least_float32(inputs.dtype))
+            gamma = scale
         gamma, beta = (ops.cast(t, x.dtype) for t in (gamma, beta))
         return ops.cast(
             backends.scale_and_shift(x, gamma, beta), self.compute_dtype

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sagan.arguments import check_integer
+from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.backends.precision import mean
 
 _POLICIES = ("color", "translation", "cutout")
@@ -83,7 +84,8 @@ class DiffAugment(keras.layers.Layer):
     def call(self, images, draws=None):
         if draws is None:
             draws = self.draw(ops.shape(images)[0])
-        x, u = images, ops.cast(draws, images.dtype)
+        # In bfloat16, positions above 256 would be rounded.
+        x, u = images, ops.cast(draws, at_least_float32(images.dtype))
         augment = self._augment if x.shape[-1] != 4 else self._augment_rgba
         for name in self.policy:
             x = augment(name, x, u)
@@ -100,12 +102,13 @@ class DiffAugment(keras.layers.Layer):
 
     def draw(self, n, seed=None):
         """Draws the random numbers that augment `n` images, `(n, 7)`."""
-        seed = seed or self.seed_generator
+        if seed is None:
+            seed = self.seed_generator
         return keras.random.uniform((n, 7), seed=seed)
 
     def _color(self, x, u):
         brightness, saturation, contrast = (
-            u[:, i, None, None, None] for i in range(3)
+            ops.cast(u[:, i, None, None, None], x.dtype) for i in range(3)
         )
         x = x + (brightness - 0.5)
         gray = mean(x, (3,))[..., None]
@@ -133,6 +136,13 @@ class DiffAugment(keras.layers.Layer):
 
     def compute_output_shape(self, images_shape, draws_shape=None):
         return images_shape
+
+    @classmethod
+    def from_config(cls, config):
+        if isinstance(config.get("seed"), dict):
+            seed = keras.saving.deserialize_keras_object(config["seed"])
+            config = {**config, "seed": seed}
+        return cls(**config)
 
     def get_config(self):
         return {

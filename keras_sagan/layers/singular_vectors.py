@@ -17,8 +17,8 @@ def leading_singular_vector(matrix):
 
     Returns:
         A unit vector `(columns,)`, or one for each matrix, `(groups,
-        columns)`, in at least float32. Its sign is arbitrary. It is zero for a
-        matrix of zeros that has more columns than rows.
+        columns)`, in at least float32. Its sign is arbitrary. For a matrix of
+        zeros, it is some unit vector.
 
     Example:
 
@@ -35,9 +35,11 @@ def leading_singular_vector(matrix):
         return ops.linalg.eigh(transposed @ matrix)[1][..., -1]
     left = ops.linalg.eigh(matrix @ transposed)[1][..., -1:]
     u = (transposed @ left)[..., 0]
+    # A power iteration would never leave a vector of zeros.
+    otherwise = columns**-0.5
     if len(matrix.shape) == 2:
-        return backends.normalize(u, 0.0, 0.0)
-    flat = normalize_groups(ops.reshape(u, (-1,)), u.shape[0], 0.0, 0.0)
+        return backends.normalize(u, 0.0, otherwise)
+    flat = normalize_groups(ops.reshape(u, (-1,)), u.shape[0], 0.0, otherwise)
     return ops.reshape(flat, u.shape)
 
 

@@ -121,9 +121,10 @@ def allocate(folder, name, count, columns):
     if folder is None:
         return np.empty(shape, "float32")
     folder.mkdir(parents=True, exist_ok=True)
-    return np.lib.format.open_memmap(
-        folder / f"{name}.npy", "w+", "float32", shape
-    )
+    path = folder / f"{name}.npy"
+    # Features that were read from an earlier file keep that file.
+    path.unlink(missing_ok=True)
+    return np.lib.format.open_memmap(path, "w+", "float32", shape)
 
 
 class Cache:
@@ -160,7 +161,10 @@ class Cache:
         path = self.folder / "statistics.npz"
         if not path.exists():
             return None
-        statistics = GaussianStatistics.load(path)
+        try:
+            statistics = GaussianStatistics.load(path)
+        except ValueError:  # Damaged, so everything is computed again.
+            return None
         made_from = dict(statistics.made_from or {})
         # Extractors of the same name may differ, but then so do their features.
         probe = made_from.pop("probe", None)

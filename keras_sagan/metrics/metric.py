@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class Value:
@@ -171,4 +173,9 @@ def as_results(metric, computed):
             f"`{type(metric).__name__}` must compute a float, or a dict with "
             f"{', '.join(names)}. Received: {computed}"
         )
-    return {**computed, **{name: float(computed[name]) for name in names}}
+    # JSON has no NumPy scalars.
+    plain = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in computed.items()
+    }
+    return {**plain, **{name: float(computed[name]) for name in names}}

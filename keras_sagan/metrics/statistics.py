@@ -74,6 +74,11 @@ class GaussianStatistics:
 
     def update(self, features):
         """Adds a batch of features, floats `(N, D)`."""
+        if self._covariance is not None:
+            raise ValueError(
+                "Statistics to update must know their number of images. "
+                "Received: statistics of a file without a count"
+            )
         features = check_features("features", features)
         mean = self._waiting[0] if self._waiting else self._mean
         if mean is not None and features.shape[1] != mean.shape[-1]:

@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_sagan.arguments import check_bool
 from keras_sagan.arguments import check_integer
+from keras_sagan.arguments import plain_integer
 from keras_sagan.backends.precision import at_least_float32
 from keras_sagan.layers import AddUpsampled
 from keras_sagan.layers import BatchNorm
@@ -210,7 +211,8 @@ def check_architecture(
 ):
     """Raises a `ValueError` unless the arguments describe a network.
 
-    `flags` are further arguments that must be True or False.
+    `flags` are further arguments that must be True or False. Returns the first
+    three arguments, as integers of Python.
     """
     for name, value in flags.items():
         check_bool(name, value)
@@ -223,6 +225,7 @@ def check_architecture(
             "`attention` must be 'released', 'paper' or a function. "
             f"Received: attention={attention!r}"
         )
+    return map(plain_integer, (num_classes, base_channels, channels))
 
 
 def check_attention_resolutions(attention_resolutions, default, valid):

@@ -84,7 +84,7 @@ def build_discriminator(
     projection.
     """
     size = size_of(resolution)
-    check_architecture(
+    num_classes, base_channels, channels = check_architecture(
         num_classes,
         base_channels,
         channels,

@@ -78,6 +78,10 @@ def compile(
         auto_scale_loss=False,
         **{
             **model.run_options,
+            # Keras (3.15.1) refuses other numbers where it runs eagerly.
+            "steps_per_execution": 1
+            if backends.RUNS_EAGERLY
+            else steps_per_execution,
             "jit_compile": model.set_jit_compile(jit_compile),
         },
     )
@@ -182,6 +186,12 @@ def evaluate(
     Both networks run in inference mode, on the same latents and labels at each
     call. The state of the training does not change.
     """
+    if not model.compiled:
+        raise ValueError(
+            "`compile` must be called before `evaluate`. Received: a model "
+            "that is not compiled"
+        )
+    model.sync_variables()  # A callback of `fit` may call this.
     state = model.evaluation_seed_generator.state
     before = ops.convert_to_numpy(state)
     rewind = rewind_to_here(x)

@@ -99,7 +99,7 @@ def build_generator(
     Reference: Zhang et al., arXiv 1805.08318; the release, `generator.py`.
     """
     size = size_of(resolution)
-    check_architecture(
+    num_classes, base_channels, channels = check_architecture(
         num_classes,
         base_channels,
         channels,
@@ -110,6 +110,7 @@ def build_generator(
         fused_resampling=fused_resampling,
     )
     check_integer("latent_dim", latent_dim, 1)
+    latent_dim = int(latent_dim)
     first, *widths = [base_channels * x for x in size.generator_widths]
     attention_resolutions = check_attention_resolutions(
         attention_resolutions, size.default_attention, size.generator_maps

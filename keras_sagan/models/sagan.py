@@ -6,6 +6,7 @@ from keras import ops
 from keras_sagan import backends
 from keras_sagan import losses
 from keras_sagan import sizes
+from keras_sagan.arguments import plain_integer
 from keras_sagan.layers import DiffAugment
 from keras_sagan.layers import calls
 from keras_sagan.models import checks
@@ -136,12 +137,12 @@ class SAGAN(backends.Trainer, keras.Model):
         self.num_classes, self.latent_dim, self.image_shape = networks.examine(
             generator, discriminator, num_classes, latent_dim
         )
-        self.discriminator_steps = discriminator_steps
-        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.discriminator_steps = int(discriminator_steps)
+        self.gradient_accumulation_steps = int(gradient_accumulation_steps)
         self.ema_momentum = ema_momentum
-        self.ema_start_step = ema_start_step
+        self.ema_start_step = int(ema_start_step)
         self.augmentation = augmentation and tuple(augmentation)
-        self.seed = seed
+        self.seed = plain_integer(seed)
         self.augment = None
         if augmentation:
             self.augment = DiffAugment(augmentation, seed=0, dtype="float32")
@@ -159,7 +160,7 @@ class SAGAN(backends.Trainer, keras.Model):
             name="steps_trained",
             aggregation="only_first_replica",
         )
-        self.seed_generator = backends.SeedGenerator(seed, name="training")
+        self.seed_generator = backends.SeedGenerator(self.seed, name="training")
         self.evaluation_seed_generator = backends.SeedGenerator(
             0, name="evaluation"
         )

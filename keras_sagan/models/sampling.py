@@ -71,6 +71,11 @@ def _number_of_images(labels, num_images, latents):
         "latents": None if latents is None else len(latents),
     }
     lengths = {name: n for name, n in lengths.items() if n is not None}
+    for name, n in lengths.items():
+        if n == 0:
+            raise ValueError(
+                f"`{name}` must not be empty. Received: {name} of length 0"
+            )
     if len(set(lengths.values())) > 1:
         raise ValueError(
             "`labels`, `latents` and `num_images` must agree on the number of "

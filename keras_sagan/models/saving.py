@@ -79,8 +79,11 @@ def save_own_variables(model, store):
 
 def load_own_variables(model, store):
     """Loads what `save_own_variables` saved."""
+    scales = {} if model.loss_scale is None else model.loss_scale.variables
     for name, variable in _own_variables(model).items():
-        variable.assign(store[name][()])
+        # A model in another precision saves no loss scales.
+        if name in store or name not in scales:
+            variable.assign(store[name][()])
 
 
 def _own_variables(model):

@@ -82,6 +82,12 @@ def test_attention_is_that_of_the_point(handlers, model):
     )
     assert np.array_equal(figures[1], expected)
     assert not np.array_equal(*figures)
+    # The maps that are kept are not those of a model after another step.
+    kernel = model.ema_generator.get_layer(layer).query.kernel
+    kernel.assign(-kernel)
+    model.steps_trained.assign(1)
+    again = handlers.attention(latents[0], labels[0], 14, 2, layer)
+    assert not np.array_equal(again, expected)
 
 
 @pytest.mark.parametrize(

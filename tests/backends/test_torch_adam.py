@@ -52,6 +52,12 @@ def variables_after(apply, optimizer, dtype="float32", steps=4):
                 0.01, 1, 0.5
             )
         },
+        # This schedule adds to a constant in place.
+        {
+            "learning_rate": keras.optimizers.schedules.PiecewiseConstantDecay(
+                [2], [0.01, 0.001]
+            )
+        },
     ],
     ids=lambda options: "-".join(options),
 )

@@ -60,7 +60,8 @@ def test_leaves_the_same_state(batches, kwargs):
 def test_can_be_the_first_step_of_a_process():
     """What an earlier step without a graph computed once is not needed."""
     script = (
-        "import warnings; warnings.simplefilter('error', UserWarning)\n"
+        "import warnings\n"
+        "warnings.filterwarnings('error', '`jit_compile=True`')\n"
         "import numpy as np\n"
         "from tests.helpers import tiny_model\n"
         "model = tiny_model(compiled=False)\n"
@@ -130,3 +131,52 @@ def test_an_overridden_step_is_run():
             np.zeros((4, 16, 16, 3), "float32"), np.arange(4) % 3
         )
     assert len(counts) == 2 and len(model._graph.graphs) == 1
+
+
+class CountsSteps(keras_sagan.SAGAN):
+    """A user's model whose loss reads a variable on the host."""
+
+    def generator_loss(self, *args, **kwargs):
+        loss, logs = super().generator_loss(*args, **kwargs)
+        step = float(keras.ops.convert_to_numpy(self.steps_trained))
+        return loss, {**logs, "step_seen": step}
+
+
+def adam(**kwargs):
+    return keras.optimizers.Adam(0.01, beta_1=0.0, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "make_optimizer", "reason"),
+    [
+        (keras_sagan.SAGAN, keras.optimizers.Nadam, "__array__"),
+        (
+            keras_sagan.SAGAN,
+            lambda: adam(gradient_accumulation_steps=2),
+            "__bool__",
+        ),
+        (CountsSteps, adam, "__array__"),
+    ],
+    ids=["nadam", "accumulation", "loss"],
+)
+def test_values_read_on_the_host_are_not_frozen(kind, make_optimizer, reason):
+    images = np.zeros((4, 16, 16, 3), "float32")
+    states = []
+    for jit_compile in (True, False):
+        keras.utils.set_random_seed(0)
+        model = kind(*tiny_networks(3), seed=7)
+        model.compile(
+            make_optimizer(), make_optimizer(), jit_compile=jit_compile
+        )
+        if jit_compile:
+            with pytest.warns(UserWarning, match=f"no effect.*{reason}"):
+                model.train_on_batch(images, np.arange(4) % 3)
+        else:
+            model.train_on_batch(images, np.arange(4) % 3)
+        for _ in range(2):
+            logs = model.train_on_batch(
+                images, np.arange(4) % 3, return_dict=True
+            )
+        assert logs.get("step_seen", 2) == 2
+        states.append(values(model.variables))
+    assert all(same(*states))

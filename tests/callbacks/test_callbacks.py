@@ -249,3 +249,11 @@ def test_evaluation_keeps_the_best_by_a_metric_of_ones_own(
 def test_evaluation_refuses_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         Evaluation(None, **arguments)
+
+
+@pytest.mark.no_backend
+def test_classes_of_a_grid_can_be_an_array(tmp_path):
+    grid = SampleGrid(tmp_path, classes=np.array([2, 0]))
+    grid.set_model(small_model())
+    grid.on_train_begin()
+    assert len(list(tmp_path.iterdir())) == 1

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("any_singular_vector")
     [
         ([0.0, 0.0, 0.0], True),
         ([0.0, 0.0, 0.5, 0.0], False),
+        ([-0.5, -0.1, -0.2, -0.3], False),  # Wasserstein's, for instance.
         ([float("inf")], True),
     ],
 )

@@ -77,6 +77,11 @@ def test_trains_on_is_saved_and_goes_back(tmp_path, rng):
     assert sorted(p.name for p in folder.iterdir()) == [
         f"model={name}-best-weights-step=1.pth" for name in ("D", "G", "G_ema")
     ]
+    # Of several checkpoints, the one of the latest step is loaded.
+    (folder / "model=G-best-weights-step=1.pth").rename(
+        folder / "model=G-best-weights-step=1000.pth"
+    )
+    (folder / "model=G-best-weights-step=999.pth").write_bytes(b"older")
     expected = model.generate(labels=[0, 1, 2], seed=1)
     for again in (
         keras.saving.load_model(tmp_path / "x.keras"),

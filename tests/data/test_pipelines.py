@@ -203,3 +203,9 @@ def test_open_images(tmp_path, rng):
         data.open_images(path)
     assert data.open_images("photographs").class_names[2] == "astronaut"
     assert len(data.open_images("digits")) == 1797
+
+
+def test_a_shard_may_be_a_list():
+    arrays = np.zeros((8, 16, 16, 3), "uint8"), np.arange(8) % 2
+    dataset = data.from_arrays(*arrays, 4, shard=[0, 2])
+    assert dataset.shard == (0, 2)

@@ -138,3 +138,9 @@ def test_a_source_of_your_own(tmp_path):
     for function in (data.from_source, lambda x: data.prepare(x, tmp_path)):
         with pytest.raises(ValueError, match=r"a keras_sagan\.data\.Source"):
             function([1, 2])
+
+
+def test_names_and_classes_can_be_arrays(tmp_path):
+    images, labels = np.zeros((4, 16, 16, 3), "uint8"), np.arange(4) % 2
+    source = data.ArrayImages(images, labels, np.array(["cat", "dog"]))
+    assert source.class_names == ("cat", "dog")

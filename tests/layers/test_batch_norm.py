@@ -155,3 +155,27 @@ def test_refuses_bad_arguments(make, message):
 def test_refuses_bad_labels(labels):
     with pytest.raises(ValueError, match="`labels` must be integers of shape"):
         ConditionalBatchNorm(3)(X, labels)
+
+
+def test_inference_in_bfloat16_is_not_far_off(rng):
+    """A rounded offset would move every location of a channel."""
+    x = rng.normal(10, 1, (64, 4, 4, 8)).astype("float32")
+    x = array(ops.cast(ops.cast(x, "bfloat16"), "float32"))
+    layer = BatchNorm(momentum=0.0, dtype="mixed_bfloat16")
+    layer(x, training=True)
+    y = array(ops.cast(layer(x), "float32"))
+    mean, variance = array(layer.moving_mean), array(layer.moving_variance)
+    expected = (x - mean) / np.sqrt(variance + layer.epsilon)
+    assert np.abs((y - expected).mean((0, 1, 2))).max() < 2e-3
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="JAX sees the whole batch"
+)
+def test_parts_of_a_batch_that_cannot_be_equal_are_one(monkeypatch, rng):
+    from keras_sagan.backends import jax_replicas
+
+    monkeypatch.setattr(jax_replicas, "replicas", lambda: 2)
+    x = rng.normal(size=(3, 4, 4, 2)).astype("float32")
+    y = array(BatchNorm(synchronized=False)(x, training=True))
+    np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-6)

@@ -82,3 +82,18 @@ def test_draws_differ_by_image_and_call():
 def test_refuses(policy):
     with pytest.raises(ValueError, match="`policy` must be a tuple"):
         DiffAugment(policy)
+
+
+def test_positions_are_exact_in_bfloat16():
+    layer = DiffAugment(("translation",), seed=1, dtype="mixed_bfloat16")
+    y = array(keras.ops.cast(layer(np.ones((4, 512, 8, 1))), "float32"))
+    assert set(np.unique(y)) == {0, 1}
+
+
+def test_seeds():
+    layer = DiffAugment(seed=keras.random.SeedGenerator(1))
+    again = DiffAugment.from_config(layer.get_config())
+    np.testing.assert_array_equal(array(layer.draw(2)), array(again.draw(2)))
+    np.testing.assert_array_equal(
+        array(layer.draw(2, seed=0)), array(layer.draw(2, seed=0))
+    )

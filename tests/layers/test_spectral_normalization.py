@@ -353,3 +353,16 @@ def test_a_folded_layer_can_be_quantized(rng):
     folded = layer.folded()
     folded.quantize("int8")
     np.testing.assert_allclose(array(folded(x)), expected, atol=0.05)
+
+
+@pytest.mark.parametrize("filters", [2, 8])
+def test_a_kernel_that_was_zero_is_normalized_later(filters, rng):
+    layer = SpectralNormalization(
+        keras.layers.Dense(filters, kernel_initializer="zeros")
+    )
+    layer.build((None, 4))
+    layer.layer.kernel.assign(rng.normal(size=(4, filters)))
+    for _ in range(50):
+        layer(np.ones((1, 4), "float32"), training=True)
+    norm = np.linalg.norm(array(layer.normalized_kernel()), 2)
+    assert norm == pytest.approx(1, rel=1e-3)

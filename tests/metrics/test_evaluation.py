@@ -181,8 +181,12 @@ def test_statistics_are_kept_and_found_again(sets, protocol, tmp_path):
     (tmp_path / "cache" / "features.npy").unlink()
     assert run(names=["fid", "kid"]) == pytest.approx(first)
     assert sum(calls) == 241
-    # Other tools read it, and it serves as `real`.
+    # So it is if a file was cut off.
     path = tmp_path / "cache" / "statistics.npz"
+    path.write_bytes(path.read_bytes()[:300])
+    assert run(names=["fid", "kid"]) == pytest.approx(first)
+    assert sum(calls) == 241
+    # Other tools read it, and it serves as `real`.
     assert {"mu", "sigma"} <= set(np.load(path).files)
     again = metrics.evaluate(fake, path, "fid", feature_extractor=quadrants)
     assert again["fid"] == pytest.approx(first)
@@ -371,3 +375,13 @@ def test_a_protocol_has_no_unknown_keys():
     assert metrics.get_protocol(protocol)["name"] == "paper"
     with pytest.raises(ValueError, match=r"no other keys.*a dict with splits"):
         metrics.get_protocol({**protocol, "splits": 1})
+
+
+@no_backend
+def test_another_cache_does_not_change_what_was_read(sets, tmp_path):
+    real, fake, _ = sets
+    arguments = {"cache": tmp_path, "feature_extractor": quadrants}
+    first = metrics.reference(real, ["kid"], **arguments)
+    before = np.array(first.features)
+    metrics.reference(fake, ["kid"], **arguments)
+    np.testing.assert_array_equal(first.features, before)

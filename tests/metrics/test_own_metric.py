@@ -1,5 +1,7 @@
 """A user's `Metric` takes part in `evaluate` and `report`."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,7 @@ def test_a_metric_of_two_values_may_need_no_real_images(images):
     )
     stds = np.float32(quadrants(images[1])[0]).std(axis=0)
     assert results["largest_std"] == pytest.approx(float(stds.max()))
+    json.dumps(results)  # Also the value that `values` does not name.
     text = metrics.report(results, own)
     expected = f"smallest std       {stds.min():.2f} +- {stds.std():.2f}"
     assert expected in text and "std over 4 entries" in text

@@ -222,3 +222,11 @@ def test_neighbours_are_the_nearest_and_oneself_first(rng):
         metrics.nearest_neighbors(samples, images, 51)
     with pytest.raises(ValueError, match="of one size"):
         metrics.nearest_neighbors(samples[:, :2], images)
+
+
+def test_statistics_without_a_count_cannot_grow(tmp_path, rng):
+    np.savez(tmp_path / "x.npz", mu=np.zeros(2), sigma=np.eye(2))
+    statistics = GaussianStatistics.load(tmp_path / "x.npz")
+    with pytest.raises(ValueError, match="must know their number of images"):
+        statistics.update(rng.normal(size=(10, 2)))
+    np.testing.assert_array_equal(statistics.mean, [0, 0])

@@ -12,6 +12,8 @@ from keras_sagan import data
 from keras_sagan import losses
 from keras_sagan.models import loss_scale
 from tests.helpers import array
+from tests.helpers import same
+from tests.helpers import tiny_model
 from tests.helpers import tiny_networks
 from tests.helpers import values
 
@@ -180,3 +182,23 @@ def test_learns_as_in_float32():
         - np.mean([results["mixed_float16", x] for x in (0, 1)], 0)
     )
     assert (difference <= 2 * noise + 0.1).all()
+
+
+def test_weights_of_float32_load(tmp_path):
+    """They have no loss scales, which stay as they are."""
+    model = tiny_model()
+    model.save_weights(tmp_path / "x.weights.h5")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        again = tiny_model()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    scales = values(again.loss_scale.variables.values())
+    again.load_weights(tmp_path / "x.weights.h5")
+    assert all(same(values(again.loss_scale.variables.values()), scales))
+    assert all(
+        same(
+            values(model.generator.variables),
+            values(again.generator.variables),
+        )
+    )

@@ -164,6 +164,8 @@ def test_touches_no_training_seed(model):
             {"class_weights": [[0.5, 0.2, 0.3]], "num_images": 2},
             "`num_images` must be 1",
         ),
+        ({"labels": []}, "`labels` must not be empty"),
+        ({"latents": np.zeros((0, 8))}, "`latents` must not be empty"),
         ({"num_images": 0}, "`num_images` must be a positive integer"),
         ({"latents": np.zeros((2, 5))}, r"`latents` must have shape \(N, 8\)"),
         ({"truncation": 0.0}, "`truncation` must be a float"),

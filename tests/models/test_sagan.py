@@ -558,3 +558,53 @@ def test_fit_refuses_bad_data(digits_like):
     ):
         fit(model, (images / 2 + 0.5, labels + 1))
     assert int(model.steps_trained) == 0
+
+
+def test_steps_per_execution_works_everywhere(digits_like, tmp_path):
+    """A file of one backend trains on another, which may not group steps."""
+    model = small_model(compiled=False)
+    model.compile(steps_per_execution=2)
+    model.save(tmp_path / "x.keras")
+    again = keras.saving.load_model(tmp_path / "x.keras")
+    fit(again, digits_like)
+    again.evaluate(*digits_like, batch_size=8, verbose=0)
+    assert again.count_steps() == 4
+    assert again.get_compile_config()["steps_per_execution"] == 2
+
+
+@pytest.mark.no_backend
+def test_evaluate_needs_compile(digits_like):
+    with pytest.raises(ValueError, match="`compile` must be called"):
+        small_model(compiled=False).evaluate(*digits_like)
+
+
+def test_a_callback_may_evaluate_after_a_batch(digits_like):
+    class Evaluate(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.evaluate(*digits_like, batch_size=8, verbose=0)
+
+    states = []
+    for callbacks in ([], [Evaluate()]):
+        keras.utils.set_random_seed(0)
+        model = small_model()
+        fit(model, digits_like, callbacks=callbacks)
+        states.append(values(model.variables))
+    assert all(same(*states))
+
+
+@pytest.mark.no_backend
+def test_integers_of_numpy_are_integers():
+    """As in `num_classes=labels.max() + 1`."""
+    three, two = np.int64(3), np.int32(2)
+    networks = (
+        keras_sagan.models.build_generator(
+            16, num_classes=three, base_channels=two, latent_dim=np.int64(8)
+        ),
+        keras_sagan.models.build_discriminator(
+            16, num_classes=three, base_channels=two
+        ),
+    )
+    model = keras_sagan.SAGAN(*networks, seed=three, ema_start_step=two)
+    assert model.num_classes == 3
+    again = keras_sagan.SAGAN.from_config(model.get_config())
+    assert again.seed == 3

@@ -595,3 +595,18 @@ def test_a_run_ends_without_a_warning(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert "interpreter state" not in result.stderr
+
+
+@pytest.mark.no_backend
+def test_checkpoints_of_another_run_are_refused(tmp_path, digits_like):
+    """The newest by step are kept, so all of the new run would be removed."""
+    checkpoint = callbacks.Checkpoint(tmp_path, every=1, keep=1)
+    old = small_model()
+    old.steps_trained.assign(50)
+    checkpoint.set_model(old)
+    checkpoint.save()
+    files = sorted(tmp_path.iterdir())
+    new = small_model()
+    with pytest.raises(ValueError, match="with step 50, and a model at step 0"):
+        new.fit(*digits_like, verbose=0, callbacks=[checkpoint])
+    assert sorted(tmp_path.iterdir()) == files
