@@ -52,8 +52,6 @@ class ConstantsStay(TorchFunctionMode):
     is meant for a few calls, as in an optimizer.
     """
 
-    _tensors = {}
-
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if function is not torch.as_tensor or not _is_number(args):
@@ -61,10 +59,14 @@ class ConstantsStay(TorchFunctionMode):
         number = args[0]
         if isinstance(number, np.ndarray):  # An older Keras makes arrays.
             number = number[()]
-        key = type(number), number, *sorted(kwargs.items(), key=str)
-        if key not in self._tensors:
-            self._tensors[key] = function(*args, **kwargs)
-        return self._tensors[key].clone()
+        # 1 and 1.0, and 0.0 and -0.0, are equal keys.
+        key = repr(number), tuple(sorted(kwargs.items(), key=str))
+        return _tensor_of(number, *key).clone()
+
+
+@functools.lru_cache(maxsize=256)
+def _tensor_of(number, text, arguments):
+    return torch.as_tensor(number, **dict(arguments))
 
 
 def _is_number(args):

@@ -229,7 +229,10 @@ def _state_dict(network, side, layout):
         if isinstance(entry, Plain) and entry.axes is not None:
             raise ValueError(
                 "`model` must have spectral normalization wherever StudioGAN "
-                f"has it. Received: {entry.variable.path} without"
+                "has it: build the generator with "
+                "`class_table_spectral_normalization=True`, and both networks "
+                "with `spectral_normalization=True`. "
+                f"Received: {entry.variable.path} without"
             )
         yield from entry.save()
 

@@ -9,6 +9,7 @@ import keras
 
 from keras_sagan import backends
 from keras_sagan import callbacks as our_callbacks
+from keras_sagan.arguments import check_integer
 from keras_sagan.callbacks.every_steps import EverySteps
 from keras_sagan.distribution.agreement import check_agreement
 from keras_sagan.distribution.agreement import check_same_folder
@@ -78,8 +79,8 @@ def train(
         The trained `SAGAN`.
 
     Raises:
-        ValueError: If `workdir` contains a run with other settings, or if
-            another process trains there.
+        ValueError: If `steps` is not a positive integer, if `workdir` contains
+            a run with other settings, or if another process trains there.
         TrainingFailed: If training fails more often than `max_rollbacks`. The
             message names the last checkpoint.
         KeyboardInterrupt: After Ctrl-C, when the checkpoint is written.
@@ -101,6 +102,7 @@ def train(
     Compiling the first step...
     Wrote runs/digits/model.keras; see runs/digits/samples
     """
+    check_integer("steps", steps, 1)
     backends.prepare_training()  # Before `fit`; see this function.
     run = Run(workdir)
     writes = backends.process()[0] == 0
@@ -123,6 +125,8 @@ def train(
             model = make_model()
         elif writes:
             print(f"Continuing from step {model.count_steps():,}")
+            if model.count_steps() >= steps:
+                print(f"There is nothing to train: steps={steps:,}")
             warn_elsewhere(run.environment_path)
         if writes:  # Not before, because making the model may fail.
             run.write_settings(settings or {}, class_names)

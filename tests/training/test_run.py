@@ -59,6 +59,11 @@ def test_a_run_and_its_continuation(digits_like, tmp_path, capsys):
     model = train(tmp_path, 8, digits_like, settings={"width": 2})
     assert int(model.steps_trained) == 8
     assert "Continuing from step 5" in capsys.readouterr().out
+    again = train(tmp_path, 7, digits_like, settings={"width": 2})
+    assert int(again.steps_trained) == 8
+    assert "There is nothing to train: steps=7" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="`steps` must be a positive integer"):
+        train(tmp_path, 0, digits_like, settings={"width": 2})
     lines = Run(tmp_path).log()
     assert [line["step"] for line in lines] == [3, 5, 8]
     assert {"discriminator_loss", "largest_sigma", "time"} <= set(lines[0])
