@@ -74,11 +74,7 @@ class GaussianStatistics:
 
     def update(self, features):
         """Adds a batch of features, floats `(N, D)`."""
-        if self._covariance is not None:
-            raise ValueError(
-                "Statistics to update must know their number of images. "
-                "Received: statistics of a file without a count"
-            )
+        self._check_count("update")
         features = check_features("features", features)
         mean = self._waiting[0] if self._waiting else self._mean
         if mean is not None and features.shape[1] != mean.shape[-1]:
@@ -92,15 +88,19 @@ class GaussianStatistics:
 
     def merge(self, other):
         """Adds the features of another `GaussianStatistics`."""
-        if self._covariance is not None or other._covariance is not None:
-            raise ValueError(
-                "Statistics to merge must know their number of images. "
-                "Received: statistics of a file without a count"
-            )
+        self._check_count("merge")
+        other._check_count("merge")
         self._take_in()
         other._take_in()
         if other.count:
             self._add(other.count, other.mean, other._scatter.copy())
+
+    def _check_count(self, verb):
+        if self._covariance is not None:
+            raise ValueError(
+                f"Statistics to {verb} must know their number of images. "
+                "Received: statistics of a file without a count"
+            )
 
     def _take_in(self):
         if self._waiting:
